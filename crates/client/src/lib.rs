@@ -1,0 +1,1 @@
+//! The verifying client: HTTP updater, trusted state on disk, loopback proxy for installers.

@@ -1,0 +1,1 @@
+//! The repository engine: layouts, transaction log, snapshot process, storage.

@@ -1,0 +1,1 @@
+//! Serves a repository over HTTP: TUF metadata, the simple API, files, uploads.

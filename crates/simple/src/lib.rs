@@ -1,0 +1,1 @@
+//! The Python simple repository API: names, file names, index pages, core metadata.

@@ -1,0 +1,1 @@
+//! Test kit: repositories in memory, hostile servers, small wheels, Python environments. Never shipped.
