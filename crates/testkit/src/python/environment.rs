@@ -1,0 +1,65 @@
+//! Finds the Python environments that `cargo xtask test` made.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+const VARIABLE: &str = "SEALDEX_TEST_ENV";
+
+/// The pinned Python environments under `SEALDEX_TEST_ENV`. Each function panics when they have not been made, with
+/// the command that makes them: a test that needs a tool fails without it and is never skipped.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment;
+
+impl Environment {
+    /// Python with python-tuf, securesystemslib (with cryptography) and requests.
+    pub fn tuf() -> PathBuf {
+        executable("tuf", "python")
+    }
+
+    /// The pinned pip. Installs elsewhere with `pip --python PATH`; see also [`super::FreshEnvironment`].
+    pub fn pip() -> PathBuf {
+        executable("pip", "pip")
+    }
+
+    /// The pinned uv.
+    pub fn uv() -> PathBuf {
+        executable("uv", "uv")
+    }
+
+    /// The pinned twine.
+    pub fn twine() -> PathBuf {
+        executable("twine", "twine")
+    }
+
+    /// Python of the environment that holds the pinned pip and nothing else.
+    pub fn python() -> PathBuf {
+        executable("pip", "python")
+    }
+
+    /// The folder with the pinned pip as a wheel, to install it offline.
+    pub(super) fn wheels() -> PathBuf {
+        let folder = root().join("wheels");
+        require(&folder);
+        folder
+    }
+}
+
+fn executable(environment: &str, name: &str) -> PathBuf {
+    let path = root().join(environment).join("bin").join(name);
+    require(&path);
+    path
+}
+
+fn root() -> PathBuf {
+    match env::var_os(VARIABLE) {
+        Some(folder) => PathBuf::from(folder),
+        None => panic!(
+            "{VARIABLE} is not set: this test runs real Python tools. Run `cargo xtask test`, which installs them, or \
+             `eval \"$(cargo xtask test --print-environment)\"` once in this shell"
+        ),
+    }
+}
+
+fn require(path: &Path) {
+    assert!(path.exists(), "{} is missing: run `cargo xtask test`, which installs it", path.display());
+}
