@@ -1,0 +1,325 @@
+//! Public keys and signature verification (TUF spec 4.2.2).
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use spki::{Document, SubjectPublicKeyInfoRef, der::Decode};
+
+use crate::digest::sha256;
+use crate::error::{Error, Malformed};
+use crate::json::{Object, Value};
+
+/// The identifier of a key (4.2.1, KEYID).
+///
+/// Identifiers made here are the SHA-256 of the key's canonical form. Identifiers read are taken as they stand, as
+/// TAP 12 has it: deployed repositories add fields to keys without renaming them. Nothing rests on an identifier being
+/// that digest, because thresholds count distinct *keys* as well as distinct identifiers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// Reads a key identifier.
+    ///
+    /// # Errors
+    /// Empty, or longer than 256 bytes.
+    pub fn parse(id: impl Into<String>) -> Result<Self, Error> {
+        let id = id.into();
+        if id.is_empty() || id.len() > 256 {
+            return Err(Malformed::new("key id", "a key id has 1 to 256 bytes").into());
+        }
+        Ok(Self(id))
+    }
+
+    /// The identifier's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0.escape_debug())
+    }
+}
+
+impl Borrow<str> for KeyId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A signature scheme (4.2.2, SCHEME).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// `ed25519`
+    Ed25519,
+    /// `ecdsa-sha2-nistp256`
+    EcdsaSha2Nistp256,
+    /// `ecdsa-sha2-nistp384`
+    EcdsaSha2Nistp384,
+    /// `rsassa-pss-sha256`, salt as long as the digest, keys of 2,048 to 8,192 bits
+    RsassaPssSha256,
+    /// A scheme this crate does not know. Such keys are kept and never verify anything.
+    Unknown(String),
+}
+
+impl Scheme {
+    /// The name in metadata.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Ed25519 => "ed25519",
+            Self::EcdsaSha2Nistp256 => "ecdsa-sha2-nistp256",
+            Self::EcdsaSha2Nistp384 => "ecdsa-sha2-nistp384",
+            Self::RsassaPssSha256 => "rsassa-pss-sha256",
+            Self::Unknown(name) => name,
+        }
+    }
+
+    /// The `keytype` written for keys of this scheme.
+    fn keytype(&self) -> &str {
+        match self {
+            Self::Ed25519 => "ed25519",
+            Self::EcdsaSha2Nistp256 | Self::EcdsaSha2Nistp384 => "ecdsa",
+            Self::RsassaPssSha256 => "rsa",
+            Self::Unknown(name) => name,
+        }
+    }
+
+    fn from_names(keytype: &str, scheme: &str) -> Self {
+        match (keytype, scheme) {
+            ("ed25519", "ed25519") => Self::Ed25519,
+            ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => Self::EcdsaSha2Nistp256,
+            ("ecdsa" | "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384") => Self::EcdsaSha2Nistp384,
+            ("rsa", "rsassa-pss-sha256") => Self::RsassaPssSha256,
+            _ => Self::Unknown(scheme.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.name().escape_debug())
+    }
+}
+
+/// A public key as it stands in metadata (4.2.2, KEY), unknown fields included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    scheme: Scheme,
+    material: Material,
+    object: Object,
+}
+
+/// What verifies: independent of how the key was written down.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Material {
+    /// Raw bytes that the scheme's verification takes.
+    Known(Scheme, Vec<u8>),
+    /// The text of a key that cannot verify: unknown scheme or undecodable.
+    Opaque(String),
+}
+
+impl Key {
+    /// An Ed25519 key from its 32 bytes.
+    #[must_use]
+    pub fn from_ed25519(public: &[u8; 32]) -> Self {
+        Self::new(Scheme::Ed25519, hex::encode(public), public.to_vec())
+    }
+
+    /// A key of `scheme` from a DER SubjectPublicKeyInfo, as X.509 and PEM carry it.
+    ///
+    /// # Errors
+    /// The bytes are no SubjectPublicKeyInfo, or the scheme is not one this crate knows.
+    pub fn from_spki_der(scheme: Scheme, der: &[u8]) -> Result<Self, Error> {
+        let material = spki_material(&scheme, der)?;
+        if scheme == Scheme::Ed25519 {
+            return Ok(Self::new(scheme, hex::encode(&material), material));
+        }
+        let pem = Document::try_from(der)
+            .and_then(|document| document.to_pem("PUBLIC KEY", spki::der::pem::LineEnding::LF))
+            .map_err(|error| Malformed::new("public key", error.to_string()))?;
+        Ok(Self::new(scheme, pem, material))
+    }
+
+    fn new(scheme: Scheme, public: String, material: Vec<u8>) -> Self {
+        let keyval: Object = [("public".to_owned(), public.into())].into_iter().collect();
+        let object = [
+            ("keytype".to_owned(), scheme.keytype().into()),
+            ("scheme".to_owned(), scheme.name().into()),
+            ("keyval".to_owned(), keyval.into()),
+        ];
+        Self {
+            material: Material::Known(scheme.clone(), material),
+            scheme,
+            object: object.into_iter().collect(),
+        }
+    }
+
+    /// Reads a KEY object. A key that cannot verify anything (unknown scheme, undecodable value) is read all the same:
+    /// it must not make the rest of the metadata unreadable.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where `keytype`, `scheme` or `keyval.public` is missing or not text.
+    pub fn from_value(value: Value) -> Result<Self, Error> {
+        let Value::Object(object) = value else {
+            return Err(Malformed::new("key", "not an object").into());
+        };
+        let text = |object: &Object, name: &str| match object.value(name) {
+            Some(Value::String(text)) => Ok(text.clone()),
+            _ => Err(Malformed::new("key", format!("\"{name}\" is missing or not a string"))),
+        };
+        let scheme = Scheme::from_names(&text(&object, "keytype")?, &text(&object, "scheme")?);
+        let Some(Value::Object(keyval)) = object.value("keyval") else {
+            return Err(Malformed::new("key", "\"keyval\" is missing or not an object").into());
+        };
+        let public = text(keyval, "public")?;
+        let material = public_material(&scheme, &public)
+            .map_or(Material::Opaque(public), |bytes| Material::Known(scheme.clone(), bytes));
+        Ok(Self { scheme, material, object })
+    }
+
+    /// The KEY object, unknown fields included.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        self.object.clone().into()
+    }
+
+    /// The identifier the specification asks for: SHA-256 of the canonical form (4.2.1).
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        KeyId(hex::encode(sha256(&self.to_value().canonical())))
+    }
+
+    /// The signature scheme.
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// The member `name` that an application added to the key, such as a label.
+    #[must_use]
+    pub fn extension(&self, name: &str) -> Option<&Value> {
+        self.object.value(name)
+    }
+
+    /// The same key with an application's member; this changes [`Key::id`].
+    #[must_use]
+    pub fn with_extension(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if !matches!(name, "keytype" | "scheme" | "keyval") {
+            self.object.insert(name, value);
+        }
+        self
+    }
+
+    /// What makes two keys the same key, however they are written.
+    pub(crate) fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let Material::Known(scheme, public) = &self.material else {
+            return false;
+        };
+        let algorithm: &dyn VerificationAlgorithm = match scheme {
+            Scheme::Ed25519 => &signature::ED25519,
+            Scheme::EcdsaSha2Nistp256 => &signature::ECDSA_P256_SHA256_ASN1,
+            Scheme::EcdsaSha2Nistp384 => &signature::ECDSA_P384_SHA384_ASN1,
+            Scheme::RsassaPssSha256 => &signature::RSA_PSS_2048_8192_SHA256,
+            Scheme::Unknown(_) => return false,
+        };
+        UnparsedPublicKey::new(algorithm, public).verify(message, signature).is_ok()
+    }
+}
+
+/// The bytes to verify with, from the text in `keyval.public`; `None` when it cannot be decoded.
+fn public_material(scheme: &Scheme, public: &str) -> Option<Vec<u8>> {
+    match scheme {
+        Scheme::Ed25519 => hex::decode(public).ok().filter(|bytes| bytes.len() == 32),
+        Scheme::Unknown(_) => None,
+        _ => {
+            let (label, document) = Document::from_pem(public.trim()).ok()?;
+            (label == "PUBLIC KEY").then(|| spki_material(scheme, document.as_bytes()).ok()).flatten()
+        }
+    }
+}
+
+/// The subject public key of a SubjectPublicKeyInfo: a point, 32 bytes, or a PKCS#1 RSAPublicKey.
+fn spki_material(scheme: &Scheme, der: &[u8]) -> Result<Vec<u8>, Error> {
+    let malformed = |reason: String| Error::from(Malformed::new("public key", reason));
+    let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|error| malformed(error.to_string()))?;
+    let algorithm = info.algorithm.oid.to_string();
+    let curve = info.algorithm.parameters_oid().map(|oid| oid.to_string()).unwrap_or_default();
+    let fits = match scheme {
+        Scheme::Ed25519 => algorithm == "1.3.101.112",
+        Scheme::EcdsaSha2Nistp256 => algorithm == "1.2.840.10045.2.1" && curve == "1.2.840.10045.3.1.7",
+        Scheme::EcdsaSha2Nistp384 => algorithm == "1.2.840.10045.2.1" && curve == "1.3.132.0.34",
+        Scheme::RsassaPssSha256 => algorithm == "1.2.840.113549.1.1.1",
+        Scheme::Unknown(_) => false,
+    };
+    if !fits {
+        return Err(malformed(format!("algorithm {algorithm} does not fit the scheme {scheme}")));
+    }
+    let bytes = info.subject_public_key.as_bytes();
+    bytes.map(<[u8]>::to_vec).ok_or_else(|| malformed("the key has unused bits".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From RFC 8032, test 2.
+    const PUBLIC: &str = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
+    const SIGNATURE: &str = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+                             085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
+
+    fn key(json: &str) -> Result<Key, Error> {
+        Key::from_value(Value::parse(json.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn ed25519_test_vector() {
+        let key =
+            key(&format!(r#"{{"keytype":"ed25519","scheme":"ed25519","keyval":{{"public":"{PUBLIC}"}}}}"#))
+                .unwrap();
+        let signature = hex::decode(SIGNATURE).unwrap();
+        assert!(key.verifies(&[0x72], &signature));
+        assert!(!key.verifies(&[0x73], &signature));
+        assert!(!key.verifies(&[0x72], &signature[..63]));
+        assert!(!key.verifies(&[0x72], b""));
+    }
+
+    #[test]
+    fn key_ids_cover_unknown_fields() {
+        let plain =
+            key(&format!(r#"{{"keytype":"ed25519","scheme":"ed25519","keyval":{{"public":"{PUBLIC}"}}}}"#))
+                .unwrap();
+        let with = key(&format!(
+            r#"{{"keytype":"ed25519","scheme":"ed25519","keyval":{{"public":"{PUBLIC}"}},"x":1}}"#
+        ))
+        .unwrap();
+        assert_ne!(plain.id(), with.id());
+        assert_eq!(plain.material(), with.material());
+        let parsed: [u8; 32] = hex::decode(PUBLIC).unwrap().try_into().unwrap();
+        assert_eq!(Key::from_ed25519(&parsed), plain);
+    }
+
+    #[test]
+    fn keys_that_cannot_verify_are_kept() {
+        for json in [
+            r#"{"keytype":"x","scheme":"y","keyval":{"public":"z"}}"#,
+            r#"{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"00"}}"#,
+            r#"{"keytype":"rsa","scheme":"rsassa-pss-sha256","keyval":{"public":"not pem"}}"#,
+        ] {
+            let key = key(json).unwrap();
+            assert!(!key.verifies(b"", b""));
+        }
+        assert!(key(r#"{"keytype":"ed25519","scheme":"ed25519","keyval":{}}"#).is_err());
+        assert!(key(r#"{"keytype":"ed25519","keyval":{"public":""}}"#).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! Snapshot metadata (TUF spec 4.4).
+
+use std::collections::BTreeMap;
+
+use super::{Common, Fields, Metadata, common_object, private::Sealed};
+use crate::digest::Hashes;
+use crate::error::{Error, Malformed};
+use crate::json::{Object, Value};
+use crate::name::{RoleName, Version};
+
+/// Snapshot: the version of every targets role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Version, expiry and unknown members.
+    pub common: Common,
+    /// METAFILES: the targets roles, by name (METAPATH without `.json`).
+    pub meta: BTreeMap<RoleName, MetaFile>,
+}
+
+/// One entry of METAFILES: what is known of a metadata file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetaFile {
+    /// VERSION
+    pub version: Version,
+    /// LENGTH in bytes, if listed.
+    pub length: Option<u64>,
+    /// HASHES, if listed.
+    pub hashes: Option<Hashes>,
+    /// Members this crate does not know.
+    pub unrecognized: Object,
+}
+
+impl MetaFile {
+    /// A version alone: enough where versions are never reused.
+    #[must_use]
+    pub fn of_version(version: Version) -> Self {
+        Self { version, length: None, hashes: None, unrecognized: Object::new() }
+    }
+
+    /// Version, length and SHA-256 of `bytes`.
+    #[must_use]
+    pub fn of_bytes(version: Version, bytes: &[u8]) -> Self {
+        let length = Some(bytes.len() as u64);
+        Self { version, length, hashes: Some(Hashes::sha256_of(bytes)), unrecognized: Object::new() }
+    }
+
+    /// Checks length and hashes, where listed (5.5.2, 5.6.2).
+    ///
+    /// # Errors
+    /// [`Error::WrongLength`], [`Error::WrongHash`] or [`Error::NoKnownHash`].
+    pub fn verify(&self, file: &str, bytes: &[u8]) -> Result<(), Error> {
+        if let Some(expected) = self.length.filter(|&length| length != bytes.len() as u64) {
+            return Err(Error::WrongLength { file: file.to_owned(), expected, found: bytes.len() as u64 });
+        }
+        self.hashes.as_ref().map_or(Ok(()), |hashes| hashes.verify(file, bytes))
+    }
+
+    pub(super) fn read(what: &str, value: Value) -> Result<Self, Error> {
+        let mut fields = Fields::of(what, value)?;
+        let version = fields.version("version")?;
+        let length = fields.optional_number("length")?;
+        let hashes = fields.optional("hashes").map(Hashes::from_value).transpose()?;
+        Ok(Self { version, length, hashes, unrecognized: fields.rest() })
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        let mut object = self.unrecognized.clone();
+        object.insert("version", self.version.number());
+        if let Some(length) = self.length {
+            object.insert("length", length);
+        }
+        if let Some(hashes) = &self.hashes {
+            object.insert("hashes", hashes.to_value());
+        }
+        object.into()
+    }
+}
+
+impl Metadata for Snapshot {
+    const TYPE: &'static str = "snapshot";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn to_object(&self) -> Object {
+        let mut object = common_object::<Self>(&self.common);
+        let meta: Object = self.meta.iter().map(|(role, file)| (role.meta_path(), file.to_value())).collect();
+        object.insert("meta", meta);
+        object
+    }
+}
+
+impl Sealed for Snapshot {
+    fn read(common: Common, fields: &mut Fields) -> Result<Self, Error> {
+        let mut meta = BTreeMap::new();
+        for (path, value) in fields.object("meta")? {
+            let Some(name) = path.strip_suffix(".json") else {
+                return Err(Malformed::new(
+                    "snapshot",
+                    format!("{} does not end in .json", path.escape_debug()),
+                )
+                .into());
+            };
+            meta.insert(RoleName::parse(name)?, MetaFile::read("snapshot meta", value)?);
+        }
+        if !meta.contains_key("targets") {
+            return Err(fields.malformed("targets.json is not listed"));
+        }
+        Ok(Self { common, meta })
+    }
+
+    fn unrecognized(&mut self) -> &mut Object {
+        &mut self.common.unrecognized
+    }
+}

@@ -1,0 +1,110 @@
+//! Targets metadata (TUF spec 4.5).
+
+use std::collections::BTreeMap;
+
+use super::{Common, Delegations, Fields, Metadata, common_object, private::Sealed};
+use crate::digest::Hashes;
+use crate::error::Error;
+use crate::json::{Object, Value};
+use crate::name::TargetPath;
+
+/// Targets: what target files there are, and who else may say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets {
+    /// Version, expiry and unknown members.
+    pub common: Common,
+    /// TARGETS
+    pub targets: BTreeMap<TargetPath, TargetFile>,
+    /// DELEGATIONS
+    pub delegations: Option<Delegations>,
+}
+
+/// What is known of a target file (TARGETS).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetFile {
+    /// LENGTH in bytes.
+    pub length: u64,
+    /// HASHES
+    pub hashes: Hashes,
+    /// CUSTOM: the application's own.
+    pub custom: Option<Object>,
+    /// Members this crate does not know.
+    pub unrecognized: Object,
+}
+
+impl TargetFile {
+    /// A file of this length and these hashes.
+    #[must_use]
+    pub fn new(length: u64, hashes: Hashes) -> Self {
+        Self { length, hashes, custom: None, unrecognized: Object::new() }
+    }
+
+    /// Length and SHA-256 of `bytes`.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::new(bytes.len() as u64, Hashes::sha256_of(bytes))
+    }
+
+    fn read(value: Value) -> Result<Self, Error> {
+        let mut fields = Fields::of("target", value)?;
+        let length = fields.number("length")?;
+        let hashes = Hashes::from_value(fields.value("hashes")?)?;
+        let custom = match fields.optional("custom") {
+            None => None,
+            Some(Value::Object(custom)) => Some(custom),
+            Some(_) => return Err(fields.malformed("\"custom\" is not an object")),
+        };
+        Ok(Self { length, hashes, custom, unrecognized: fields.rest() })
+    }
+
+    fn to_value(&self) -> Value {
+        let mut object = self.unrecognized.clone();
+        object.insert("length", self.length);
+        object.insert("hashes", self.hashes.to_value());
+        if let Some(custom) = &self.custom {
+            object.insert("custom", custom.clone());
+        }
+        object.into()
+    }
+}
+
+impl Targets {
+    /// No targets and no delegations yet.
+    #[must_use]
+    pub fn new(common: Common) -> Self {
+        Self { common, targets: BTreeMap::new(), delegations: None }
+    }
+}
+
+impl Metadata for Targets {
+    const TYPE: &'static str = "targets";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn to_object(&self) -> Object {
+        let mut object = common_object::<Self>(&self.common);
+        let targets: Object =
+            self.targets.iter().map(|(path, file)| (path.as_str().to_owned(), file.to_value())).collect();
+        object.insert("targets", targets);
+        if let Some(delegations) = &self.delegations {
+            object.insert("delegations", delegations.to_value());
+        }
+        object
+    }
+}
+
+impl Sealed for Targets {
+    fn read(common: Common, fields: &mut Fields) -> Result<Self, Error> {
+        let targets = fields.object("targets")?.into_iter();
+        let targets = targets.map(|(path, file)| Ok((TargetPath::parse(path)?, TargetFile::read(file)?)));
+        let targets = targets.collect::<Result<_, Error>>()?;
+        let delegations = fields.optional("delegations").map(Delegations::read).transpose()?;
+        Ok(Self { common, targets, delegations })
+    }
+
+    fn unrecognized(&mut self) -> &mut Object {
+        &mut self.common.unrecognized
+    }
+}
