@@ -10,6 +10,7 @@
 //! No clock, file or socket is touched here: time and bytes come from the caller.
 #![forbid(unsafe_code)]
 
+pub mod clock;
 pub mod digest;
 pub mod error;
 pub mod json;
@@ -24,6 +25,7 @@ pub mod trusted;
 pub mod updater;
 mod verify;
 
+pub use clock::Clock;
 pub use error::{Attack, Error};
 pub use key::{Key, KeyId, Scheme};
 pub use limits::Limits;

@@ -9,7 +9,6 @@ use crate::key::KeyId;
 use crate::name::Version;
 
 /// The members of an object, taken one by one; what is left is unrecognised.
-#[expect(unreachable_pub, reason = "a sealed trait's signature names it; nobody outside can")]
 pub struct Fields {
     what: String,
     object: Object,
