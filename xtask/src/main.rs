@@ -1,1 +1,78 @@
-fn main() {}
+//! Developer commands: `cargo xtask --help`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its user")]
+
+mod bench;
+mod ci;
+mod command;
+mod deny;
+mod dependencies;
+mod graph;
+mod layers;
+mod python;
+mod requirements;
+mod steps;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The one entry point for developers: tests, checks and benchmarks of this workspace.
+///
+/// Needs Rust and Python 3.10 or newer with venv; whatever else a command needs, it installs once under target/.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                        every test, with real pip, uv, twine and python-tuf
+  cargo xtask test -- rollback            only the tests with 'rollback' in their names
+  cargo xtask test -p sealdex-tuf         only one crate's tests
+  cargo xtask ci                          everything a change must pass
+  eval \"$(cargo xtask environment)\"       then plain `cargo nextest run` finds the Python tools";
+
+#[derive(Subcommand)]
+enum Subcommands {
+    /// Install what the tests need, then run all of them.
+    Test(test::Arguments),
+    /// Run everything a change must pass: tests, lints, documentation, dependencies, layers.
+    Ci(ci::Arguments),
+    /// Run the benchmarks, with python-tuf beside Sealdex.
+    Bench(bench::Arguments),
+    /// Check that crates depend only on layers below, and the core on no I/O.
+    Layers,
+    /// Check that each dependency is declared once, used, and explained.
+    Dependencies,
+    /// Make the Python environments and print their variables for `eval`.
+    Environment,
+    /// Lock the Python requirements anew, after a change to their .in files.
+    Requirements,
+}
+
+fn main() -> ExitCode {
+    let result = Workspace::locate().and_then(|workspace| match Arguments::parse().command {
+        Subcommands::Test(arguments) => test::run(&workspace, &arguments),
+        Subcommands::Ci(arguments) => ci::run(&workspace, &arguments),
+        Subcommands::Bench(arguments) => bench::run(&workspace, &arguments),
+        Subcommands::Layers => layers::run(&workspace),
+        Subcommands::Dependencies => dependencies::run(&workspace),
+        Subcommands::Environment => python::print_environment(&workspace),
+        Subcommands::Requirements => requirements::run(&workspace),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
