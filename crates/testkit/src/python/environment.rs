@@ -55,7 +55,7 @@ fn root() -> PathBuf {
         Some(folder) => PathBuf::from(folder),
         None => panic!(
             "{VARIABLE} is not set: this test runs real Python tools. Run `cargo xtask test`, which installs them, or \
-             `eval \"$(cargo xtask test --print-environment)\"` once in this shell"
+             `eval \"$(cargo xtask environment)\"` once in this shell"
         ),
     }
 }
