@@ -21,7 +21,7 @@ const SIGNS_OF_NO_NETWORK: [&str; 16] = [
     "NewConnectionError",
     "ConnectTimeoutError",
     "ProxyError",
-    "No matching distribution found",
+    "(from versions: none)",
     "spurious network error",
 ];
 
