@@ -40,11 +40,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if !arguments.no_test {
         steps.run("test", || test::run(workspace, &test::ALL).map(|()| Outcome::Passed));
     }
-    steps.run("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]));
+    steps.run("clippy", || {
+        cargo(&["clippy", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"], &[])
+    });
     // Private items too: these pages are read by those who work here, and a broken link misleads them as well.
     steps.run("documentation", || {
         cargo(
-            &["doc", "--workspace", "--no-deps", "--document-private-items"],
+            &["doc", "--workspace", "--no-deps", "--document-private-items", "--keep-going"],
             &[("RUSTDOCFLAGS", "-D warnings")],
         )
     });
