@@ -133,3 +133,103 @@ fn escape(html: &mut String, text: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Map;
+
+    use crate::{
+        CoreMetadata, FileName, IndexFile, IndexPage, ProjectName, ProjectState, ProjectStatus, Yanked,
+    };
+
+    fn page_with(change: impl FnOnce(&mut IndexFile)) -> String {
+        let mut page = IndexPage::new(ProjectName::parse("holygrail").unwrap());
+        let filename = FileName::parse("holygrail-1.0.tar.gz").unwrap();
+        page.files.push(IndexFile::new(filename, "../../files/holygrail/holygrail-1.0.tar.gz".into()));
+        change(&mut page.files[0]);
+        page.to_html()
+    }
+
+    fn anchor_with(change: impl FnOnce(&mut IndexFile)) -> String {
+        let html = page_with(change);
+        html.lines().find(|line| line.contains("<a ")).unwrap().trim().to_owned()
+    }
+
+    #[test]
+    fn writes_exactly() {
+        let sha256 = "a".repeat(64);
+        let html = page_with(|file| {
+            file.size = Some(1);
+            file.hashes = BTreeMap::from([("md5".into(), "00".into()), ("sha256".into(), sha256.clone())]);
+            file.requires_python = Some(">=3.7,<4".into());
+            file.core_metadata = CoreMetadata::Hashes(BTreeMap::from([("sha256".into(), sha256.clone())]));
+            file.yanked = Yanked::Yes;
+            file.gpg_sig = Some(true);
+            file.provenance = Some("https://files.test/p?a&b".into());
+        });
+        let expected = format!(
+            r#"<!DOCTYPE html>
+<html>
+  <head>
+    <meta charset="utf-8">
+    <meta name="pypi:repository-version" content="1.3">
+    <title>Links for holygrail</title>
+  </head>
+  <body>
+    <h1>Links for holygrail</h1>
+    <a href="../../files/holygrail/holygrail-1.0.tar.gz#sha256={sha256}" data-requires-python="&gt;=3.7,&lt;4" data-core-metadata="sha256={sha256}" data-dist-info-metadata="sha256={sha256}" data-yanked="" data-gpg-sig="true" data-provenance="https://files.test/p?a&amp;b">holygrail-1.0.tar.gz</a><br>
+  </body>
+</html>
+"#
+        );
+        assert_eq!(html, expected);
+    }
+
+    #[test]
+    fn attributes() {
+        let bare = r#"<a href="../../files/holygrail/holygrail-1.0.tar.gz">holygrail-1.0.tar.gz</a><br>"#;
+        assert_eq!(anchor_with(|_| ()), bare);
+        let anchor = anchor_with(|file| file.core_metadata = CoreMetadata::Present);
+        assert!(anchor.contains(r#" data-core-metadata="true" data-dist-info-metadata="true""#), "{anchor}");
+        let unknown = CoreMetadata::Hashes(BTreeMap::from([("blake2b".into(), "00".into())]));
+        let anchor = anchor_with(|file| file.core_metadata = unknown);
+        assert!(anchor.contains(r#" data-core-metadata="true""#), "{anchor}");
+        let anchor = anchor_with(|file| file.yanked = Yanked::Reason("broken".into()));
+        assert!(anchor.contains(r#" data-yanked="broken""#), "{anchor}");
+        let anchor = anchor_with(|file| file.gpg_sig = Some(false));
+        assert!(anchor.contains(r#" data-gpg-sig="false""#), "{anchor}");
+        let anchor = anchor_with(|file| {
+            file.url = "a#sha256=evil".into();
+            file.hashes.insert("sha512".into(), "00".into());
+        });
+        assert!(anchor.contains(r#"href="a#sha512=00""#), "{anchor}");
+    }
+
+    #[test]
+    fn nothing_breaks_out() {
+        let evil = "\"'><script>alert(1)</script><!-- &amp; \n\r\t`\u{0}\u{1b}\u{85}";
+        let escaped = "&quot;&#x27;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;!-- &amp;amp; \
+            &#xa;&#xd;&#x9;&#x60;\u{fffd}\u{fffd}\u{fffd}";
+        let mut page = IndexPage::new(ProjectName::parse("a").unwrap());
+        page.project_status = Some(ProjectStatus {
+            state: ProjectState::Other(evil.into()),
+            reason: Some(evil.into()),
+            extra: Map::new(),
+        });
+        let mut file = IndexFile::new(FileName::parse("a\"'<b>&`.exe").unwrap(), evil.into());
+        file.hashes.insert("sha256".into(), evil.into());
+        file.requires_python = Some(evil.into());
+        file.core_metadata = CoreMetadata::Hashes(file.hashes.clone());
+        file.yanked = Yanked::Reason(evil.into());
+        file.provenance = Some(evil.into());
+        page.files.push(file);
+        let html = page.to_html();
+        assert!(!html.contains("<script"), "{html}");
+        assert_eq!(html.matches(escaped).count(), 9, "{html}");
+        assert!(html.contains(">a&quot;&#x27;&lt;b&gt;&amp;&#x60;.exe</a>"), "{html}");
+        assert_eq!(html.matches('<').count(), html.matches('>').count());
+        assert!(html.contains(r#"<meta name="pypi:project-status-reason" content="&quot;"#), "{html}");
+    }
+}

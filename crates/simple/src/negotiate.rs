@@ -32,7 +32,8 @@ pub fn negotiate(accept: Option<&str>) -> Option<ContentType> {
     let Some(accept) = accept.filter(|accept| accept.len() <= MAX_HEADER_BYTES) else {
         return Some(ContentType::LegacyHtml);
     };
-    let ranges: Vec<MediaRange<'_>> = split_outside_quotes(accept, b',').filter_map(MediaRange::parse).collect();
+    let ranges: Vec<MediaRange<'_>> =
+        split_outside_quotes(accept, b',').filter_map(MediaRange::parse).collect();
     if ranges.is_empty() {
         return Some(ContentType::LegacyHtml);
     }

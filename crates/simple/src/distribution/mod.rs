@@ -3,10 +3,20 @@
 //! A distribution that is accepted shows every careful reader the same metadata, and is of the project and version that
 //! its file name says. Nothing is written anywhere, and memory and time are bounded by [`ArchiveLimits`].
 
+mod entry;
+mod metadata;
+mod tarball;
+#[cfg(test)]
+mod tests;
+mod zip_directory;
+mod zipped;
+
+use std::cell::Cell;
 use std::io::{Read, Seek};
 
 use pep440_rs::Version;
 
+use self::entry::{Faults, Source};
 use crate::{DistributionFilename, DistributionKind, Error, ProjectName};
 
 /// The core metadata of a distribution: the fields an index needs, and the exact bytes.
@@ -98,27 +108,52 @@ pub fn inspect(
     }
 }
 
-/// Reads the one `*.dist-info/METADATA` of a wheel.
+/// Reads the one `*.dist-info/METADATA` of a wheel (PEP 427).
+///
+/// Refused are archives in which readers could find different things or that write elsewhere when unpacked: several
+/// `.dist-info` directories or one of another project, entries of the same name, paths that leave the archive, local
+/// headers that differ from the central directory or are missing in it, several directories, overlapping entries. The
+/// content of other entries is not unpacked; the sizes they announce are counted.
 ///
 /// # Errors
-/// [`Error::InvalidDistribution`], [`Error::HostileDistribution`], [`Error::DecompressionBomb`],
-/// [`Error::OtherDistribution`], [`Error::InvalidMetadata`], [`Error::LimitExceeded`] and [`Error::Io`].
+/// [`Error::HostileDistribution`] for the above, [`Error::OtherDistribution`] if name or version inside are not the
+/// file name's, [`Error::DecompressionBomb`], [`Error::InvalidDistribution`] for what is no wheel at all,
+/// [`Error::InvalidMetadata`], [`Error::LimitExceeded`], and [`Error::Io`] if the reader fails.
 pub fn inspect_wheel(
-    _reader: impl Read + Seek,
-    _filename: &DistributionFilename,
-    _limits: &ArchiveLimits,
+    reader: impl Read + Seek,
+    filename: &DistributionFilename,
+    limits: &ArchiveLimits,
 ) -> Result<DistributionMetadata, Error> {
-    Err(Error::InvalidDistribution { filename: _filename.to_string(), reason: "not yet read".into() })
+    let reader_failed = Cell::new(false);
+    let faults = Faults { filename, reader_failed: &reader_failed };
+    if filename.kind() != DistributionKind::Wheel {
+        return Err(faults.invalid("not the name of a wheel"));
+    }
+    let bytes = zipped::read_wheel_metadata(Source::new(reader, &reader_failed), limits, faults)?;
+    DistributionMetadata::parse(bytes, filename, limits)
 }
 
-/// Reads the top-level `PKG-INFO` of a source distribution.
+/// Reads the `PKG-INFO` in the one directory at the top of a source distribution (PEP 625, PEP 643).
+///
+/// What is refused and how is the same as for [`inspect_wheel`]. A `.tar.gz` is unpacked to its end, into nothing.
 ///
 /// # Errors
 /// As [`inspect_wheel`].
 pub fn inspect_sdist(
-    _reader: impl Read + Seek,
-    _filename: &DistributionFilename,
-    _limits: &ArchiveLimits,
+    reader: impl Read + Seek,
+    filename: &DistributionFilename,
+    limits: &ArchiveLimits,
 ) -> Result<DistributionMetadata, Error> {
-    Err(Error::InvalidDistribution { filename: _filename.to_string(), reason: "not yet read".into() })
+    let reader_failed = Cell::new(false);
+    let faults = Faults { filename, reader_failed: &reader_failed };
+    if filename.kind() != DistributionKind::SourceDistribution {
+        return Err(faults.invalid("not the name of a source distribution"));
+    }
+    let source = Source::new(reader, &reader_failed);
+    let bytes = if filename.as_str().ends_with(".zip") {
+        zipped::read_sdist_metadata(source, limits, faults)?
+    } else {
+        tarball::read_sdist_metadata(source, limits, faults)?
+    };
+    DistributionMetadata::parse(bytes, filename, limits)
 }

@@ -1,5 +1,8 @@
 //! Names of files in an index, and what the names of distributions say.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
