@@ -1,1 +1,34 @@
-//! The verifying client: HTTP updater, trusted state on disk, loopback proxy for installers.
+//! The verifying client: what is trusted on this machine, how it is brought up to date, and a loopback proxy through
+//! which unmodified installers install verified files alone.
+//!
+//! - [`TrustStore`]: the repositories a user has chosen to trust, each by a root or its fingerprint.
+//! - [`Client`]: limits, clock, cache and HTTP, shared by everything below.
+//! - [`Session`]: one consistent snapshot of one repository; pages and targets come out of it verified.
+//! - [`VerifyingProxy`]: serves such pages and their files to pip, uv and others on 127.0.0.1.
+//! - [`pip_environment`], [`uv_environment`]: variables that point an installer at the proxy and nowhere else.
+//!
+//! Every transfer is bounded in bytes, rate and time ([`FetchLimits`]). The trusted state may be shared by several
+//! processes at once, any of which may be killed at any point.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod client;
+mod environment;
+mod error;
+mod fetch;
+mod name;
+mod proxy;
+mod session;
+mod store;
+mod trust;
+
+pub use cache::FileCache;
+pub use client::{Client, ClientSettings};
+pub use environment::{Setting, pip_environment, uv_environment};
+pub use error::{Attack, Error};
+pub use fetch::{FetchLimits, HttpFetcher};
+pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
+pub use proxy::{OfflineUse, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy};
+pub use session::{RoleVersions, Session, VerifiedPage};
+pub use store::RepositoryRecord;
+pub use trust::{InitialTrust, TrustStore, TrustedRepository};

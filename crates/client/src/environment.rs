@@ -1,0 +1,102 @@
+//! Environments that point an installer at the verifying proxy and nowhere else.
+//!
+//! Variables alone cannot keep an installer from other sources: requirements files hold index lines, command lines
+//! hold URLs. So the proxy is also set as the HTTP proxy: whatever would go elsewhere arrives there and is refused.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// A variable to set for the installer, or to take away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable's name.
+    pub name: &'static str,
+    /// Its value; `None` takes the variable away.
+    pub value: Option<OsString>,
+    /// Why.
+    pub reason: &'static str,
+}
+
+const OTHER_SOURCE: &str = "would name a source that is not verified";
+
+/// The environment for pip.
+///
+/// `cache_directory` must be used with this repository's proxy alone: what pip once cached from elsewhere it installs
+/// again without asking.
+#[must_use]
+pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting> {
+    let mut settings = vec![
+        set("PIP_INDEX_URL", format!("http://{proxy}/simple/"), "the one index is the proxy"),
+        set("PIP_TRUSTED_HOST", proxy.ip().to_string(), "pip caches nothing from plain http otherwise"),
+        set(
+            "PIP_CACHE_DIR",
+            cache_directory.join("pip"),
+            "a cache of its own: another one may hold unverified files, which would be installed again",
+        ),
+        set(
+            "PIP_CONFIG_FILE",
+            null_device(),
+            "pip.conf can name further indexes; this value turns all of them off",
+        ),
+        set("PIP_RETRIES", "0", "the proxy has tried already; a refusal is to be seen at once"),
+        set("PIP_DISABLE_PIP_VERSION_CHECK", "1", "the check asks the index for a project nobody asked for"),
+        unset("PIP_EXTRA_INDEX_URL", OTHER_SOURCE),
+        unset("PIP_FIND_LINKS", OTHER_SOURCE),
+        unset("PIP_NO_INDEX", "would keep pip from the proxy"),
+        unset("PIP_PROXY", "would take precedence over the proxy variables below"),
+        unset("PIP_CERT", "no TLS is spoken with the proxy"),
+        unset("PIP_CLIENT_CERT", "no TLS is spoken with the proxy"),
+    ];
+    settings.extend(refusing_proxy(proxy));
+    settings
+}
+
+/// The environment for uv; see [`pip_environment`].
+#[must_use]
+pub fn uv_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting> {
+    let mut settings = vec![
+        set("UV_DEFAULT_INDEX", format!("http://{proxy}/simple/"), "the one index is the proxy"),
+        set(
+            "UV_CACHE_DIR",
+            cache_directory.join("uv"),
+            "a cache of its own: another one may hold unverified files, which would be installed again",
+        ),
+        set("UV_NO_CONFIG", "1", "uv.toml and pyproject.toml can name further indexes"),
+        set("UV_HTTP_RETRIES", "0", "the proxy has tried already; a refusal is to be seen at once"),
+        unset("UV_INDEX", OTHER_SOURCE),
+        unset("UV_INDEX_URL", OTHER_SOURCE),
+        unset("UV_EXTRA_INDEX_URL", OTHER_SOURCE),
+        unset("UV_FIND_LINKS", OTHER_SOURCE),
+        unset("UV_CONFIG_FILE", OTHER_SOURCE),
+        unset("UV_NO_INDEX", "would keep uv from the proxy"),
+    ];
+    settings.extend(refusing_proxy(proxy));
+    settings
+}
+
+/// Sends everything else to the proxy, which refuses it. Loopback too: an index on another port is another source.
+fn refusing_proxy(proxy: SocketAddr) -> Vec<Setting> {
+    const REFUSE: &str = "what would go elsewhere arrives at the proxy and is refused";
+    const NO_EXCEPTION: &str = "no host is asked without the proxy";
+    let url = format!("http://{proxy}");
+    let mut settings: Vec<_> =
+        ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
+            .map(|name| set(name, url.clone(), REFUSE))
+            .into();
+    settings.extend(["NO_PROXY", "no_proxy"].map(|name| unset(name, NO_EXCEPTION)));
+    settings
+}
+
+fn set(name: &'static str, value: impl Into<OsString>, reason: &'static str) -> Setting {
+    Setting { name, value: Some(value.into()), reason }
+}
+
+fn unset(name: &'static str, reason: &'static str) -> Setting {
+    Setting { name, value: None, reason }
+}
+
+/// What Python calls `os.devnull`.
+fn null_device() -> &'static str {
+    if cfg!(windows) { "nul" } else { "/dev/null" }
+}

@@ -1,0 +1,361 @@
+//! What can go wrong between a repository and a user, attacks told apart from faults.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::name::{RepositoryName, Sha256Digest};
+
+/// A refusal or a failure of this crate. Nothing unverified was trusted, stored as trusted, or handed on.
+///
+/// URLs and names that came from outside stand in messages escaped, so that they are safe on a terminal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Metadata or a target did not verify.
+    #[error(transparent)]
+    Verification(#[from] sealdex_tuf::Error),
+    /// A signed page cannot be read.
+    #[error("the signed page of {project} cannot be used: {source}")]
+    Page {
+        /// The project asked for.
+        project: String,
+        /// What is wrong with the page.
+        #[source]
+        source: sealdex_simple::Error,
+    },
+    /// The page signed under a project's path is another project's.
+    #[error("the page signed for {expected} is the page of {found}")]
+    OtherProject {
+        /// The project asked for.
+        expected: String,
+        /// The project the page names.
+        found: String,
+    },
+    /// A page lists a file in a way that does not allow to verify it.
+    #[error("{file} is listed on the signed page without {missing}, so it cannot be verified")]
+    Unverifiable {
+        /// The file's name.
+        file: String,
+        /// What the page does not say.
+        missing: &'static str,
+    },
+    /// A page lists a file larger than the limit.
+    #[error("{file} has {length} bytes, more than the {limit} allowed")]
+    TooLarge {
+        /// The file's name.
+        file: String,
+        /// Bytes listed.
+        length: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// More bytes came than the file has, or than the limit allows.
+    #[error("{url} sent more than the {limit} bytes allowed")]
+    EndlessData {
+        /// What was fetched.
+        url: String,
+        /// Bytes allowed; reading stopped after one more.
+        limit: u64,
+    },
+    /// Bytes came too slowly, or none at all.
+    #[error(
+        "{url} sent {received} bytes within {} s, fewer than {minimum_bytes_per_second} bytes a second",
+        waited.as_secs_f32()
+    )]
+    SlowRetrieval {
+        /// What was fetched.
+        url: String,
+        /// Bytes received within the time.
+        received: u64,
+        /// The time waited for them.
+        waited: Duration,
+        /// The lowest rate allowed.
+        minimum_bytes_per_second: u64,
+    },
+    /// The transfer ended before all announced bytes had come.
+    #[error("{url} ended after {found} of {expected} bytes")]
+    Truncated {
+        /// What was fetched.
+        url: String,
+        /// Bytes announced.
+        expected: u64,
+        /// Bytes received.
+        found: u64,
+    },
+    /// The answer is packed, although only plain bytes were asked for: lengths could not be bounded.
+    #[error("{url} answered in the encoding {encoding}, but identity was asked for")]
+    Encoding {
+        /// What was fetched.
+        url: String,
+        /// The encoding of the answer, escaped.
+        encoding: String,
+    },
+    /// A redirect that is not followed.
+    #[error("{url} redirects to {location}: {reason}")]
+    Redirect {
+        /// What was fetched.
+        url: String,
+        /// Where it redirects to, escaped.
+        location: String,
+        /// Why it is not followed.
+        reason: &'static str,
+    },
+    /// The server answered with an error.
+    #[error("{url} answered with status {status}")]
+    Status {
+        /// What was fetched.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+    },
+    /// No server could be reached.
+    #[error("{url} cannot be reached: {reason}")]
+    Unreachable {
+        /// What was to be fetched.
+        url: String,
+        /// What failed.
+        reason: String,
+    },
+    /// A server was reached, but no secure connection could be made.
+    #[error("{url} cannot be reached securely: {reason}")]
+    Tls {
+        /// What was to be fetched.
+        url: String,
+        /// What failed.
+        reason: String,
+    },
+    /// The connection broke, or carried no HTTP.
+    #[error("the transfer of {url} broke off: {reason}")]
+    Transfer {
+        /// What was fetched.
+        url: String,
+        /// What failed.
+        reason: String,
+    },
+    /// No HTTP client could be made on this machine.
+    #[error("no http client can be made: {reason}")]
+    HttpClient {
+        /// What failed.
+        reason: String,
+    },
+    /// A file or folder of this client could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process holds the trusted state for too long.
+    #[error("{} is locked by another process for more than {} s", path.display(), waited.as_secs_f32())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long was waited for it.
+        waited: Duration,
+    },
+    /// A folder of trusted state is a symbolic link, or no folder.
+    #[error("{} is not a plain folder; trusted state is kept in no other", path.display())]
+    NotADirectory {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// What was recorded when the repository was added is missing or damaged.
+    #[error("the trusted state of {repository} is damaged: {reason}")]
+    DamagedTrust {
+        /// The repository.
+        repository: RepositoryName,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No repository is trusted under this name.
+    #[error("no repository named {name} is trusted (looked in {})", directory.display())]
+    UnknownRepository {
+        /// The name.
+        name: RepositoryName,
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
+    /// A repository is trusted under this name already.
+    #[error("a repository named {name} is trusted already")]
+    AlreadyTrusted {
+        /// The name.
+        name: RepositoryName,
+    },
+    /// Not a name for a repository.
+    #[error("invalid repository name {name}: {reason}")]
+    InvalidName {
+        /// The name, quoted.
+        name: String,
+        /// The rule it breaks.
+        reason: &'static str,
+    },
+    /// Not a URL a repository can have.
+    #[error("invalid repository url {url}: {reason}")]
+    InvalidUrl {
+        /// The URL, quoted.
+        url: String,
+        /// The rule it breaks.
+        reason: String,
+    },
+    /// Not a SHA-256 digest.
+    #[error("invalid fingerprint {text}: not 64 hexadecimal digits")]
+    InvalidFingerprint {
+        /// The text, quoted.
+        text: String,
+    },
+    /// None of the repository's root files has the fingerprint.
+    #[error("none of the {tried} root files at {url} has the sha256 {expected}")]
+    NoSuchRoot {
+        /// The metadata URL.
+        url: String,
+        /// The fingerprint asked for.
+        expected: Sha256Digest,
+        /// Root versions looked at.
+        tried: u64,
+    },
+    /// Something that has not been kept was asked for while working offline.
+    #[error("{file} has not been kept on this machine, and the network is not used")]
+    Offline {
+        /// The file.
+        file: String,
+    },
+    /// The proxy was to listen where others could reach it.
+    #[error("{address} is not a loopback address")]
+    NotLoopback {
+        /// The address.
+        address: std::net::SocketAddr,
+    },
+    /// The system has no place for this user's files.
+    #[error("neither {variable} nor HOME names a folder")]
+    NoHome {
+        /// The variable that would have named the place.
+        variable: &'static str,
+    },
+    /// A part of this program ended early.
+    #[error("internal task ended early: {task}")]
+    Task {
+        /// Which.
+        task: &'static str,
+    },
+}
+
+/// What a refusal looks like (TUF specification 1.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Attack {
+    /// What verification stops.
+    Verification(sealdex_tuf::Attack),
+    /// Bytes so slow that the client never gets to verify them.
+    SlowRetrieval,
+}
+
+impl fmt::Display for Attack {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verification(attack) => attack.fmt(formatter),
+            Self::SlowRetrieval => formatter.write_str("slow retrieval attack"),
+        }
+    }
+}
+
+impl Error {
+    /// The attack this looks like; `None` where it can only be a fault.
+    #[must_use]
+    pub fn attack(&self) -> Option<Attack> {
+        use sealdex_tuf::Attack as Core;
+        match self {
+            Self::Verification(error) => error.attack().map(Attack::Verification),
+            Self::OtherProject { .. } => Some(Attack::Verification(Core::MixAndMatch)),
+            Self::EndlessData { .. } | Self::Encoding { .. } => Some(Attack::Verification(Core::EndlessData)),
+            Self::SlowRetrieval { .. } => Some(Attack::SlowRetrieval),
+            _ => None,
+        }
+    }
+
+    /// Whether the repository could not be asked at all: what working offline may stand in for. An attack never is.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Tls { .. } | Self::Transfer { .. } | Self::Truncated { .. } => {
+                true
+            }
+            Self::Status { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Verification(error) => verification_hint(error),
+            Self::Page { .. } | Self::OtherProject { .. } | Self::Unverifiable { .. } => {
+                "the index published a page that cannot be used safely; tell its operator"
+            }
+            Self::TooLarge { .. } => "raise the limit of file sizes if you expect files that large",
+            Self::EndlessData { .. } | Self::Encoding { .. } => {
+                "nothing was installed; try another network or mirror, and tell the index's operator"
+            }
+            Self::SlowRetrieval { .. } => "try again, or another network or mirror; nothing was installed",
+            Self::Truncated { .. } | Self::Transfer { .. } => "try again; nothing was installed",
+            Self::Redirect { .. } => "add the repository again with the url it has moved to",
+            Self::Status { status: 400..=499, .. } => "check the url of the repository",
+            Self::Status { .. } => "the server has a fault; try again later",
+            Self::Unreachable { .. } => "check the network and the url; is the server running?",
+            Self::Tls { .. } => "check the url and this machine's clock and certificates",
+            Self::HttpClient { .. } => "check this machine's certificates and proxy settings",
+            Self::Io { .. } => "check the folder's permissions and free space",
+            Self::Locked { .. } => "wait for the other process, or end it, and try again",
+            Self::NotADirectory { .. } => "replace it by a folder of your own, or name another place",
+            Self::DamagedTrust { .. } => {
+                "remove the repository and add it again with its root or fingerprint"
+            }
+            Self::UnknownRepository { .. } => "see `sealdex trust list`, or add it with `sealdex trust add`",
+            Self::AlreadyTrusted { .. } => "choose another name, or remove the repository first",
+            Self::InvalidName { .. } => {
+                "use letters, digits, '-', '_' and '.', beginning with a letter or digit"
+            }
+            Self::InvalidUrl { .. } => "give the url of the index, such as https://packages.example/",
+            Self::InvalidFingerprint { .. } => "give the sha256 of a root.json as 64 hexadecimal digits",
+            Self::NoSuchRoot { .. } => {
+                "ask the index's operator for the fingerprint again, over another channel than this network"
+            }
+            Self::Offline { .. } => "connect to the network once, or leave out the offline option",
+            Self::NotLoopback { .. } => "listen on 127.0.0.1",
+            Self::NoHome { .. } => "set the variable HOME",
+            Self::Task { .. } => "try again; if it happens again, report it",
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.into(), source }
+    }
+}
+
+fn verification_hint(error: &sealdex_tuf::Error) -> &'static str {
+    use sealdex_tuf::Error as Core;
+    match error {
+        Core::Expired { .. } => {
+            "check this machine's clock; if it is right, the index is stale or somebody holds back its updates"
+        }
+        Core::Rollback { .. } | Core::RemovedFromSnapshot { .. } => {
+            "nothing was installed; the server offers an older state than it did before: tell its operator"
+        }
+        Core::Threshold { .. } => {
+            "nothing was installed; the server's metadata is signed by others than those you trust: ask its operator \
+             over another channel"
+        }
+        Core::WrongHash { .. } | Core::WrongLength { .. } => {
+            "nothing was installed; the server sent another file than the one signed for: tell its operator"
+        }
+        Core::Missing { .. } => {
+            "check the url of the repository; if it is right, its operator must publish again"
+        }
+        _ => "nothing was installed; tell the index's operator",
+    }
+}

@@ -1,0 +1,76 @@
+//! How a proxy behaves.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Refusal;
+
+/// How a proxy behaves. [`ProxyOptions::default`] is what one run of an installer needs.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct ProxyOptions {
+    /// Which snapshots are served.
+    pub snapshots: SnapshotPolicy,
+    /// What to do when the repository cannot be reached.
+    pub offline: OfflineUse,
+    /// Told about each refusal when it happens.
+    pub on_refusal: Option<Arc<dyn Fn(&Refusal) + Send + Sync>>,
+}
+
+/// Which snapshots a proxy serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SnapshotPolicy {
+    /// One for the whole run: everything installed together was published together.
+    #[default]
+    Pinned,
+    /// A new one once the served one is older than this.
+    RefreshAfter(Duration),
+}
+
+/// What to do when the repository cannot be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OfflineUse {
+    /// Refuse.
+    #[default]
+    Never,
+    /// Use the last state that has not expired. Whatever looks like an attack is refused all the same.
+    WhenUnreachable,
+    /// Do not even ask the network.
+    Always,
+}
+
+impl ProxyOptions {
+    /// With this policy.
+    #[must_use]
+    pub fn snapshots(mut self, snapshots: SnapshotPolicy) -> Self {
+        self.snapshots = snapshots;
+        self
+    }
+
+    /// With this use of offline state.
+    #[must_use]
+    pub fn offline(mut self, offline: OfflineUse) -> Self {
+        self.offline = offline;
+        self
+    }
+
+    /// With this callback, which must not block.
+    #[must_use]
+    pub fn on_refusal(mut self, callback: impl Fn(&Refusal) + Send + Sync + 'static) -> Self {
+        self.on_refusal = Some(Arc::new(callback));
+        self
+    }
+}
+
+impl fmt::Debug for ProxyOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ProxyOptions")
+            .field("snapshots", &self.snapshots)
+            .field("offline", &self.offline)
+            .finish_non_exhaustive()
+    }
+}
