@@ -25,7 +25,8 @@ pub(super) fn read_sdist_metadata(
 ) -> Result<Vec<u8>, Error> {
     let archive_bytes = reader.length().map_err(|error| faults.io(error))?;
     let limit = unpacked_limit(limits, archive_bytes);
-    let left = Cell::new(limit);
+    // Spent only by the byte after the last one allowed.
+    let left = Cell::new(limit.saturating_add(1));
     let unpacked = Budget { inner: MultiGzDecoder::new(BufReader::new(reader)), left: &left };
     let mut archive = tar::Archive::new(unpacked);
     let found = scan(&mut archive, limits, faults);
@@ -88,9 +89,7 @@ fn scan<R: Read>(
         if !is_metadata(name) {
             continue;
         }
-        if metadata.is_some() {
-            return Err(faults.hostile("more than one PKG-INFO at the top"));
-        }
+        // No second one of exactly this name: it would have been refused as a duplicate.
         if !is_regular(entry_type) || !name.ends_with("/PKG-INFO") {
             return Err(faults.hostile("the PKG-INFO at the top is not an ordinary file of that name"));
         }

@@ -14,7 +14,7 @@ fn read(value: &Value) -> Result<IndexPage, Error> {
     IndexPage::from_json(value.to_string().as_bytes(), &PageLimits::default())
 }
 
-fn page_with(file: Value) -> Value {
+fn page_with(file: &Value) -> Value {
     json!({"meta": {"api-version": "1.1"}, "name": "holygrail", "versions": ["1.0"], "files": [file]})
 }
 
@@ -27,7 +27,7 @@ fn good_file() -> Value {
 fn file_with(key: &str, value: Value) -> Value {
     let mut file = good_file();
     file[key] = value;
-    page_with(file)
+    page_with(&file)
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn the_first_metadata_key_wins() {
 
 #[test]
 fn a_page_without_versions_gets_those_of_its_files() {
-    let mut value = page_with(good_file());
+    let mut value = page_with(&good_file());
     value.as_object_mut().unwrap().remove("versions");
     assert_eq!(read(&value).unwrap().versions, ["1.0"]);
 }
@@ -196,7 +196,7 @@ fn refuses_wrong_fields() {
 
 #[test]
 fn refuses_wrong_pages() {
-    let good = page_with(good_file());
+    let good = page_with(&good_file());
     read(&good).unwrap();
     for (key, value) in [
         ("meta", json!(null)),
@@ -237,7 +237,7 @@ fn refuses_wrong_pages() {
 
 #[test]
 fn bounds() {
-    let bytes = page_with(good_file()).to_string().into_bytes();
+    let bytes = page_with(&good_file()).to_string().into_bytes();
     let defaults = PageLimits::default();
     IndexPage::from_json(
         &bytes,
@@ -320,7 +320,7 @@ fn api_version_follows_the_fields() {
 
 #[test]
 fn status_has_two_spellings() {
-    let mut value = page_with(good_file());
+    let mut value = page_with(&good_file());
     for (status, expected) in [
         (json!({}), ProjectState::Active),
         (json!({"state": "quarantined"}), ProjectState::Quarantined),
@@ -334,7 +334,7 @@ fn status_has_two_spellings() {
 
 #[test]
 fn other_urls() {
-    let page = read(&page_with(good_file())).unwrap();
+    let page = read(&page_with(&good_file())).unwrap();
     let other = page.with_file_urls(|file| format!("https://files.test/{}", file.filename));
     assert_eq!(other.files[0].url, "https://files.test/holygrail-1.0.tar.gz");
     assert_eq!(other.with_file_urls(|_| page.files[0].url.clone()), page);
