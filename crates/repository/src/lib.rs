@@ -1,1 +1,46 @@
 //! The repository engine: layouts, transaction log, snapshot process, storage.
+//!
+//! - [`Layout`]: the tree of roles as data; one engine interprets every shape ([`layout`]).
+//! - [`Repository`]: a repository on disk. Many may have it open; all of them may read and [`Repository::submit`].
+//! - [`SnapshotProcess`]: the one writer of signed metadata. It takes everything pending at once and publishes it as one
+//!   consistent snapshot (PEP 458, "Producing Consistent Snapshots").
+//!
+//! A [`Receipt`] means durable, a [`Publication`] means served. What lies between is the transaction log: a crash at any
+//! point loses no receipt, publishes nothing by halves and never uses a version for two contents (see [`publish`]).
+#![forbid(unsafe_code)]
+
+mod audit;
+mod create;
+mod directory;
+mod disk;
+mod error;
+pub mod layout;
+mod lifetime;
+mod page;
+pub mod publish;
+mod repository;
+mod settings;
+mod staging;
+mod status;
+mod store;
+mod submit;
+mod target_files;
+mod token;
+mod transaction;
+
+pub use audit::AuditEntry;
+pub use create::{Development, InitialKeys};
+pub use directory::RepositoryDirectory;
+pub use error::Error;
+pub use layout::Layout;
+pub use lifetime::{Expiries, Lifetime};
+pub use page::{PublishedFile, PublishedPage, PublishedSidecar};
+pub use publish::SnapshotProcess;
+pub use repository::Repository;
+pub use settings::{FileLimits, Settings};
+pub use staging::{Received, StagedFile};
+pub use status::{BinsStatus, KeyStatus, RoleStatus, Status, WriterStatus};
+pub use token::{Action, Projects, Token, TokenId, TokenScope, TokenSecret};
+pub use transaction::{
+    Actor, AddDistribution, AddTarget, Existing, Outcome, Publication, Receipt, Transaction, TransactionId,
+};

@@ -1,0 +1,81 @@
+//! `sealdex.toml`: what an operator may set.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::lifetime::Expiries;
+
+/// The settings of a repository, as `sealdex.toml` holds them. Unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The tree of roles. It is fixed when the repository is created.
+    pub layout: Layout,
+    /// How long metadata lives.
+    #[serde(default)]
+    pub expiry: Expiries,
+    /// Bounds on what is taken in.
+    #[serde(default)]
+    pub limits: FileLimits,
+    /// The server's own settings, which this crate keeps and does not read.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub server: toml::Table,
+}
+
+/// Bounds on the files taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FileLimits {
+    /// Length of one target file in bytes.
+    pub max_file_bytes: u64,
+    /// Length of the core metadata beside a distribution in bytes (PEP 658).
+    pub max_core_metadata_bytes: u64,
+}
+
+impl Default for FileLimits {
+    fn default() -> Self {
+        Self { max_file_bytes: 1024 * 1024 * 1024, max_core_metadata_bytes: 5 * 1024 * 1024 }
+    }
+}
+
+impl Settings {
+    /// Settings for `layout`, everything else as it is by default.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            expiry: Expiries::default(),
+            limits: FileLimits::default(),
+            server: toml::Table::new(),
+        }
+    }
+
+    /// Reads the settings from the text of a `sealdex.toml`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] or [`Error::Layout`].
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self, Error> {
+        let settings: Self = toml::from_str(text)
+            .map_err(|error| Error::Settings { path: path.to_owned(), reason: error.to_string() })?;
+        settings.layout.check()?;
+        Ok(settings)
+    }
+
+    /// The text of a `sealdex.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the server's settings cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string_pretty(self)
+            .map_err(|error| Error::Settings { path: "sealdex.toml".into(), reason: error.to_string() })
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new(Layout::default())
+    }
+}
