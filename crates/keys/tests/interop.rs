@@ -1,5 +1,4 @@
 //! Key files against securesystemslib, the key store of python-tuf.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]
 
 use std::path::Path;
 use std::process::Command;

@@ -166,9 +166,9 @@ impl IndexPage {
     /// The page in its JSON form: compact, and the same bytes for the same contents in whatever order.
     ///
     /// Versions and files are sorted by version (PEP 440, what is none first) and then by text. `core-metadata` is
-    /// repeated as `dist-info-metadata` (PEP 714), on which pip 22.3 to 23.1 fail. The API version is the lowest that has all the fields used: 1.4
-    /// with a project status (PEP 792), 1.3 with provenance (PEP 740), 1.2 with `alternate-locations` or `tracks`
-    /// (PEP 708), otherwise 1.1 (PEP 700), or 1.0 if a file has no size.
+    /// not repeated as `dist-info-metadata` (PEP 714): pip 22.3 to 23.1 fail on that. The API version is the lowest
+    /// that has all the fields used: 1.4 with a project status (PEP 792), 1.3 with provenance (PEP 740), 1.2 with
+    /// `alternate-locations` or `tracks` (PEP 708), otherwise 1.1 (PEP 700), or 1.0 if a file has no size.
     pub fn to_json(&self) -> Vec<u8> {
         json::write_page(self)
     }

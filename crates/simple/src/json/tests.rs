@@ -284,7 +284,7 @@ fn writes_exactly() {
         r#"{"filename":"holygrail-1.9-py3-none-any.whl","hashes":{},"size":1,"#,
         r#""url":"u/holygrail-1.9-py3-none-any.whl","yanked":false},"#,
         r#"{"filename":"holygrail-1.9.tar.gz","hashes":{},"size":1,"url":"u/holygrail-1.9.tar.gz","yanked":false},"#,
-        r#"{"core-metadata":true,"dist-info-metadata":true,"filename":"holygrail-1.10.tar.gz","hashes":{},"size":1,"#,
+        r#"{"core-metadata":true,"filename":"holygrail-1.10.tar.gz","hashes":{},"size":1,"#,
         r#""url":"u/holygrail-1.10.tar.gz","yanked":true}"#,
         r#"],"meta":{"_last-serial":3,"api-version":"1.1"},"name":"holygrail","versions":["odd","1.9","1.10"]}"#
     );

@@ -76,8 +76,7 @@ fn write_file(file: &IndexFile) -> Value {
         CoreMetadata::Hashes(hashes) if !hashes.is_empty() => Some(json!(hashes)),
         CoreMetadata::Present | CoreMetadata::Hashes(_) => Some(true.into()),
     };
-    set("core-metadata", core_metadata.clone());
-    set("dist-info-metadata", core_metadata);
+    set("core-metadata", core_metadata);
     set("gpg-sig", file.gpg_sig.map(Value::from));
     set("provenance", file.provenance.as_deref().map(Value::from));
     Value::Object(fields)
