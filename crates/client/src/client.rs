@@ -81,7 +81,7 @@ impl Client {
     /// # Errors
     /// [`Error::HttpClient`], or [`Error::Io`] or [`Error::NotADirectory`] for the cache folder.
     pub fn new(settings: ClientSettings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let fetcher = HttpFetcher::new()?;
+        let fetcher = HttpFetcher::new(settings.metadata_fetch.connect)?;
         let cache = FileCache::open(&settings.cache_directory, settings.max_cache_bytes)?;
         Ok(Self { shared: Arc::new(Shared { settings, clock, fetcher, cache }) })
     }

@@ -1,11 +1,20 @@
 //! The repositories a user trusts.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use sealdex_tuf::{RoleName, Version};
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::fetch::{Fetch, Redirects};
 use crate::name::{RepositoryName, RepositoryUrl, Sha256Digest};
-use crate::store::{RepositoryRecord, directories};
+use crate::session::Session;
+use crate::store::{RepositoryRecord, RepositoryStore, directories, files};
+
+/// Folders being made or removed begin so; no repository can be named like that.
+const UNFINISHED: &str = ".unfinished-";
 
 /// How trust in a repository begins. There is no third way: nothing is trusted only because it was seen first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +53,9 @@ impl TrustStore {
     /// # Errors
     /// [`Error::Io`] or [`Error::NotADirectory`]
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
-        Ok(Self { directory: directory.into() })
+        let directory = directory.into();
+        files::private_folder(&directory)?;
+        Ok(Self { directory })
     }
 
     /// The folder.
@@ -60,12 +71,41 @@ impl TrustStore {
     /// [`Error::AlreadyTrusted`], [`Error::NoSuchRoot`], and whatever a refresh can fail with.
     pub async fn add(
         &self,
-        _client: &Client,
-        _name: &RepositoryName,
-        _url: &RepositoryUrl,
-        _initial: &InitialTrust,
+        client: &Client,
+        name: &RepositoryName,
+        url: &RepositoryUrl,
+        initial: &InitialTrust,
     ) -> Result<TrustedRepository, Error> {
-        Err(Error::Task { task: "trust" })
+        let directory = self.directory.join(name.as_str());
+        if directory.symlink_metadata().is_ok() {
+            return Err(Error::AlreadyTrusted { name: name.clone() });
+        }
+        let root = match initial {
+            InitialTrust::Root(bytes) => bytes.clone(),
+            InitialTrust::Fingerprint(digest) => find_root(client, url, *digest).await?,
+        };
+        let record = RepositoryRecord::new(url, client.now(), Sha256Digest::of(&root));
+
+        // Everything happens in a folder of its own, which gets its name last. It is removed when dropped before that.
+        let failed = |source| Error::io("make", &self.directory, source);
+        let unfinished =
+            tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.directory).map_err(failed)?;
+        let store = RepositoryStore::new(name, unfinished.path());
+        store.create(&record, &root)?;
+        let staged =
+            TrustedRepository { name: name.clone(), directory: unfinished.path().to_owned(), record };
+        Session::refresh(client, &staged).await?;
+
+        match fs::rename(unfinished.path(), &directory) {
+            Ok(()) => drop(unfinished.keep()),
+            // Another process added the same name meanwhile.
+            Err(_) if directory.symlink_metadata().is_ok() => {
+                return Err(Error::AlreadyTrusted { name: name.clone() });
+            }
+            Err(source) => return Err(Error::io("make", directory, source)),
+        }
+        files::sync_folder(&self.directory)?;
+        Ok(TrustedRepository { directory, ..staged })
     }
 
     /// The repositories by name.
@@ -73,23 +113,48 @@ impl TrustStore {
     /// # Errors
     /// [`Error::Io`], or [`Error::DamagedTrust`] of the first damaged one.
     pub fn list(&self) -> Result<Vec<TrustedRepository>, Error> {
-        Err(Error::Task { task: "trust" })
+        let failed = |source| Error::io("read", &self.directory, source);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            names.extend(name.to_str().and_then(|name| RepositoryName::parse(name).ok()));
+        }
+        names.sort();
+        names.iter().map(|name| self.repository(name)).collect()
     }
 
     /// Ends trust in a repository and forgets all that is known of it.
     ///
     /// # Errors
     /// [`Error::UnknownRepository`] or [`Error::Io`]
-    pub fn remove(&self, _name: &RepositoryName) -> Result<(), Error> {
-        Err(Error::Task { task: "trust" })
+    pub fn remove(&self, name: &RepositoryName) -> Result<(), Error> {
+        let directory = self.directory.join(name.as_str());
+        let failed = |source| Error::io("remove", &directory, source);
+        // In one step, so that no other process meets half a repository.
+        let unfinished =
+            tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.directory).map_err(failed)?;
+        fs::rename(&directory, unfinished.path().join("removed")).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound { self.unknown(name) } else { failed(error) }
+        })?;
+        files::sync_folder(&self.directory)?;
+        unfinished.close().map_err(failed)
     }
 
     /// The repository of that name.
     ///
     /// # Errors
     /// [`Error::UnknownRepository`] or [`Error::DamagedTrust`]
-    pub fn repository(&self, _name: &RepositoryName) -> Result<TrustedRepository, Error> {
-        Err(Error::Task { task: "trust" })
+    pub fn repository(&self, name: &RepositoryName) -> Result<TrustedRepository, Error> {
+        let directory = self.directory.join(name.as_str());
+        if directory.symlink_metadata().is_err() {
+            return Err(self.unknown(name));
+        }
+        let record = RepositoryStore::new(name, &directory).record()?;
+        Ok(TrustedRepository { name: name.clone(), directory, record })
+    }
+
+    fn unknown(&self, name: &RepositoryName) -> Error {
+        Error::UnknownRepository { name: name.clone(), directory: self.directory.clone() }
     }
 }
 
@@ -111,4 +176,30 @@ impl TrustedRepository {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+
+    pub(crate) fn store(&self) -> RepositoryStore {
+        RepositoryStore::new(&self.name, &self.directory)
+    }
+}
+
+/// Looks for the root version with this digest, from the first one upward. The digest decides alone: what else a server
+/// says of its roots is not believed.
+async fn find_root(client: &Client, url: &RepositoryUrl, expected: Sha256Digest) -> Result<Vec<u8>, Error> {
+    let settings = client.settings();
+    let metadata_url = url.folder("metadata");
+    let mut tried = 0;
+    for version in (1..=settings.metadata.max_root_versions).filter_map(Version::new) {
+        let fetch = Fetch {
+            url: &metadata_url.file(&RoleName::root().versioned_file_name(version))?,
+            max_bytes: settings.metadata.max_root_bytes,
+            limits: &settings.metadata_fetch,
+            redirects: Redirects::SameHost,
+        };
+        let Some(bytes) = client.fetcher().bytes(fetch).await? else { break };
+        if Sha256Digest::of(&bytes) == expected {
+            return Ok(bytes);
+        }
+        tried += 1;
+    }
+    Err(Error::NoSuchRoot { url: metadata_url.to_string(), expected, tried })
 }

@@ -1,21 +1,176 @@
 //! Fetches files over HTTP, every transfer bounded in bytes, rate and time.
+//!
+//! Nothing fetched is trusted: whoever asks verifies. So redirects are a question of what else could be reached, not of
+//! trust: metadata stays with the host it was asked of, files may come from anywhere (an index may keep them on a
+//! delivery network), and neither goes from https to http. Packed answers are refused, since lengths are those of
+//! plain bytes.
 
 mod limits;
+mod rate;
+mod redirect;
+mod transfer;
 
-pub use limits::FetchLimits;
+use std::time::Duration;
+
+use http::header;
+use reqwest::{Response, StatusCode};
+use url::{Host, Url};
 
 use crate::error::Error;
+use crate::name::excerpt;
 
-/// HTTP connections. Cheap to clone.
+pub use limits::FetchLimits;
+pub(crate) use redirect::Redirects;
+pub(crate) use transfer::Transfer;
+
+const USER_AGENT: &str = concat!("sealdex/", env!("CARGO_PKG_VERSION"));
+const MAX_REDIRECTS: usize = 5;
+
+/// HTTP connections, kept open between transfers. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct HttpFetcher {}
+pub struct HttpFetcher {
+    /// For other hosts: through the proxies that the environment names.
+    outside: reqwest::Client,
+    /// For this machine: never through a proxy.
+    loopback: reqwest::Client,
+}
+
+/// What to fetch, and what the answer may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fetch<'a> {
+    pub(crate) url: &'a Url,
+    /// Bytes of body; one more is an endless data attack.
+    pub(crate) max_bytes: u64,
+    pub(crate) limits: &'a FetchLimits,
+    pub(crate) redirects: Redirects,
+}
 
 impl HttpFetcher {
-    /// Makes a fetcher; opens no connection.
+    /// Makes a fetcher whose connections must stand within `connect`; opens none yet.
     ///
     /// # Errors
     /// [`Error::HttpClient`]
-    pub fn new() -> Result<Self, Error> {
-        Ok(Self {})
+    pub fn new(connect: Duration) -> Result<Self, Error> {
+        // One provider for the whole process; when another part has chosen already, that choice stands.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(USER_AGENT)
+                .connect_timeout(connect)
+                .redirect(reqwest::redirect::Policy::none())
+                .pool_idle_timeout(Duration::from_secs(60))
+        };
+        let failed = |error: reqwest::Error| Error::HttpClient { reason: reason(&error) };
+        let outside = builder().build().map_err(failed)?;
+        let loopback = builder().no_proxy().build().map_err(failed)?;
+        Ok(Self { outside, loopback })
     }
+
+    /// Fetches a whole file; `None` when the server says that it has none (404, 410, and 403, which object stores
+    /// answer).
+    pub(crate) async fn bytes(&self, fetch: Fetch<'_>) -> Result<Option<Vec<u8>>, Error> {
+        let Some(mut transfer) = self.open(fetch).await? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = transfer.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Begins a transfer; `None` as for [`HttpFetcher::bytes`].
+    pub(crate) async fn open(&self, fetch: Fetch<'_>) -> Result<Option<Transfer>, Error> {
+        let mut url = fetch.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.request(&url, fetch.limits).await?;
+            let status = response.status();
+            match status {
+                StatusCode::OK => {
+                    return Transfer::new(&url, response, fetch.max_bytes, fetch.limits).map(Some);
+                }
+                StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => return Ok(None),
+                StatusCode::MOVED_PERMANENTLY
+                | StatusCode::FOUND
+                | StatusCode::SEE_OTHER
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::PERMANENT_REDIRECT => {
+                    url = fetch.redirects.follow(&url, &location(&response))?
+                }
+                _ => return Err(Error::Status { url: show(&url), status: status.as_u16() }),
+            }
+        }
+        Err(Error::Redirect {
+            url: show(fetch.url),
+            location: excerpt(url.as_str()),
+            reason: "more than 5 redirects in a row",
+        })
+    }
+
+    async fn request(&self, url: &Url, limits: &FetchLimits) -> Result<Response, Error> {
+        let client = if is_loopback(url) { &self.loopback } else { &self.outside };
+        let request = client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity").send();
+        let patience = limits.connect.saturating_add(limits.first_byte);
+        match tokio::time::timeout(patience, request).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(transport_error(url, &error)),
+            Err(_) => Err(Error::SlowRetrieval {
+                url: show(url),
+                received: 0,
+                waited: patience,
+                minimum_bytes_per_second: limits.min_bytes_per_second,
+            }),
+        }
+    }
+}
+
+/// The URL as messages show it.
+fn show(url: &Url) -> String {
+    // A URL is percent-encoded ASCII; a redirect may have brought a secret in its query.
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    let _ = shown.set_password(None);
+    let _ = shown.set_username("");
+    shown.into()
+}
+
+fn location(response: &Response) -> String {
+    let value = response.headers().get(header::LOCATION).map(|value| value.as_bytes().to_vec());
+    String::from_utf8_lossy(&value.unwrap_or_default()).into_owned()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// Sorts an error of reqwest before the head of the answer has come.
+fn transport_error(url: &Url, error: &reqwest::Error) -> Error {
+    let (url, reason) = (show(url), reason(error));
+    if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+        Error::Tls { url, reason }
+    } else if error.is_connect() || error.is_timeout() {
+        Error::Unreachable { url, reason }
+    } else {
+        Error::Transfer { url, reason }
+    }
+}
+
+/// The innermost cause in words: what lies above it says only which layer it passed.
+fn reason(error: &reqwest::Error) -> String {
+    let innermost = causes(error).last().map(ToString::to_string);
+    innermost.unwrap_or_default().escape_debug().to_string()
+}
+
+/// The error and what caused it, wrapped `io::Error`s opened.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source())
+    })
 }

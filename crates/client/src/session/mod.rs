@@ -1,26 +1,51 @@
 //! One consistent snapshot of a repository.
 
+mod download;
+mod page;
+mod refresh;
+mod search;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sealdex_simple::{IndexPage, ProjectName};
-use sealdex_tuf::{RoleName, TargetPath, VerifiedTarget};
+use sealdex_simple::ProjectName;
+use sealdex_simple::layout::index_page_target_path;
+use sealdex_tuf::{TargetPath, VerifiedTarget};
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::name::Sha256Digest;
+use crate::fetch::FetchLimits;
+use crate::store::RepositoryStore;
 use crate::trust::TrustedRepository;
+use page::{Pages, digest_of};
+use refresh::{Network, refresh};
+use search::Searches;
+
+pub use page::VerifiedPage;
 
 /// One consistent, verified snapshot of one repository: what a whole installation is made from. Cheap to clone; any
 /// number of tasks may use it at once.
 #[derive(Clone, Debug)]
 pub struct Session {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
     repository: TrustedRepository,
+    store: RepositoryStore,
+    network: Network,
+    searches: Searches,
+    pages: Pages,
+    versions: RoleVersions,
+    expires: Timestamp,
+    started_at: Timestamp,
 }
 
 /// The versions of a snapshot's top-level roles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RoleVersions {
     /// Version of root.
     pub root: u64,
@@ -32,113 +57,172 @@ pub struct RoleVersions {
     pub targets: u64,
 }
 
-/// A project's page that verified metadata vouches for. Only [`Session::page`] makes one.
-#[derive(Clone, Debug)]
-pub struct VerifiedPage {
-    page: IndexPage,
-    sha256: Sha256Digest,
-    length: u64,
-    role: RoleName,
-}
-
 impl Session {
     /// Brings the trusted state up to date (TUF specification 5.1 to 5.6) and holds on to it. Another process that
     /// refreshes the same repository is waited for.
     ///
     /// # Errors
     /// Whatever the repository did wrong; what was trusted before stays trusted.
-    pub async fn refresh(_client: &Client, _repository: &TrustedRepository) -> Result<Self, Error> {
-        Err(Error::Task { task: "session" })
+    pub async fn refresh(client: &Client, repository: &TrustedRepository) -> Result<Self, Error> {
+        Self::begin(client, repository, Network::Online).await
     }
 
     /// The state of the last refresh, without asking the network; pages and files as far as they have been kept.
     /// Call it only when the user has asked for it by name: what happened since is not known.
     ///
     /// # Errors
-    /// [`Error::Verification`] when the state is missing, damaged or has expired.
-    pub async fn offline(_client: &Client, _repository: &TrustedRepository) -> Result<Self, Error> {
-        Err(Error::Task { task: "session" })
+    /// [`Error::Offline`] or [`Error::Verification`] when the state is missing, damaged or has expired.
+    pub async fn offline(client: &Client, repository: &TrustedRepository) -> Result<Self, Error> {
+        Self::begin(client, repository, Network::Offline).await
+    }
+
+    async fn begin(client: &Client, repository: &TrustedRepository, network: Network) -> Result<Self, Error> {
+        let store = repository.store();
+        let (updater, top_level) = refresh(client, &store, repository.record(), network).await?;
+        let trusted = updater.trusted().ok_or(Error::Task { task: "refresh" })?;
+        let versions = RoleVersions {
+            root: trusted.root().common.version.number(),
+            timestamp: trusted.timestamp().common.version.number(),
+            snapshot: trusted.snapshot().common.version.number(),
+            targets: trusted.targets().common.version.number(),
+        };
+        let (expires, started_at) = (trusted.expires(), trusted.started_at());
+        tracing::debug!(repository = %repository.name(), ?versions, %expires, "refreshed");
+        Ok(Self {
+            shared: Arc::new(Shared {
+                client: client.clone(),
+                repository: repository.clone(),
+                store,
+                network,
+                searches: Searches::new(updater, top_level),
+                pages: Pages::default(),
+                versions,
+                expires,
+                started_at,
+            }),
+        })
     }
 
     /// The repository.
     #[must_use]
     pub fn repository(&self) -> &TrustedRepository {
-        &self.repository
+        &self.shared.repository
     }
 
     /// The versions of the top-level roles.
     #[must_use]
     pub fn versions(&self) -> RoleVersions {
-        RoleVersions { root: 0, timestamp: 0, snapshot: 0, targets: 0 }
+        self.shared.versions
     }
 
     /// When the first of the top-level roles expires.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        self.shared.expires
     }
 
     /// The fixed time this snapshot was verified at (5.1).
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        self.shared.started_at
+    }
+
+    /// Whether this is the state of an earlier refresh, and the network is not asked.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.shared.network == Network::Offline
     }
 
     /// Searches a target through the delegations (5.6.7). `None`: verified metadata says that there is none.
     ///
     /// # Errors
     /// Metadata of a delegated role cannot be fetched or does not verify. Other searches go on unharmed.
-    pub async fn target(&self, _path: &TargetPath) -> Result<Option<VerifiedTarget>, Error> {
-        Err(Error::Task { task: "session" })
+    pub async fn target(&self, path: &TargetPath) -> Result<Option<VerifiedTarget>, Error> {
+        let Shared { client, repository, store, network, searches, .. } = &*self.shared;
+        searches.run(client, store, repository.record(), *network, path).await
     }
 
     /// A project's page. `None`: verified metadata says that there is no such project.
     ///
     /// # Errors
     /// As [`Session::target`]; the page does not verify, or is not a page of this project.
-    pub async fn page(&self, _project: &ProjectName) -> Result<Option<Arc<VerifiedPage>>, Error> {
-        Err(Error::Task { task: "session" })
+    pub async fn page(&self, project: &ProjectName) -> Result<Option<Arc<VerifiedPage>>, Error> {
+        let cell = self.shared.pages.cell(project);
+        cell.get_or_try_init(|| self.load_page(project)).await.cloned()
     }
 
-    /// The bytes of a target, for targets small enough to hold in memory.
+    async fn load_page(&self, project: &ProjectName) -> Result<Option<Arc<VerifiedPage>>, Error> {
+        let path = TargetPath::parse(index_page_target_path(project))?;
+        let Some(target) = self.target(&path).await? else { return Ok(None) };
+        let limits = self.shared.client.settings().page;
+        let bytes = self.read_target(&target, limits.max_page_bytes as u64).await?;
+        VerifiedPage::verify(project, &target, &bytes, &limits).map(|page| Some(Arc::new(page)))
+    }
+
+    /// The bytes of a target, for targets small enough to hold in memory. They are kept in the cache.
     ///
     /// # Errors
     /// [`Error::TooLarge`] above `max_bytes`; the bytes do not verify, or cannot be fetched.
-    pub async fn read_target(&self, _target: &VerifiedTarget, _max_bytes: u64) -> Result<Vec<u8>, Error> {
-        Err(Error::Task { task: "session" })
+    pub async fn read_target(&self, target: &VerifiedTarget, max_bytes: u64) -> Result<Vec<u8>, Error> {
+        let length = target.file().length;
+        if length > max_bytes {
+            return Err(Error::TooLarge { file: target.path().to_string(), length, limit: max_bytes });
+        }
+        let cache = self.shared.client.cache();
+        let digest = digest_of(target);
+        if let Some(digest) = digest
+            && let Some(kept) = cache.read(digest, length).await
+            && target.verify(&kept).is_ok()
+        {
+            return Ok(kept);
+        }
+        let mut bytes = Vec::new();
+        let limits = &self.shared.client.settings().metadata_fetch;
+        let mut transfer = self.open_target(target, limits).await?;
+        while let Some(chunk) = transfer.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        target.verify(&bytes)?;
+        if let Some(digest) = digest {
+            cache.keep(digest, &bytes).await;
+        }
+        Ok(bytes)
     }
 
     /// Downloads a target to `destination`, which appears there whole and verified or not at all.
     ///
     /// # Errors
-    /// The bytes do not verify or cannot be fetched, or [`Error::Io`].
-    pub async fn download_target(&self, _target: &VerifiedTarget, _destination: &Path) -> Result<(), Error> {
-        Err(Error::Task { task: "session" })
-    }
-}
-
-impl VerifiedPage {
-    /// The page.
-    #[must_use]
-    pub fn page(&self) -> &IndexPage {
-        &self.page
+    /// [`Error::TooLarge`]; the bytes do not verify or cannot be fetched; or [`Error::Io`].
+    pub async fn download_target(&self, target: &VerifiedTarget, destination: &Path) -> Result<(), Error> {
+        let settings = self.shared.client.settings();
+        let (length, limit) = (target.file().length, settings.max_file_bytes);
+        if length > limit {
+            return Err(Error::TooLarge { file: target.path().to_string(), length, limit });
+        }
+        let transfer = self.open_target(target, &settings.file_fetch).await?;
+        download::to_file(transfer, target.check()?, destination).await
     }
 
-    /// SHA-256 of the signed bytes.
-    #[must_use]
-    pub fn sha256(&self) -> Sha256Digest {
-        self.sha256
+    async fn open_target(
+        &self,
+        target: &VerifiedTarget,
+        limits: &FetchLimits,
+    ) -> Result<crate::fetch::Transfer, Error> {
+        if self.is_offline() {
+            return Err(Error::Offline { file: target.path().to_string() });
+        }
+        let url = self.repository().record().targets_url.file(&target.url_path())?;
+        let fetch = crate::fetch::Fetch {
+            url: &url,
+            max_bytes: target.file().length,
+            limits,
+            redirects: crate::fetch::Redirects::AnyHost,
+        };
+        let missing = || sealdex_tuf::Error::Missing { file: target.path().to_string() };
+        Ok(self.shared.client.fetcher().open(fetch).await?.ok_or_else(missing)?)
     }
 
-    /// Length of the signed bytes.
-    #[must_use]
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// The role that vouches for the page.
-    #[must_use]
-    pub fn role(&self) -> &RoleName {
-        &self.role
+    pub(crate) fn client(&self) -> &Client {
+        &self.shared.client
     }
 }

@@ -1,6 +1,149 @@
 //! Trusted state on disk.
+//!
+//! ```text
+//! DIRECTORY/NAME/repository.toml      where the repository is, and the fingerprint of its initial root
+//! DIRECTORY/NAME/initial-root.json    the root trust began with
+//! DIRECTORY/NAME/metadata/ROLE.json   the latest trusted metadata, byte for byte as received
+//! DIRECTORY/NAME/lock                 held while any of this is written
+//! ```
+//!
+//! A refresh holds the lock from its first read to its last write. So what it compares with is the latest that any
+//! process has trusted, and what it writes is never older. A damaged file is as good as none and is fetched again; a
+//! damaged root is walked to again from the initial one.
 
 pub(crate) mod directories;
+pub(crate) mod files;
+mod lock;
 mod record;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealdex_tuf::trusted::RootStage;
+use sealdex_tuf::{Limits, RoleName};
+
+use crate::error::Error;
+use crate::name::{RepositoryName, Sha256Digest};
+
+pub(crate) use lock::StoreLock;
 pub use record::RepositoryRecord;
+
+const MAX_RECORD_BYTES: u64 = 64 * 1024;
+
+/// The trusted state of one repository.
+#[derive(Clone, Debug)]
+pub(crate) struct RepositoryStore {
+    name: RepositoryName,
+    directory: PathBuf,
+}
+
+impl RepositoryStore {
+    pub(crate) fn new(name: &RepositoryName, directory: impl Into<PathBuf>) -> Self {
+        Self { name: name.clone(), directory: directory.into() }
+    }
+
+    /// Fills a new folder: the record and the root trust begins with.
+    pub(crate) fn create(&self, record: &RepositoryRecord, initial_root: &[u8]) -> Result<(), Error> {
+        files::private_folder(&self.metadata_directory())?;
+        let text = toml::to_string(record).map_err(|error| self.damaged(error.to_string()))?;
+        files::write_atomically(&self.initial_root_path(), initial_root)?;
+        files::write_atomically(&self.directory.join("repository.toml"), text.as_bytes())
+    }
+
+    /// The record.
+    pub(crate) fn record(&self) -> Result<RepositoryRecord, Error> {
+        files::plain_folder(&self.directory)?;
+        let bytes = files::read_bounded(&self.directory.join("repository.toml"), MAX_RECORD_BYTES)
+            .ok_or_else(|| self.damaged("repository.toml cannot be read".to_owned()))?;
+        toml::from_slice(&bytes)
+            .map_err(|error| self.damaged(format!("repository.toml: {}", error.message().escape_debug())))
+    }
+
+    /// Waits until no other process writes this state.
+    pub(crate) async fn lock(&self, wait: Duration) -> Result<StoreLock, Error> {
+        files::plain_folder(&self.directory)?;
+        files::private_folder(&self.metadata_directory())?;
+        let lock = StoreLock::acquire(&self.directory.join("lock"), wait).await?;
+        files::remove_leftovers(&self.metadata_directory());
+        Ok(lock)
+    }
+
+    /// The root to begin an update with: the latest trusted one, else the initial one.
+    pub(crate) fn trusted_root(&self, record: &RepositoryRecord, limits: &Limits) -> Result<Vec<u8>, Error> {
+        let usable = |bytes: &Vec<u8>| RootStage::start(bytes, jiff::Timestamp::UNIX_EPOCH, *limits).is_ok();
+        if let Some(latest) = self.read(&RoleName::root(), limits.max_root_bytes).filter(usable) {
+            return Ok(latest);
+        }
+        let initial = files::read_bounded(&self.initial_root_path(), limits.max_root_bytes);
+        match initial.filter(|bytes| Sha256Digest::of(bytes) == record.initial_root) {
+            Some(initial) => {
+                tracing::info!(repository = %self.name, "no usable root; beginning with the initial one");
+                Ok(initial)
+            }
+            None => Err(self.damaged("neither root.json nor initial-root.json can be used".to_owned())),
+        }
+    }
+
+    /// A role's metadata; `None` when there is none that can be read.
+    pub(crate) fn read(&self, role: &RoleName, max_bytes: u64) -> Option<Vec<u8>> {
+        files::read_bounded(&self.path(role), max_bytes)
+    }
+
+    /// Replaces a role's metadata. The caller holds the lock.
+    pub(crate) fn write(&self, _lock: &StoreLock, role: &RoleName, bytes: &[u8]) -> Result<(), Error> {
+        files::write_atomically(&self.path(role), bytes)
+    }
+
+    /// Deletes a role's metadata. The caller holds the lock.
+    pub(crate) fn delete(&self, _lock: &StoreLock, role: &RoleName) -> Result<(), Error> {
+        files::remove(&self.path(role))
+    }
+
+    /// Keeps delegated roles for the next process: if the snapshot that lists them is still the trusted one, and if
+    /// the lock can be had soon. They can always be fetched again, so that they could not be kept is no error.
+    pub(crate) async fn keep_delegated(&self, snapshot: &[u8], roles: Vec<(RoleName, Arc<[u8]>)>) {
+        const WAIT: Duration = Duration::from_millis(200);
+        if roles.is_empty() {
+            return;
+        }
+        let Ok(lock) = self.lock(WAIT).await else { return };
+        let store = self.clone();
+        let snapshot = snapshot.to_vec();
+        let kept = tokio::task::spawn_blocking(move || {
+            if store.read(&RoleName::snapshot(), snapshot.len() as u64).as_ref() != Some(&snapshot) {
+                return Ok(());
+            }
+            roles.iter().try_for_each(|(role, bytes)| store.write(&lock, role, bytes))
+        });
+        if let Ok(Err(error)) = kept.await {
+            tracing::warn!(repository = %self.name, %error, "metadata could not be kept");
+        }
+    }
+
+    fn metadata_directory(&self) -> PathBuf {
+        self.directory.join("metadata")
+    }
+
+    fn initial_root_path(&self) -> PathBuf {
+        self.directory.join("initial-root.json")
+    }
+
+    fn path(&self, role: &RoleName) -> PathBuf {
+        const MAX_FILE_NAME_BYTES: usize = 240;
+        let mut name = role.file_name();
+        if name.len() > MAX_FILE_NAME_BYTES {
+            // Cannot be another role's file: role names are percent-encoded, and none is that long and has an '='.
+            name = format!("sha256={}.json", Sha256Digest::of(role.as_str().as_bytes()));
+        }
+        self.metadata_directory().join(name)
+    }
+
+    fn damaged(&self, reason: String) -> Error {
+        Error::DamagedTrust { repository: self.name.clone(), reason }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+}

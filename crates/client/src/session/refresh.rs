@@ -1,0 +1,170 @@
+//! Drives the update workflow of the core: reads and writes the trusted state, fetches what is new.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sealdex_tuf::{Answer, Limits, Request, RoleName, Step, Updater};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::fetch::{Fetch, Redirects};
+use crate::name::RepositoryUrl;
+use crate::store::{RepositoryRecord, RepositoryStore, StoreLock};
+
+/// Where a session may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Network {
+    Online,
+    Offline,
+}
+
+/// The top-level metadata that a session came to trust: enough to verify it all again.
+#[derive(Clone, Debug)]
+pub(super) struct TopLevel {
+    now: Timestamp,
+    limits: Limits,
+    root: Arc<[u8]>,
+    timestamp: Arc<[u8]>,
+    pub(super) snapshot: Arc<[u8]>,
+    targets: Arc<[u8]>,
+}
+
+/// One refresh (5.1 to 5.6). Holds the store's lock from beginning to end.
+pub(super) async fn refresh(
+    client: &Client,
+    store: &RepositoryStore,
+    record: &RepositoryRecord,
+    network: Network,
+) -> Result<(Updater, TopLevel), Error> {
+    let settings = client.settings();
+    let lock = store.lock(settings.lock_wait).await?;
+    let root = store.trusted_root(record, &settings.metadata)?;
+    // 5.1: the start time is fixed once the lock is held, so that waiting for it makes nothing stale.
+    let mut updater = Updater::new(&root, client.now(), settings.metadata)?;
+    let mut state = StateWriter { store, lock: &lock, new_root: None };
+    let outcome = drive(client, &mut state, record, &mut updater, network).await;
+    // 5.3.8: what was verified before a later failure stays trusted.
+    state.flush_root()?;
+    outcome?;
+    let top_level = TopLevel::of(&updater, settings.metadata)?;
+    Ok((updater, top_level))
+}
+
+async fn drive(
+    client: &Client,
+    state: &mut StateWriter<'_>,
+    record: &RepositoryRecord,
+    updater: &mut Updater,
+    network: Network,
+) -> Result<(), Error> {
+    let limits = client.settings().metadata;
+    loop {
+        let answer = match updater.step()? {
+            Step::Done => return Ok(()),
+            Step::Read(role) => {
+                state.flush_root()?;
+                read(state.store, &role, &limits)
+            }
+            Step::Fetch(request) => match network {
+                Network::Online => fetch(client, &record.metadata_url, &request).await?,
+                Network::Offline => stored(state.store, &request, &limits)?,
+            },
+            Step::Write(role, bytes) if role == RoleName::root() => {
+                state.new_root = Some(bytes);
+                Answer::Written
+            }
+            Step::Write(role, bytes) => {
+                state.flush_root()?;
+                state.store.write(state.lock, &role, &bytes)?;
+                Answer::Written
+            }
+            Step::Delete(role) => {
+                state.store.delete(state.lock, &role)?;
+                Answer::Written
+            }
+        };
+        updater.answer(answer)?;
+    }
+}
+
+/// Writes a new root after the deletions it brings (5.3.11), not before. A process killed in between then begins with
+/// the old root again and finds the same rotation; the other way round, it would not know of it any more.
+struct StateWriter<'a> {
+    store: &'a RepositoryStore,
+    lock: &'a StoreLock,
+    new_root: Option<Arc<[u8]>>,
+}
+
+impl StateWriter<'_> {
+    fn flush_root(&mut self) -> Result<(), Error> {
+        match self.new_root.take() {
+            Some(bytes) => self.store.write(self.lock, &RoleName::root(), &bytes),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn read(store: &RepositoryStore, role: &RoleName, limits: &Limits) -> Answer {
+    let max_bytes = match role.as_str() {
+        "root" => limits.max_root_bytes,
+        "timestamp" => limits.max_timestamp_bytes,
+        "snapshot" => limits.max_snapshot_bytes,
+        _ => limits.max_targets_bytes,
+    };
+    store.read(role, max_bytes).map_or(Answer::Absent, Answer::Bytes)
+}
+
+pub(super) async fn fetch(client: &Client, base: &RepositoryUrl, request: &Request) -> Result<Answer, Error> {
+    let fetch = Fetch {
+        url: &base.file(&request.path)?,
+        max_bytes: request.max_bytes,
+        limits: &client.settings().metadata_fetch,
+        redirects: Redirects::SameHost,
+    };
+    Ok(client.fetcher().bytes(fetch).await?.map_or(Answer::Absent, Answer::Bytes))
+}
+
+/// Offline, the stored timestamp is offered as the latest one, and there is nothing new otherwise.
+fn stored(store: &RepositoryStore, request: &Request, limits: &Limits) -> Result<Answer, Error> {
+    match request.role.as_str() {
+        "root" => Ok(Answer::Absent),
+        "timestamp" => match read(store, &request.role, limits) {
+            Answer::Absent => Err(Error::Offline { file: request.path.clone() }),
+            answer => Ok(answer),
+        },
+        _ => Err(Error::Offline { file: request.path.clone() }),
+    }
+}
+
+impl TopLevel {
+    fn of(updater: &Updater, limits: Limits) -> Result<Self, Error> {
+        let trusted = updater.trusted().ok_or(Error::Task { task: "refresh" })?;
+        Ok(Self {
+            now: trusted.started_at(),
+            limits,
+            root: trusted.root().bytes().clone(),
+            timestamp: trusted.timestamp().bytes().clone(),
+            snapshot: trusted.snapshot().bytes().clone(),
+            targets: trusted.targets().bytes().clone(),
+        })
+    }
+
+    /// Verifies all of it again, at the same fixed time: an updater as after the refresh.
+    pub(super) fn updater(&self) -> Result<Updater, Error> {
+        let mut updater = Updater::new(&self.root, self.now, self.limits)?;
+        loop {
+            let answer = match updater.step()? {
+                Step::Done => return Ok(updater),
+                Step::Read(_) => Answer::Absent,
+                Step::Write(..) | Step::Delete(_) => Answer::Written,
+                Step::Fetch(request) => match request.role.as_str() {
+                    "timestamp" => Answer::Bytes(self.timestamp.to_vec()),
+                    "snapshot" => Answer::Bytes(self.snapshot.to_vec()),
+                    "targets" => Answer::Bytes(self.targets.to_vec()),
+                    _ => Answer::Absent,
+                },
+            };
+            updater.answer(answer)?;
+        }
+    }
+}

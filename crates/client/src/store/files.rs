@@ -1,0 +1,118 @@
+//! Private folders, and files that are written whole or not at all.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Temporary files begin so; what a killed process left behind is known by it.
+const TEMPORARY: &str = ".tmp-";
+
+/// Makes a folder that only its user can read, parents included. An existing one must be a plain folder, not a symbolic
+/// link to a place that somebody else may own.
+pub(crate) fn private_folder(path: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_dir() => Error::NotADirectory { path: path.to_owned() },
+        _ => Error::io("make", path, source),
+    })?;
+    plain_folder(path)
+}
+
+/// An existing folder must be a plain one.
+pub(crate) fn plain_folder(path: &Path) -> Result<(), Error> {
+    let found = fs::symlink_metadata(path).map_err(|source| Error::io("read", path, source))?;
+    if found.is_dir() { Ok(()) } else { Err(Error::NotADirectory { path: path.to_owned() }) }
+}
+
+/// Replaces the file at `path` in one step (mode 0600), durably: after a crash there is the old file or the new one.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::io("write", path, source);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    sync_folder(folder)
+}
+
+/// Makes renames in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    // Folders cannot be opened as files elsewhere, and need not be.
+    if cfg!(unix) {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| Error::io("write", folder, source))?;
+    }
+    Ok(())
+}
+
+/// Removes a file, durably. That there is none is as good.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(Error::io("remove", path, source)),
+    }
+}
+
+/// The content of a plain file of at most `max_bytes`; `None` for everything else: a file that cannot be used is as good
+/// as none.
+pub(crate) fn read_bounded(path: &Path, max_bytes: u64) -> Option<Vec<u8>> {
+    if !fs::symlink_metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= max_bytes).then_some(bytes)
+}
+
+/// Removes what killed processes left half written. Only for folders that nobody else writes to now.
+pub(crate) fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_replaced_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomically(&path, b"old").unwrap();
+        write_atomically(&path, b"newer").unwrap();
+        assert_eq!(read_bounded(&path, 5).unwrap(), b"newer");
+        assert_eq!(read_bounded(&path, 4), None);
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert_eq!(read_bounded(&path, 5), None);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn symbolic_links_are_no_folders_and_modes_are_private() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("a/b");
+        private_folder(&real).unwrap();
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o700);
+        let link = folder.path().join("link");
+        symlink(&real, &link).unwrap();
+        assert!(matches!(private_folder(&link), Err(Error::NotADirectory { .. })));
+        let file = real.join("file");
+        write_atomically(&file, b"x").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        symlink(&file, real.join("other")).unwrap();
+        assert_eq!(read_bounded(&real.join("other"), 5), None);
+        assert!(matches!(private_folder(&file), Err(Error::NotADirectory { .. })));
+    }
+}
