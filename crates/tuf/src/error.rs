@@ -108,6 +108,15 @@ pub enum Error {
         /// The missing role.
         role: RoleName,
     },
+    /// One version of a role was seen with two contents in one update. Verified through one delegator, the first is
+    /// not to be mixed with the second.
+    #[error("two different files were offered as {role} version {version}")]
+    TwoContents {
+        /// The role.
+        role: RoleName,
+        /// The version that both have.
+        version: u64,
+    },
     /// The repository does not have a metadata file that trusted metadata lists.
     #[error("the repository does not have {file}, which trusted metadata lists")]
     Missing {
@@ -122,7 +131,8 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// More new root versions than allowed were offered in one update (5.3.3).
+    /// More new root versions than allowed were asked for in one update (5.3.3). [`crate::Updater`] goes on with the
+    /// last one instead, as the specification has it.
     #[error("more than {limit} new root versions in one update")]
     TooManyRoots {
         /// The limit.
@@ -197,7 +207,9 @@ impl Error {
             Self::Threshold { .. } => Some(Attack::ArbitrarySoftware),
             Self::Rollback { .. } | Self::RemovedFromSnapshot { .. } => Some(Attack::Rollback),
             Self::Expired { .. } => Some(Attack::IndefiniteFreeze),
-            Self::WrongVersion { .. } | Self::NotInSnapshot { .. } => Some(Attack::MixAndMatch),
+            Self::WrongVersion { .. } | Self::NotInSnapshot { .. } | Self::TwoContents { .. } => {
+                Some(Attack::MixAndMatch)
+            }
             Self::WrongHash { .. } | Self::WrongLength { .. } => Some(Attack::WrongSoftware),
             Self::TooLong { .. } | Self::TooManyDelegations { .. } | Self::TooManyRoots { .. } => {
                 Some(Attack::EndlessData)

@@ -114,9 +114,13 @@ pub struct Key {
     object: Object,
 }
 
-/// What verifies: independent of how the key was written down.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Material {
+/// A key as one to be counted once: the same for every way to write the same key down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identity<'a>(Option<&'a Scheme>, &'a [u8]);
+
+/// What verifies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Material {
     /// Raw bytes that the scheme's verification takes.
     Known(Scheme, Vec<u8>),
     /// The text of a key that cannot verify: unknown scheme or undecodable.
@@ -216,8 +220,17 @@ impl Key {
     }
 
     /// What makes two keys the same key, however they are written.
-    pub(crate) fn material(&self) -> &Material {
-        &self.material
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        match &self.material {
+            // Points are written compressed (02 or 03, x), uncompressed (04, x, y) or hybrid (06 or 07, x, y). Keys that
+            // share x are each other's negative: whoever holds one holds both.
+            Material::Known(scheme @ (Scheme::EcdsaSha2Nistp256 | Scheme::EcdsaSha2Nistp384), point) => {
+                let length = if *scheme == Scheme::EcdsaSha2Nistp256 { 32 } else { 48 };
+                Identity(Some(scheme), point.get(1..=length).unwrap_or(point))
+            }
+            Material::Known(scheme, public) => Identity(Some(scheme), public),
+            Material::Opaque(text) => Identity(None, text.as_bytes()),
+        }
     }
 
     /// Whether `signature` is this key's over `message`.
@@ -304,7 +317,7 @@ mod tests {
         ))
         .unwrap();
         assert_ne!(plain.id(), with.id());
-        assert_eq!(plain.material(), with.material());
+        assert_eq!(plain.identity(), with.identity());
         let parsed: [u8; 32] = hex::decode(PUBLIC).unwrap().try_into().unwrap();
         assert_eq!(Key::from_ed25519(&parsed), plain);
     }

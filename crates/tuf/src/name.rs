@@ -133,13 +133,15 @@ impl TargetPath {
     }
 
     /// The path to ask the targets base URL for, percent-encoded but for `/`. With `digest`, the consistent-snapshot
-    /// form `DIR/HASH.FILE` (5.7.3).
+    /// form `DIR/HASH.FILE` (5.7.3). Never begins with `/`, has no `.` or `..` segment and names no scheme: joined to a
+    /// base URL that ends in `/`, it stays below that.
     #[must_use]
     pub fn url_path(&self, digest: Option<&str>) -> String {
         let Some(digest) = digest else {
             return percent_encode(&self.0, true);
         };
         match self.0.rsplit_once('/') {
+            Some(("", file)) => format!("%2F{digest}.{}", percent_encode(file, true)),
             Some((directory, file)) => {
                 format!("{}/{digest}.{}", percent_encode(directory, true), percent_encode(file, true))
             }
@@ -204,7 +206,8 @@ fn percent_encode(text: &str, keep_slash: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for (index, segment) in text.split('/').enumerate() {
         if index > 0 {
-            out.push_str(if keep_slash { "/" } else { "%2F" });
+            // A path that began with `/` or `//` would be taken as another one on the host, or as another host.
+            out.push_str(if keep_slash && !out.is_empty() { "/" } else { "%2F" });
         }
         // A URL library would resolve these away, encoded or not: make the request one that cannot climb.
         if keep_slash && (segment == "." || segment == "..") {
@@ -249,5 +252,15 @@ mod tests {
         assert_eq!(path.url_path(Some("ab")), "simple/six/ab.index.json");
         assert_eq!(TargetPath::parse("f").unwrap().url_path(Some("ab")), "ab.f");
         assert_eq!(TargetPath::parse("a/../b c").unwrap().url_path(None), "a/%252E%252E/b%20c");
+        for (path, plain, consistent) in [
+            ("/etc/x", "%2Fetc/x", "%2Fetc/ab.x"),
+            ("//host/x", "%2F/host/x", "%2F/host/ab.x"),
+            ("/x", "%2Fx", "%2Fab.x"),
+            ("http://host/x", "http%3A//host/x", "http%3A//host/ab.x"),
+        ] {
+            let path = TargetPath::parse(path).unwrap();
+            assert_eq!(path.url_path(None), plain);
+            assert_eq!(path.url_path(Some("ab")), consistent);
+        }
     }
 }

@@ -5,11 +5,12 @@
 //! An error leaves the stage as it was, so that other bytes can be tried.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp as Time;
 
 use crate::error::Error;
-use crate::key::Key;
+use crate::key::{Identity, Key};
 use crate::limits::Limits;
 use crate::metadata::{Common, MetaFile, Metadata, RoleKeys, Root, Snapshot, Targets, Timestamp, Unverified};
 use crate::name::{RoleName, Version};
@@ -20,17 +21,26 @@ use crate::verify::Verified;
 pub struct RootStage {
     now: Time,
     limits: Limits,
-    first: Verified<Root>,
+    first: Version,
     root: Verified<Root>,
+    rotation: KeyRotation,
 }
 
-/// What became of the keys between the root an update began with and the one it ended with.
+/// What became of the keys between one root and a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRotation {
     /// Timestamp and snapshot are still signed by the same keys, or by more.
     None,
     /// A timestamp or snapshot key was taken away: trusted timestamp and snapshot must be deleted (5.3.11).
     TimestampOrSnapshot,
+}
+
+impl KeyRotation {
+    fn between(before: &Root, after: &Root) -> Self {
+        let rotated = key_removed(before, after, |root| &root.timestamp)
+            || key_removed(before, after, |root| &root.snapshot);
+        if rotated { Self::TimestampOrSnapshot } else { Self::None }
+    }
 }
 
 impl RootStage {
@@ -49,7 +59,7 @@ impl RootStage {
         let unverified = parse::<Root>(&RoleName::root(), trusted_root, limits.max_root_bytes)?;
         let itself = unverified.metadata.clone();
         let root = itself.verify(unverified)?;
-        Ok(Self { now, limits, first: root.clone(), root })
+        Ok(Self { now, limits, first: root.common.version, root, rotation: KeyRotation::None })
     }
 
     /// The root trusted so far.
@@ -61,20 +71,23 @@ impl RootStage {
     /// The version to ask for next (5.3.3).
     ///
     /// # Errors
-    /// [`Error::TooManyRoots`] once the limit of new versions is used up.
+    /// [`Error::TooManyRoots`] once the limit of new versions is used up: go on with [`Self::finish`].
     pub fn next_version(&self) -> Result<Version, Error> {
-        let taken = self.root.common.version.number() - self.first.common.version.number();
-        if taken >= self.limits.max_root_versions {
-            return Err(Error::TooManyRoots { limit: self.limits.max_root_versions });
-        }
-        self.root.common.version.next().ok_or(Error::TooManyRoots { limit: self.limits.max_root_versions })
+        let limit = self.limits.max_root_versions;
+        let version = self.root.common.version;
+        let next = version.next().filter(|_| version.number() - self.first.number() < limit);
+        next.ok_or(Error::TooManyRoots { limit })
     }
 
     /// 5.3.4 to 5.3.7: takes root version N+1, signed by thresholds of both version N's and its own keys.
     ///
+    /// Says whether this version rotated keys away. If so, delete what is stored (5.3.11) *before* this root is
+    /// persisted: an update cut short in between would begin at this root and never know of the rotation, and a client
+    /// that holds fast-forwarded metadata could not recover any more.
+    ///
     /// # Errors
     /// [`Error::TooLong`], [`Error::Malformed`], [`Error::Threshold`], [`Error::Rollback`] or [`Error::WrongVersion`].
-    pub fn update(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub fn update(&mut self, bytes: &[u8]) -> Result<KeyRotation, Error> {
         let unverified = parse::<Root>(&RoleName::root(), bytes, self.limits.max_root_bytes)?;
         let itself = unverified.metadata.clone();
         // 5.3.4: signed by the trusted root's keys and by its own.
@@ -92,30 +105,33 @@ impl RootStage {
                 found,
             });
         }
+        let rotation = KeyRotation::between(&self.root, &root);
+        if rotation != KeyRotation::None {
+            self.rotation = rotation;
+        }
         // 5.3.7
         self.root = root;
-        Ok(())
+        Ok(rotation)
     }
 
-    /// 5.3.10 and 5.3.11: the last root must not have expired; says whether keys were rotated away.
+    /// 5.3.10 and 5.3.11: the last root must not have expired; says whether any version on the way rotated keys away.
     ///
     /// # Errors
     /// [`Error::Expired`]
     pub fn finish(self) -> Result<(TimestampStage, KeyRotation), Error> {
         check_expiry(&RoleName::root(), &self.root.common, self.now)?;
-        let rotated = key_removed(&self.first, &self.root, |root| &root.timestamp)
-            || key_removed(&self.first, &self.root, |root| &root.snapshot);
-        let rotation = if rotated { KeyRotation::TimestampOrSnapshot } else { KeyRotation::None };
-        Ok((TimestampStage { now: self.now, limits: self.limits, root: self.root, trusted: None }, rotation))
+        let stage = TimestampStage { now: self.now, limits: self.limits, root: self.root, trusted: None };
+        Ok((stage, self.rotation))
     }
 }
 
 /// Whether a key that signed for a role before does so no longer.
 fn key_removed(before: &Root, after: &Root, role: impl Fn(&Root) -> &RoleKeys) -> bool {
-    let keys = |root: &Root| -> BTreeSet<_> {
-        role(root).key_ids.iter().filter_map(|id| root.keys.get(id)).map(Key::material).cloned().collect()
-    };
-    !keys(before).is_subset(&keys(after))
+    !role_identities(before, role(before)).is_subset(&role_identities(after, role(after)))
+}
+
+fn role_identities<'a>(root: &'a Root, role: &RoleKeys) -> BTreeSet<Identity<'a>> {
+    role.key_ids.iter().filter_map(|id| root.keys.get(id)).map(Key::identity).collect()
 }
 
 /// 5.4: the timestamp, read anew in every update.
@@ -242,14 +258,16 @@ impl SnapshotStage {
         Ok(())
     }
 
-    /// Whether the trusted snapshot is the one that the timestamp asks for and has not expired, so that none need be
-    /// fetched.
+    /// Whether the trusted snapshot is the one that the timestamp asks for, by version and by length and hashes where
+    /// listed, and has not expired, so that none need be fetched.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        let asked = self.timestamp.snapshot.version;
-        self.trusted
-            .as_ref()
-            .is_some_and(|own| own.common.version == asked && !own.common.is_expired(self.now))
+        let asked = &self.timestamp.snapshot;
+        self.trusted.as_ref().is_some_and(|own| {
+            own.common.version == asked.version
+                && !own.common.is_expired(self.now)
+                && asked.verify(&RoleName::snapshot().file_name(), own.bytes()).is_ok()
+        })
     }
 
     /// 5.5.2 to 5.5.6: takes the repository's snapshot.
@@ -268,6 +286,8 @@ impl SnapshotStage {
         check_version(&role, self.timestamp.snapshot.version, new.common.version)?;
         // 5.5.5
         if let Some(trusted) = &self.trusted {
+            // Not in the specification, which trusts 5.4.3.2 with it: that guards nothing once the stored timestamp is lost.
+            check_rollback(&role, trusted.common.version, new.common.version)?;
             for (listed, file) in &trusted.meta {
                 let Some(offered) = new.meta.get(listed) else {
                     return Err(Error::RemovedFromSnapshot { role: listed.clone() });
@@ -435,20 +455,20 @@ impl TrustedMetadata {
         self.delegated.get(&(delegator.clone(), role.clone()))
     }
 
-    /// The bytes of `role` if it was loaded through any delegator: they can be tried for another one.
-    pub(crate) fn loaded_bytes(&self, role: &RoleName) -> Option<Vec<u8>> {
-        self.delegated
-            .iter()
-            .find(|((_, loaded), _)| loaded == role)
-            .map(|(_, targets)| targets.bytes().to_vec())
+    /// The bytes of `role` if it was loaded through any delegator: in this update there can be no others.
+    pub(crate) fn loaded_bytes(&self, role: &RoleName) -> Option<Arc<[u8]>> {
+        self.loaded(role).map(|targets| targets.bytes().clone())
     }
 
     /// 5.6.2 to 5.6.5 for a role that `delegator` delegates to; from the repository or from the client's own storage:
     /// the checks are the same.
     ///
+    /// A role that several delegate to is verified for each of them, and has one content for all: a snapshot names one
+    /// version of it. Otherwise the keys of one delegator could name those that sign further down for another one.
+    ///
     /// # Errors
     /// [`Error::NotInSnapshot`], [`Error::WrongLength`], [`Error::WrongHash`], [`Error::Malformed`],
-    /// [`Error::Threshold`], [`Error::WrongVersion`] or [`Error::Expired`].
+    /// [`Error::Threshold`], [`Error::WrongVersion`], [`Error::Expired`] or [`Error::TwoContents`].
     pub fn load_delegated(
         &mut self,
         delegator: &RoleName,
@@ -467,6 +487,9 @@ impl TrustedMetadata {
         };
         let targets = delegations.verify(delegator, role, unverified)?;
         check_targets_state(role, &targets, &self.snapshot, self.now)?;
+        if self.loaded(role).is_some_and(|known| known.bytes() != targets.bytes()) {
+            return Err(Error::TwoContents { role: role.clone(), version: targets.common.version.number() });
+        }
         Ok(self.delegated.entry((delegator.clone(), role.clone())).insert_entry(targets).into_mut())
     }
 
@@ -475,9 +498,12 @@ impl TrustedMetadata {
         if *role == RoleName::targets() {
             return Ok(&self.targets);
         }
-        let loaded =
-            self.delegated.iter().find(|((_, loaded), _)| loaded == role).map(|(_, targets)| targets);
-        loaded.ok_or_else(|| Error::Missing { file: role.file_name() })
+        self.loaded(role).ok_or_else(|| Error::Missing { file: role.file_name() })
+    }
+
+    /// A delegated role's metadata, whichever delegator it was loaded through: the content is the same.
+    fn loaded(&self, role: &RoleName) -> Option<&Verified<Targets>> {
+        self.delegated.iter().find(|((_, loaded), _)| loaded == role).map(|(_, targets)| targets)
     }
 }
 

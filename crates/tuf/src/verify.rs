@@ -113,7 +113,7 @@ pub(crate) fn valid_signers(
         let (Some(key), Ok(signature)) = (keys.get(key_id), hex::decode(signature)) else {
             continue;
         };
-        if key.verifies(message, &signature) && counted.insert(key.material()) {
+        if key.verifies(message, &signature) && counted.insert(key.identity()) {
             signers.push(key_id.clone());
         }
     }

@@ -7,7 +7,7 @@ use crate::digest::sha256;
 use crate::error::{Error, Malformed};
 use crate::json::{Object, Value};
 use crate::key::{Key, KeyId};
-use crate::name::{RoleName, TargetPath};
+use crate::name::{MAX_TARGET_PATH_BYTES, RoleName, TargetPath};
 use crate::pattern::PathPattern;
 
 /// To whom a targets role delegates.
@@ -269,7 +269,15 @@ impl DelegatedRole {
             (Some(_), Some(_)) => {
                 return Err(fields.malformed(format!("{name} has both \"paths\" and \"path_hash_prefixes\"")));
             }
-            (Some(patterns), None) => PathSet::Patterns(patterns.into_iter().map(PathPattern::new).collect()),
+            (Some(patterns), None) => {
+                // Matching takes pattern times path steps: a pattern longer than any path only costs time.
+                if patterns.iter().any(|pattern| pattern.len() > MAX_TARGET_PATH_BYTES) {
+                    let reason =
+                        format!("{name} has a path pattern of more than {MAX_TARGET_PATH_BYTES} bytes");
+                    return Err(fields.malformed(reason));
+                }
+                PathSet::Patterns(patterns.into_iter().map(PathPattern::new).collect())
+            }
             (None, Some(prefixes)) => PathSet::HashPrefixes(
                 prefixes.iter().map(|prefix| PathHashPrefix::parse(prefix)).collect::<Result<_, _>>()?,
             ),

@@ -1,5 +1,7 @@
 //! Taking the members of a JSON object apart, with errors that name role and member.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp as Time;
 
 use super::parse_time;
@@ -101,13 +103,13 @@ impl Fields {
 
     /// KEYIDs, each once: a repeated one could be counted twice towards a threshold.
     pub(crate) fn key_ids(&mut self, name: &str) -> Result<Vec<KeyId>, Error> {
-        let mut ids: Vec<KeyId> = Vec::new();
+        let (mut ids, mut known) = (Vec::new(), HashSet::new());
         for value in self.array(name)? {
             let Value::String(text) = value else {
                 return Err(self.malformed(format!("\"{name}\" holds something else than strings")));
             };
             let id = KeyId::parse(text)?;
-            if ids.contains(&id) {
+            if !known.insert(id.clone()) {
                 return Err(self.malformed(format!("\"{name}\" lists the key id {id} twice")));
             }
             ids.push(id);

@@ -81,6 +81,8 @@ enum Phase {
     StoredTargets(TargetsStage),
     FetchTargets(TargetsStage),
     Trusted(Box<TrustedMetadata>, Option<Search>),
+    /// An error ends the update as soon as what is pending has been written.
+    Refused(Error),
     /// An error ended the update; also stands in while a phase is being replaced.
     Ended,
 }
@@ -90,15 +92,17 @@ impl Updater {
     /// earlier update persisted (5.1, 5.2).
     ///
     /// # Errors
-    /// The trusted root is malformed, too long or not signed by itself.
+    /// The trusted root is malformed, too long or not signed by itself. Where no newer one may be asked for, also:
+    /// it has expired.
     pub fn new(trusted_root: &[u8], now: Time, limits: Limits) -> Result<Self, Error> {
-        Ok(Self { phase: Phase::Root(RootStage::start(trusted_root, now, limits)?), pending: Vec::new() })
+        let stage = RootStage::start(trusted_root, now, limits)?;
+        Ok(Self { phase: next_root(stage)?, pending: Vec::new() })
     }
 
     /// What to do next. Asking twice changes nothing.
     ///
     /// # Errors
-    /// A limit is reached, or an earlier error has ended this update.
+    /// The search has failed, or an earlier error has ended this update.
     pub fn step(&self) -> Result<Step, Error> {
         if let Some(step) = self.pending.first() {
             return Ok(step.clone());
@@ -140,6 +144,7 @@ impl Updater {
             }
             Phase::Trusted(trusted, Some(search)) => search.step(trusted)?,
             Phase::Trusted(_, None) => Step::Done,
+            Phase::Refused(error) => return Err(error.clone()),
             Phase::Ended => return Err(Error::OutOfOrder { given: "a question", asked: "nothing more" }),
         })
     }
@@ -147,8 +152,9 @@ impl Updater {
     /// Takes the outcome of the current step.
     ///
     /// # Errors
-    /// What was fetched is refused; the update has ended and nothing of it is trusted. Metadata that was to be written
-    /// before stays valid. Begin again with [`Updater::new`].
+    /// What was fetched is refused. A refresh has then ended and nothing of it is trusted; metadata that was written
+    /// before stays valid; begin again with [`Updater::new`]. A search has then ended without an answer; what the
+    /// refresh brought stays trusted and may be searched again.
     pub fn answer(&mut self, answer: Answer) -> Result<(), Error> {
         if !self.pending.is_empty() {
             return match answer {
@@ -164,6 +170,14 @@ impl Updater {
             Answer::Absent => None,
             Answer::Written => return Err(Error::OutOfOrder { given: "a written file", asked: "bytes" }),
         };
+        if let Phase::Trusted(trusted, search) = &mut self.phase {
+            let Some(search) = search else {
+                return Err(Error::OutOfOrder { given: "bytes", asked: "nothing more" });
+            };
+            // 5.6.7
+            self.pending.extend(search.answer(trusted, bytes)?);
+            return Ok(());
+        }
         let phase = std::mem::replace(&mut self.phase, Phase::Ended);
         self.phase = self.advance(phase, bytes)?;
         Ok(())
@@ -181,21 +195,19 @@ impl Updater {
     /// Begins to search `path` among the targets (5.6.7); replaces an earlier search. Go on with [`Updater::step`].
     ///
     /// # Errors
-    /// The refresh is not done.
+    /// The refresh is not done, or the search has failed without anything to be asked.
     pub fn search(&mut self, path: TargetPath) -> Result<(), Error> {
         let Phase::Trusted(trusted, search) = &mut self.phase else {
             return Err(Error::OutOfOrder { given: "a target path", asked: "the refresh to be completed" });
         };
-        let mut new = Search::new(path, trusted.limits().max_delegations);
-        self.pending.extend(new.advance(trusted)?);
-        *search = Some(new);
-        Ok(())
+        let new = search.insert(Search::new(path, trusted.limits().max_delegations));
+        new.begin(trusted)
     }
 
     /// The outcome of a completed search: the target, or `None` when verified metadata says that there is none.
     ///
     /// # Errors
-    /// No search has been completed.
+    /// No search has been completed, or the last one failed: then what it failed of.
     pub fn found(&self) -> Result<Option<&VerifiedTarget>, Error> {
         match &self.phase {
             Phase::Trusted(_, Some(search)) => search.outcome(),
@@ -207,21 +219,15 @@ impl Updater {
         match (phase, bytes) {
             // 5.3.3 to 5.3.9
             (Phase::Root(mut stage), Some(bytes)) => {
-                stage.update(&bytes)?;
+                // 5.3.11 comes before 5.3.8, so that an update cut short between the two does not lose it.
+                if stage.update(&bytes)? == KeyRotation::TimestampOrSnapshot {
+                    self.pending.extend([RoleName::timestamp(), RoleName::snapshot()].map(Step::Delete));
+                }
                 self.pending.push(Step::Write(RoleName::root(), stage.root().bytes().clone()));
-                Ok(Phase::Root(stage))
+                // That root is trusted from now on, expired or not: it is written even if the update ends here.
+                next_root(stage).or_else(|error| Ok(Phase::Refused(error)))
             }
-            // 5.3.10 to 5.3.12
-            (Phase::Root(stage), None) => {
-                let (stage, rotation) = stage.finish()?;
-                Ok(match rotation {
-                    KeyRotation::None => Phase::StoredTimestamp(stage),
-                    KeyRotation::TimestampOrSnapshot => {
-                        self.pending.extend([RoleName::timestamp(), RoleName::snapshot()].map(Step::Delete));
-                        Phase::FetchTimestamp(stage)
-                    }
-                })
-            }
+            (Phase::Root(stage), None) => finish_root(stage),
             (Phase::StoredTimestamp(mut stage), stored) => {
                 // A stored file that does not verify any more, damaged or signed by keys since revoked, is as good as none.
                 let _worthless = stored.map(|bytes| stage.load_stored(&bytes));
@@ -259,11 +265,6 @@ impl Updater {
                 self.pending.push(Step::Write(RoleName::targets(), bytes.into()));
                 Ok(Phase::Trusted(Box::new(trusted), None))
             }
-            // 5.6.7
-            (Phase::Trusted(mut trusted, Some(mut search)), bytes) => {
-                self.pending.extend(search.answer(&mut trusted, bytes)?);
-                Ok(Phase::Trusted(trusted, Some(search)))
-            }
             (Phase::FetchTimestamp(_), None) => {
                 Err(Error::Missing { file: RoleName::timestamp().file_name() })
             }
@@ -275,11 +276,25 @@ impl Updater {
                 let request = request(RoleName::targets(), stage.expected()?, stage.consistent_snapshot(), 0);
                 Err(Error::Missing { file: request.path })
             }
-            (Phase::Trusted(..) | Phase::Ended, _) => {
-                Err(Error::OutOfOrder { given: "bytes", asked: "nothing more" })
-            }
+            (phase @ Phase::Trusted(..), _) => Ok(phase),
+            (Phase::Refused(error), _) => Err(error),
+            (Phase::Ended, _) => Err(Error::OutOfOrder { given: "bytes", asked: "nothing more" }),
         }
     }
+}
+
+/// 5.3.3: asks for one more root, or goes on with this one where the limit of new versions is reached.
+fn next_root(stage: RootStage) -> Result<Phase, Error> {
+    if stage.next_version().is_ok() { Ok(Phase::Root(stage)) } else { finish_root(stage) }
+}
+
+/// 5.3.10 to 5.3.12
+fn finish_root(stage: RootStage) -> Result<Phase, Error> {
+    let (stage, rotation) = stage.finish()?;
+    Ok(match rotation {
+        KeyRotation::None => Phase::StoredTimestamp(stage),
+        KeyRotation::TimestampOrSnapshot => Phase::FetchTimestamp(stage),
+    })
 }
 
 /// The request for a role's metadata file: versioned with consistent snapshots (5.5.1, 5.6.1), bounded by the listed

@@ -1,6 +1,7 @@
 //! The search for a target through the delegations (TUF spec 5.6.7).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::{Step, request};
 use crate::error::Error;
@@ -25,13 +26,14 @@ struct Visit {
     role: RoleName,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// Asking the client's own storage for a delegated role.
     Read(Visit),
     /// Asking the repository for it.
     Fetch(Visit),
     Done(Option<VerifiedTarget>),
+    Failed(Error),
 }
 
 impl Search {
@@ -53,65 +55,71 @@ impl Search {
                 ))
             }
             State::Done(_) => Step::Done,
+            State::Failed(error) => return Err(error.clone()),
         })
     }
 
     pub(super) fn outcome(&self) -> Result<Option<&VerifiedTarget>, Error> {
         match &self.state {
             State::Done(found) => Ok(found.as_ref()),
-            _ => Err(Error::OutOfOrder {
+            State::Failed(error) => Err(error.clone()),
+            State::Read(_) | State::Fetch(_) => Err(Error::OutOfOrder {
                 given: "a question for the outcome",
                 asked: "the search to be completed",
             }),
         }
     }
 
-    /// Takes a delegated role's bytes and searches on. Gives what is to be written.
+    /// Visits roles until one must be loaded first or the search is over. After an error there is no outcome.
+    pub(super) fn begin(&mut self, trusted: &mut TrustedMetadata) -> Result<(), Error> {
+        let next = self.advance(trusted);
+        self.state = next.clone().unwrap_or_else(State::Failed);
+        next.map(|_| ())
+    }
+
+    /// Takes a delegated role's bytes and searches on. Gives what is to be written. After an error there is no outcome.
     pub(super) fn answer(
         &mut self,
         trusted: &mut TrustedMetadata,
         bytes: Option<Vec<u8>>,
     ) -> Result<Option<Step>, Error> {
-        match std::mem::replace(&mut self.state, State::Done(None)) {
-            State::Read(visit) => {
-                // What does not verify is fetched again, never trusted.
-                let stored = bytes.is_some_and(|bytes| {
-                    trusted.load_delegated(&visit.delegator, &visit.role, &bytes).is_ok()
-                });
-                if !stored {
-                    self.state = State::Fetch(visit);
-                    return Ok(None);
-                }
-                self.stack.push(visit);
-                self.advance(trusted)
+        let unexpected = Error::OutOfOrder { given: "bytes", asked: "nothing more" };
+        let (visit, fetched) = match std::mem::replace(&mut self.state, State::Failed(unexpected.clone())) {
+            State::Read(visit) => (visit, false),
+            State::Fetch(visit) => (visit, true),
+            over @ (State::Done(_) | State::Failed(_)) => {
+                self.state = over;
+                return Err(unexpected);
             }
-            State::Fetch(visit) => {
-                let Some(bytes) = bytes else {
-                    let expected = trusted.expected(&visit.role)?;
-                    let request =
-                        request(visit.role.clone(), expected, trusted.root().consistent_snapshot, 0);
-                    return Err(Error::Missing { file: request.path });
-                };
-                trusted.load_delegated(&visit.delegator, &visit.role, &bytes)?;
-                let write = Step::Write(visit.role.clone(), bytes.into());
+        };
+        let loaded = load(trusted, &visit, bytes);
+        match loaded {
+            Ok(bytes) => {
+                let write = fetched.then(|| Step::Write(visit.role.clone(), bytes));
                 self.stack.push(visit);
-                self.advance(trusted)?;
-                Ok(Some(write))
+                // A failure further on is for the next step to tell: this role is verified and may be written.
+                let _told_later = self.begin(trusted);
+                Ok(write)
             }
-            done @ State::Done(_) => {
-                self.state = done;
-                Err(Error::OutOfOrder { given: "bytes", asked: "nothing more" })
+            // What is stored and does not verify is fetched again, never trusted.
+            Err(_) if !fetched => {
+                self.state = State::Fetch(visit);
+                Ok(None)
+            }
+            Err(error) => {
+                self.state = State::Failed(error.clone());
+                Err(error)
             }
         }
     }
 
-    /// Visits roles until one must be loaded first or the search is over.
-    pub(super) fn advance(&mut self, trusted: &mut TrustedMetadata) -> Result<Option<Step>, Error> {
+    fn advance(&mut self, trusted: &mut TrustedMetadata) -> Result<State, Error> {
         while let Some(visit) = self.stack.pop() {
             // 5.6.7.1: a role visited before is skipped, so cycles end.
             if self.visited.contains(&visit.role) {
                 continue;
             }
+            // The top-level role is among the visited ones, and is not counted.
             if self.visited.len() > self.max_delegations {
                 return Err(Error::TooManyDelegations {
                     path: self.path.to_string(),
@@ -121,24 +129,20 @@ impl Search {
             if visit.role != RoleName::targets() && trusted.delegated(&visit.delegator, &visit.role).is_none()
             {
                 trusted.expected(&visit.role)?;
-                // Loaded through another delegator: the same bytes may do, if this one's keys signed them too.
-                let known = trusted.loaded_bytes(&visit.role);
-                let reused = known.is_some_and(|bytes| {
-                    trusted.load_delegated(&visit.delegator, &visit.role, &bytes).is_ok()
-                });
-                if !reused {
-                    self.state = State::Read(visit);
-                    return Ok(None);
+                match trusted.loaded_bytes(&visit.role) {
+                    // Loaded through another delegator: the same bytes must do, if this one's keys signed them too.
+                    Some(known) => {
+                        trusted.load_delegated(&visit.delegator, &visit.role, &known)?;
+                    }
+                    None => return Ok(State::Read(visit)),
                 }
             }
             self.visited.insert(visit.role.clone());
             if let Some(target) = self.look(trusted, &visit) {
-                self.state = State::Done(Some(target));
-                return Ok(None);
+                return Ok(State::Done(Some(target)));
             }
         }
-        self.state = State::Done(None);
-        Ok(None)
+        Ok(State::Done(None))
     }
 
     /// Looks for the target in a loaded role; puts the role's delegations on the stack if it is not there.
@@ -169,4 +173,15 @@ impl Search {
         self.stack.extend(next.into_iter().rev());
         None
     }
+}
+
+/// Verifies a delegated role's bytes and keeps them.
+fn load(trusted: &mut TrustedMetadata, visit: &Visit, bytes: Option<Vec<u8>>) -> Result<Arc<[u8]>, Error> {
+    let Some(bytes) = bytes else {
+        let expected = trusted.expected(&visit.role)?;
+        let request = request(visit.role.clone(), expected, trusted.root().consistent_snapshot, 0);
+        return Err(Error::Missing { file: request.path });
+    };
+    let loaded = trusted.load_delegated(&visit.delegator, &visit.role, &bytes)?;
+    Ok(loaded.bytes().clone())
 }
