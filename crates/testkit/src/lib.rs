@@ -16,4 +16,5 @@ pub mod hostile;
 pub mod process;
 pub mod python;
 pub mod sdist;
+pub mod simulator;
 pub mod wheel;
