@@ -230,6 +230,15 @@ pub enum Error {
         /// The address.
         address: std::net::SocketAddr,
     },
+    /// The proxy's address cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's error.
+        #[source]
+        source: std::io::Error,
+    },
     /// The system has no place for this user's files.
     #[error("neither {variable} nor HOME names a folder")]
     NoHome {
@@ -327,6 +336,7 @@ impl Error {
             }
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
             Self::NotLoopback { .. } => "listen on 127.0.0.1",
+            Self::Listen { .. } => "choose another port, or port 0 for any free one",
             Self::NoHome { .. } => "set the variable HOME",
             Self::Task { .. } => "try again; if it happens again, report it",
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct FetchLimits {
     /// Until a connection stands, TLS included.
     pub connect: Duration,
-    /// From the request to the head of the answer.
+    /// From the request to the head of the answer, a new connection included.
     pub first_byte: Duration,
     /// The lowest average rate while the body is received, in bytes a second, over each `rate_window`.
     pub min_bytes_per_second: u64,
@@ -24,7 +24,7 @@ impl FetchLimits {
     pub const fn metadata() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(20),
+            first_byte: Duration::from_secs(12),
             min_bytes_per_second: 1_000,
             rate_window: Duration::from_secs(10),
             total: Duration::from_secs(300),

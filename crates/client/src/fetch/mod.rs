@@ -108,7 +108,7 @@ impl HttpFetcher {
     async fn request(&self, url: &Url, limits: &FetchLimits) -> Result<Response, Error> {
         let client = if is_loopback(url) { &self.loopback } else { &self.outside };
         let request = client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity").send();
-        let patience = limits.connect.saturating_add(limits.first_byte);
+        let patience = limits.first_byte;
         match tokio::time::timeout(patience, request).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(transport_error(url, &error)),

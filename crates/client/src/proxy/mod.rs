@@ -1,14 +1,39 @@
 //! A proxy on loopback that serves verified pages and files to installers.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `/simple/<project>/` | the signed page, its file URLs pointing here |
+//! | `/files/<project>/<file>` | a file with the digest and size of the signed page |
+//! | `/files/<project>/<file>.metadata` | its core metadata (PEP 658), likewise |
+//! | `CONNECT`, or a URL on another host | a refusal: set as HTTP proxy, it keeps an installer from every other source |
 
+mod answer;
+mod connections;
+mod content;
+mod download;
+mod elsewhere;
+mod file;
 mod options;
+mod page;
+mod range;
 mod refusal;
+mod request;
+mod routes;
+mod sidecar;
+mod state;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::session::Session;
 use crate::trust::TrustedRepository;
+use state::State;
 
 pub use options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 pub use refusal::Refusal;
@@ -16,7 +41,9 @@ pub use refusal::Refusal;
 /// A running proxy. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct VerifyingProxy {
-    address: SocketAddr,
+    state: Arc<State>,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
 }
 
 impl VerifyingProxy {
@@ -24,26 +51,36 @@ impl VerifyingProxy {
     /// is refreshed with the first request, or by [`VerifyingProxy::session`].
     ///
     /// # Errors
-    /// [`Error::NotLoopback`], or [`Error::Io`] when the address cannot be had.
+    /// [`Error::NotLoopback`], or [`Error::Listen`] when the address cannot be had.
     pub async fn start(
-        _client: &Client,
-        _repository: &TrustedRepository,
-        _address: SocketAddr,
-        _options: ProxyOptions,
+        client: &Client,
+        repository: &TrustedRepository,
+        address: SocketAddr,
+        options: ProxyOptions,
     ) -> Result<Self, Error> {
-        Err(Error::Task { task: "proxy" })
+        if !address.ip().is_loopback() {
+            return Err(Error::NotLoopback { address });
+        }
+        let failed = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let state = Arc::new(State::new(client, repository, address, options));
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state), stopped));
+        tracing::debug!(%address, repository = %repository.name(), "verifying proxy");
+        Ok(Self { state, stop, accepting })
     }
 
     /// The address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.state.address()
     }
 
     /// The index URL for installers: `http://127.0.0.1:PORT/simple/`.
     #[must_use]
     pub fn index_url(&self) -> String {
-        format!("http://{}/simple/", self.address)
+        format!("http://{}/simple/", self.address())
     }
 
     /// The snapshot now served; refreshes first where the policy asks for it. Call it before an installer is started,
@@ -51,16 +88,26 @@ impl VerifyingProxy {
     ///
     /// # Errors
     /// As [`Session::refresh`].
-    pub async fn session(&self) -> Result<Session, std::sync::Arc<Error>> {
-        Err(std::sync::Arc::new(Error::Task { task: "proxy" }))
+    pub async fn session(&self) -> Result<Session, Arc<Error>> {
+        self.state.session().await
     }
 
     /// The refusals so far, oldest first; the latest thousand are kept.
     #[must_use]
     pub fn refusals(&self) -> Vec<Refusal> {
-        Vec::new()
+        self.state.refusals()
     }
 
     /// Takes no more connections, lets running answers end for a moment, and stops.
-    pub async fn shutdown(self) {}
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        // It ends by itself within the grace it gives to connections; a panic in it has nothing left to say here.
+        drop((&mut self.accepting).await);
+    }
+}
+
+impl Drop for VerifyingProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
 }

@@ -13,7 +13,7 @@ pub struct Refusal {
     pub when: Timestamp,
     /// The project asked for, where there was one.
     pub project: Option<ProjectName>,
-    /// The file asked for, escaped; `None` for a page. For another server, its name or URL.
+    /// The file asked for; `None` for a page. For another source, its host or URL. Escaped.
     pub file: Option<String>,
     /// The attack it looks like; `None` for a fault.
     pub attack: Option<Attack>,
@@ -21,4 +21,14 @@ pub struct Refusal {
     pub message: String,
     /// What the user can do.
     pub hint: String,
+}
+
+impl Refusal {
+    /// The refusal in one line of printable ASCII, short enough for a header: what installers show to their users.
+    pub(super) fn line(&self) -> String {
+        const MAX_CHARS: usize = 400;
+        let attack = self.attack.map(|attack| format!("{attack}: ")).unwrap_or_default();
+        let line = format!("refused by sealdex: {attack}{}", self.message);
+        line.chars().take(MAX_CHARS).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+    }
 }

@@ -221,8 +221,4 @@ impl Session {
         let missing = || sealdex_tuf::Error::Missing { file: target.path().to_string() };
         Ok(self.shared.client.fetcher().open(fetch).await?.ok_or_else(missing)?)
     }
-
-    pub(crate) fn client(&self) -> &Client {
-        &self.shared.client
-    }
 }

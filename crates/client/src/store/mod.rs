@@ -16,7 +16,7 @@ pub(crate) mod files;
 mod lock;
 mod record;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,9 +141,5 @@ impl RepositoryStore {
 
     fn damaged(&self, reason: String) -> Error {
         Error::DamagedTrust { repository: self.name.clone(), reason }
-    }
-
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
     }
 }

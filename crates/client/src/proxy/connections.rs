@@ -1,0 +1,63 @@
+//! Accepts connections and speaks HTTP/1.1 on them (HTTP/2 has no reason phrases, with which refusals are explained).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::routes;
+use super::state::State;
+
+/// Installers open about ten.
+const MAX_CONNECTIONS: usize = 512;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Serves until told to stop. Dropping the future ends every connection.
+pub(super) async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        let Ok((stream, peer)) = accepted else {
+            // Out of file descriptors, most likely: there is nothing to do but wait.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        // The socket is bound to loopback; a peer from elsewhere would be a routing trick.
+        let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { continue };
+        if !peer.ip().is_loopback() {
+            continue;
+        }
+        drop(stream.set_nodelay(true));
+        let state = Arc::clone(&state);
+        let service = service_fn(move |request| {
+            let state = Arc::clone(&state);
+            async move { Ok::<_, Infallible>(routes::answer(&state, &request).await.into_response()) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            // Clients hang up as they like, and a refused transfer ends in an error on purpose.
+            drop(connection.await);
+            drop(permit);
+        });
+    }
+    drop(listener);
+    drop(tokio::time::timeout(GRACE, graceful.shutdown()).await);
+}

@@ -1,0 +1,58 @@
+//! Refuses what is meant for another server, or comes from one.
+
+use http::header::CONNECTION;
+use http::{Method, StatusCode};
+
+use super::answer::Answer;
+use super::refusal::Refusal;
+use super::request::Head;
+use super::state::State;
+
+const HINT: &str = "everything is to come from the sealed index; publish the file there, or install it apart";
+
+/// A refusal, unless the request is for this proxy itself.
+///
+/// Set as HTTP proxy, this one is asked for other hosts: a further index, a direct URL. And a browser may be tricked
+/// into asking it under another name (DNS rebinding), which the `Host` header shows.
+pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
+    if let Some(authority) = head.authority {
+        if *head.method != Method::CONNECT && is_own(state, authority) {
+            return None;
+        }
+        let target = match &head.segments {
+            Some(segments) if *head.method != Method::CONNECT => {
+                format!("{authority}/{}", segments.join("/"))
+            }
+            _ => authority.to_owned(),
+        };
+        let target: String = target.escape_debug().take(300).collect();
+        let message = format!("{target} is not verified by sealdex");
+        return Some(refused(state, target, message));
+    }
+    let host = head.host();
+    if host.as_deref().is_some_and(|host| is_own(state, host)) {
+        return None;
+    }
+    let host: String = host.unwrap_or_default().escape_debug().take(300).collect();
+    let message = format!("the request is for the host {host:?}, not for this proxy");
+    Some(refused(state, host, message))
+}
+
+fn refused(state: &State, file: String, message: String) -> Answer {
+    let refusal = Refusal {
+        when: state.client().now(),
+        project: None,
+        file: Some(file),
+        attack: None,
+        message,
+        hint: HINT.to_owned(),
+    };
+    state.note(&refusal);
+    Answer::problem(StatusCode::FORBIDDEN, &refusal.line(), HINT).header(CONNECTION, "close")
+}
+
+fn is_own(state: &State, authority: &str) -> bool {
+    let (own, port) = (state.address(), state.address().port());
+    let named = authority.rsplit_once(':').filter(|(_, own)| *own == port.to_string());
+    authority == own.to_string() || named.is_some_and(|(name, _)| name.eq_ignore_ascii_case("localhost"))
+}

@@ -1,0 +1,175 @@
+//! `GET /files/<project>/<file>`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{Method, StatusCode};
+use sealdex_simple::{IndexFile, ProjectName};
+use url::Url;
+
+use super::answer::Answer;
+use super::content::{self, Content, FILE_TYPE};
+use super::download::Wanted;
+use super::page::verified_page;
+use super::range::Range;
+use super::request::Head;
+use super::routes::not_found;
+use super::sidecar;
+use super::state::State;
+use crate::error::Error;
+use crate::name::Sha256Digest;
+use crate::store::RepositoryRecord;
+
+/// Files up to this size are verified before their first byte is sent, and sent from memory.
+const MAX_WHOLE_BYTES: u64 = 64 << 20;
+/// ... unless they take longer than this: pip gives up after 15 seconds without a byte. Then, as with larger files, all
+/// but the end is sent while the rest comes.
+const PATIENCE: Duration = Duration::from_secs(13);
+
+pub(super) async fn answer(
+    state: &Arc<State>,
+    head: &Head<'_>,
+    project: &ProjectName,
+    filename: &str,
+) -> Answer {
+    let page = match verified_page(state, project).await {
+        Ok(Some(page)) => page,
+        Ok(None) => return not_found(),
+        Err(error) => return Answer::refused(&state.refuse(Some(project), Some(show(filename)), &error)),
+    };
+    let answered = match (page.page().file(filename), filename.strip_suffix(".metadata")) {
+        (Some(file), _) => serve(state, head, project, file).await,
+        (None, Some(base)) => match page.page().file(base) {
+            Some(file) => sidecar::serve(state, head, project, file).await,
+            None => return not_found(),
+        },
+        (None, None) => return not_found(),
+    };
+    answered
+        .unwrap_or_else(|error| Answer::refused(&state.refuse(Some(project), Some(show(filename)), &error)))
+}
+
+async fn serve(
+    state: &Arc<State>,
+    head: &Head<'_>,
+    project: &ProjectName,
+    file: &IndexFile,
+) -> Result<Answer, Arc<Error>> {
+    let wanted = wanted(state, project, file)?;
+    let (digest, length) = (wanted.digest, wanted.length);
+    if head.has(&content::etag(digest)) {
+        return Ok(content::with_headers(Answer::empty(StatusCode::NOT_MODIFIED), digest));
+    }
+    if *head.method == Method::HEAD {
+        // All that is asked for stands on the signed page.
+        let answer = Answer::empty(StatusCode::OK).header(CONTENT_TYPE, FILE_TYPE);
+        return Ok(content::with_headers(answer.header(CONTENT_LENGTH, &length.to_string()), digest));
+    }
+    let content = match kept(state, digest, length).await {
+        Some(content) => content,
+        None => match download(state, head, project, wanted).await? {
+            Outcome::Verified(content) => content,
+            Outcome::Streaming(answer) => return Ok(content::with_headers(answer, digest)),
+        },
+    };
+    Ok(content::with_headers(content.answer(head, digest), digest))
+}
+
+/// The file in the cache, verified now.
+async fn kept(state: &State, digest: Sha256Digest, length: u64) -> Option<Content> {
+    let cache = state.client().cache();
+    if length <= MAX_WHOLE_BYTES {
+        let bytes = cache.read(digest, length).await?;
+        return (bytes.len() as u64 == length).then(|| Content::Memory(bytes.into()));
+    }
+    let file = cache.open_file(digest, length).await?;
+    Some(Content::File { file: Arc::new(file), length })
+}
+
+enum Outcome {
+    Verified(Content),
+    Streaming(Answer),
+}
+
+async fn download(
+    state: &Arc<State>,
+    head: &Head<'_>,
+    project: &ProjectName,
+    wanted: Wanted,
+) -> Result<Outcome, Arc<Error>> {
+    let (name, digest, length) = (wanted.name.clone(), wanted.digest, wanted.length);
+    let download = state.downloads.join(state.client(), wanted)?;
+    let small = length <= MAX_WHOLE_BYTES;
+    let partial = content::wanted(head, digest, length) != Range::Whole;
+    let verified = if partial {
+        download.verified().await?;
+        true
+    } else if small {
+        match tokio::time::timeout(PATIENCE, download.verified()).await {
+            Ok(outcome) => outcome.map(|()| true)?,
+            Err(_) => false,
+        }
+    } else {
+        false
+    };
+    if verified {
+        let file = download.file();
+        if !small {
+            return Ok(Outcome::Verified(Content::File { file, length }));
+        }
+        let bytes = content::read(file, 0, length).await;
+        let bytes = bytes.map_err(|source| Error::io("read", state.client().cache().path(digest), source))?;
+        return Ok(Outcome::Verified(Content::Memory(bytes)));
+    }
+    // A refusal before the first byte can still be said in words.
+    download.begun().await?;
+    let (state, project) = (Arc::clone(state), project.clone());
+    let stream = download.stream(move |error| {
+        state.refuse(Some(&project), Some(name.clone()), error);
+    });
+    Ok(Outcome::Streaming(Answer::stream(StatusCode::OK, FILE_TYPE, length, stream)))
+}
+
+/// What the signed page says of a file, which must be enough to verify it.
+fn wanted(state: &State, project: &ProjectName, file: &IndexFile) -> Result<Wanted, Error> {
+    let name = file.filename.to_string();
+    let unverifiable = |missing| Error::Unverifiable { file: name.clone(), missing };
+    let digest = digest(file.sha256()).ok_or_else(|| unverifiable("a sha256"))?;
+    let length = file.size.ok_or_else(|| unverifiable("a size"))?;
+    let limit = state.client().settings().max_file_bytes;
+    if length > limit {
+        return Err(Error::TooLarge { file: name, length, limit });
+    }
+    let urls = urls(state.record(), project, file, digest, "");
+    Ok(Wanted { name, digest, length, urls })
+}
+
+/// Where a file, or with `suffix` one beside it, may be: where the page says, and where a repository's own files are
+/// on any web server, under the digest of the file.
+pub(super) fn urls(
+    record: &RepositoryRecord,
+    project: &ProjectName,
+    file: &IndexFile,
+    digest: Sha256Digest,
+    suffix: &str,
+) -> Vec<Url> {
+    let page_url = record.simple_url.folder(project.as_str());
+    let listed = page_url.as_url().join(&file.url).ok().map(|mut url| {
+        url.set_fragment(None);
+        let path = format!("{}{suffix}", url.path());
+        url.set_path(&path);
+        url
+    });
+    let component = file.filename.to_url_component();
+    let own = record.targets_url.file(&format!("files/{project}/{digest}.{component}{suffix}"));
+    listed.into_iter().filter(|url| matches!(url.scheme(), "http" | "https")).chain(own.ok()).collect()
+}
+
+pub(super) fn digest(text: Option<&str>) -> Option<Sha256Digest> {
+    text.and_then(|text| Sha256Digest::parse(text).ok())
+}
+
+fn show(filename: &str) -> String {
+    filename.escape_debug().take(300).collect()
+}

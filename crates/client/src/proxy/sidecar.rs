@@ -1,0 +1,65 @@
+//! `GET /files/<project>/<file>.metadata`: core metadata beside a file (PEP 658), by the digest on the signed page.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use sealdex_simple::{IndexFile, ProjectName};
+use sealdex_tuf::digest::Hashes;
+
+use super::answer::Answer;
+use super::content::{self, Content};
+use super::file::{digest, urls};
+use super::request::Head;
+use super::routes::not_found;
+use super::state::State;
+use crate::error::Error;
+use crate::fetch::{Fetch, Redirects};
+use crate::name::Sha256Digest;
+
+pub(super) async fn serve(
+    state: &State,
+    head: &Head<'_>,
+    project: &ProjectName,
+    file: &IndexFile,
+) -> Result<Answer, Arc<Error>> {
+    // Not offered on the page either: without a digest it could not be verified.
+    let Some(digest) = digest(file.core_metadata.sha256()) else { return Ok(not_found()) };
+    if head.has(&content::etag(digest)) {
+        return Ok(content::with_headers(Answer::empty(StatusCode::NOT_MODIFIED), digest));
+    }
+    let cache = state.client().cache();
+    let bytes = match cache.read(digest, state.client().settings().max_core_metadata_bytes).await {
+        Some(bytes) => bytes,
+        None => {
+            let bytes = fetch(state, project, file, digest).await?;
+            cache.keep(digest, &bytes).await;
+            bytes
+        }
+    };
+    Ok(content::with_headers(Content::Memory(bytes.into()).answer(head, digest), digest))
+}
+
+async fn fetch(
+    state: &State,
+    project: &ProjectName,
+    file: &IndexFile,
+    expected: Sha256Digest,
+) -> Result<Vec<u8>, Error> {
+    let name = format!("{}.metadata", file.filename);
+    let settings = state.client().settings();
+    // Beside the file: in the repository's own folder the name begins with the file's digest.
+    let file_digest = digest(file.sha256()).unwrap_or(expected);
+    for url in &urls(state.record(), project, file, file_digest, ".metadata") {
+        let fetch = Fetch {
+            url,
+            max_bytes: settings.max_core_metadata_bytes,
+            limits: &settings.metadata_fetch,
+            redirects: Redirects::AnyHost,
+        };
+        if let Some(bytes) = state.client().fetcher().bytes(fetch).await? {
+            Hashes::from_sha256(*expected.as_bytes()).verify(&name, &bytes)?;
+            return Ok(bytes);
+        }
+    }
+    Err(sealdex_tuf::Error::Missing { file: name }.into())
+}

@@ -1,0 +1,171 @@
+//! What all requests to a proxy share.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sealdex_simple::ProjectName;
+use tokio::time::Instant;
+
+use super::download::Downloads;
+use super::options::{OfflineUse, ProxyOptions, SnapshotPolicy};
+use super::refusal::Refusal;
+use crate::client::Client;
+use crate::error::Error;
+use crate::session::Session;
+use crate::store::RepositoryRecord;
+use crate::trust::TrustedRepository;
+
+const MAX_REFUSALS: usize = 1000;
+/// A repository that could not be refreshed is not asked again sooner: ten connections fail as fast as one.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+pub(super) struct State {
+    client: Client,
+    repository: TrustedRepository,
+    address: SocketAddr,
+    options: ProxyOptions,
+    current: tokio::sync::Mutex<Current>,
+    refusals: Mutex<VecDeque<Refusal>>,
+    pub(super) downloads: Downloads,
+}
+
+#[derive(Default)]
+struct Current {
+    session: Option<(Session, Instant)>,
+    failure: Option<(Arc<Error>, Instant)>,
+}
+
+impl State {
+    pub(super) fn new(
+        client: &Client,
+        repository: &TrustedRepository,
+        address: SocketAddr,
+        options: ProxyOptions,
+    ) -> Self {
+        Self {
+            client: client.clone(),
+            repository: repository.clone(),
+            address,
+            options,
+            current: tokio::sync::Mutex::default(),
+            refusals: Mutex::default(),
+            downloads: Downloads::default(),
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn record(&self) -> &RepositoryRecord {
+        self.repository.record()
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The snapshot to serve from. Only one request refreshes; the others wait for what it brings.
+    pub(super) async fn session(&self) -> Result<Session, Arc<Error>> {
+        let mut current = self.current.lock().await;
+        if let Some((session, since)) = &current.session
+            && !self.is_stale(*since)
+        {
+            return Ok(session.clone());
+        }
+        if let Some((failure, since)) = &current.failure
+            && since.elapsed() < RETRY_AFTER
+        {
+            return Err(Arc::clone(failure));
+        }
+        match self.refresh().await {
+            Ok(session) => {
+                *current = Current { session: Some((session.clone(), Instant::now())), failure: None };
+                Ok(session)
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                current.failure = Some((Arc::clone(&error), Instant::now()));
+                Err(error)
+            }
+        }
+    }
+
+    fn is_stale(&self, since: Instant) -> bool {
+        match self.options.snapshots {
+            SnapshotPolicy::Pinned => false,
+            SnapshotPolicy::RefreshAfter(age) => since.elapsed() >= age,
+        }
+    }
+
+    async fn refresh(&self) -> Result<Session, Error> {
+        let (client, repository) = (&self.client, &self.repository);
+        match self.options.offline {
+            OfflineUse::Never => Session::refresh(client, repository).await,
+            OfflineUse::Always => Session::offline(client, repository).await,
+            OfflineUse::WhenUnreachable => match Session::refresh(client, repository).await {
+                Err(error) if error.is_unreachable() => {
+                    tracing::warn!(%error, "the repository cannot be reached; using the last verified state");
+                    Session::offline(client, repository).await
+                }
+                outcome => outcome,
+            },
+        }
+    }
+
+    /// Records a refusal and tells whoever wants to know.
+    pub(super) fn refuse(
+        &self,
+        project: Option<&ProjectName>,
+        file: Option<String>,
+        error: &Error,
+    ) -> Refusal {
+        let refusal = Refusal {
+            when: self.client.now(),
+            project: project.cloned(),
+            file,
+            attack: error.attack(),
+            message: error.to_string(),
+            hint: error.hint().to_owned(),
+        };
+        self.note(&refusal);
+        refusal
+    }
+
+    pub(super) fn note(&self, refusal: &Refusal) {
+        tracing::warn!(
+            project = refusal.project.as_ref().map(tracing::field::display),
+            file = refusal.file,
+            attack = refusal.attack.map(tracing::field::display),
+            "refused: {}",
+            refusal.message
+        );
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.len() >= MAX_REFUSALS {
+            refusals.pop_front();
+        }
+        refusals.push_back(refusal.clone());
+        drop(refusals);
+        if let Some(callback) = &self.options.on_refusal {
+            callback(refusal);
+        }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("State")
+            .field("repository", &self.repository)
+            .field("address", &self.address)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

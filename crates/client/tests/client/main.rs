@@ -1,0 +1,11 @@
+//! The client against real servers, honest and hostile, and through real installers.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is the failure report")]
+
+mod attacks;
+mod installers;
+mod processes;
+mod proxy;
+mod session;
+mod support;
+mod trust;

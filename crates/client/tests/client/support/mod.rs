@@ -1,0 +1,99 @@
+//! A small repository on disk, a static file server in front of it, and clients of it.
+
+mod http;
+mod repository;
+mod server;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sealdex_client::{
+    Client, ClientSettings, FetchLimits, InitialTrust, ProxyOptions, RepositoryName, RepositoryUrl,
+    TrustStore, TrustedRepository, VerifyingProxy,
+};
+use sealdex_simple::ProjectName;
+use sealdex_testkit::hostile::{HostileServer, Origin};
+use sealdex_tuf::{Clock, TargetPath};
+use tempfile::TempDir;
+
+pub(crate) use http::{Answer, get, send};
+pub(crate) use repository::TestRepository;
+pub(crate) use server::StaticServer;
+
+/// Limits under which attacks on time are over soon.
+pub(crate) const FAST: FetchLimits = FetchLimits {
+    connect: Duration::from_secs(5),
+    first_byte: Duration::from_millis(1500),
+    min_bytes_per_second: 100,
+    rate_window: Duration::from_millis(1000),
+    total: Duration::from_secs(30),
+};
+
+/// A repository, a hostile server in front of it that is honest so far, and a client that trusts it.
+pub(crate) struct World {
+    pub(crate) repository: TestRepository,
+    pub(crate) server: HostileServer,
+    pub(crate) home: TempDir,
+    pub(crate) trusted: TrustedRepository,
+    pub(crate) client: Client,
+    _origin: StaticServer,
+}
+
+impl World {
+    /// A world with the wheels `hello` 1.0, which needs `helper`, and `helper` 1.0.
+    pub(crate) async fn new() -> Self {
+        Self::with(TestRepository::with_hello()).await
+    }
+
+    pub(crate) async fn with(repository: TestRepository) -> Self {
+        let origin = StaticServer::start(repository.path());
+        let server = HostileServer::start(Origin::server(&origin.url()));
+        let home = tempfile::tempdir().unwrap();
+        let client = client(home.path(), Arc::new(Timestamp::now));
+        let store = TrustStore::open(home.path().join("trust")).unwrap();
+        let url = RepositoryUrl::parse(&server.url()).unwrap();
+        let initial = InitialTrust::Root(repository.root().to_vec());
+        let trusted = store.add(&client, &name("test"), &url, &initial).await.unwrap();
+        server.clear_requests();
+        Self { repository, server, home, trusted, client, _origin: origin }
+    }
+
+    /// A client with an empty cache and the same trusted state, at another time.
+    pub(crate) fn client_at(&self, clock: Arc<dyn Clock>) -> Client {
+        client(&self.home.path().join("another"), clock)
+    }
+
+    pub(crate) async fn proxy(&self) -> VerifyingProxy {
+        self.proxy_with(ProxyOptions::default()).await
+    }
+
+    pub(crate) async fn proxy_with(&self, options: ProxyOptions) -> VerifyingProxy {
+        let address = "127.0.0.1:0".parse().unwrap();
+        VerifyingProxy::start(&self.client, &self.trusted, address, options).await.unwrap()
+    }
+}
+
+/// A client with its cache below `home`.
+pub(crate) fn client(home: &Path, clock: Arc<dyn Clock>) -> Client {
+    let settings = ClientSettings {
+        metadata_fetch: FAST,
+        file_fetch: FAST,
+        lock_wait: Duration::from_secs(30),
+        ..ClientSettings::new(home.join("cache"))
+    };
+    Client::new(settings, clock).unwrap()
+}
+
+pub(crate) fn name(name: &str) -> RepositoryName {
+    RepositoryName::parse(name).unwrap()
+}
+
+pub(crate) fn project(name: &str) -> ProjectName {
+    ProjectName::parse(name).unwrap()
+}
+
+pub(crate) fn target(path: &str) -> TargetPath {
+    TargetPath::parse(path).unwrap()
+}
