@@ -1,9 +1,32 @@
 //! A new repository: its first root, targets, delegating roles, bins, snapshot and timestamp.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sealdex_tuf::Signer;
+use jiff::Timestamp as Time;
+use sealdex_tuf::json::Object;
+use sealdex_tuf::metadata::{Common, MetaFile, RoleKeys, Root, Targets, Timestamp};
+use sealdex_tuf::sign::sign;
+use sealdex_tuf::{Clock, Key, KeyId, RoleName, Signer, Version};
+
+use crate::directory::RepositoryDirectory;
+use crate::disk;
+use crate::error::Error;
+use crate::layout::{DelegationKeys, KeyHolder, Layout};
+use crate::lifetime::Expiries;
+use crate::publish::SnapshotIndex;
+use crate::repository::Repository;
+use crate::settings::Settings;
+use crate::store::{self, Open, RoleRow, Store, commit, publications};
+
+/// The member of root metadata that says that the keys are for development.
+pub(crate) const DEVELOPMENT_MARK: &str = "x-sealdex-development";
+
+/// Under which the state keeps the layout that was signed.
+pub(crate) const LAYOUT_FACT: &str = "layout";
 
 /// The keys that sign a new repository's first metadata. Those of root and targets are used once and not kept.
 #[derive(Clone)]
@@ -29,6 +52,227 @@ pub enum Development {
     No,
     /// Keys that anybody may have read.
     Yes,
+}
+
+impl Repository {
+    /// Creates a repository and opens it. The directory may exist already and hold `keys/` or be empty; `sealdex.toml`
+    /// is written last, so a directory that has one has everything.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyRepository`], [`Error::DirectoryNotEmpty`], [`Error::Keys`], [`Error::Layout`],
+    /// [`Error::Settings`], [`Error::Tuf`] from a signer, [`Error::Io`], [`Error::Database`].
+    pub async fn create(
+        directory: RepositoryDirectory,
+        settings: Settings,
+        keys: &InitialKeys,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        settings.layout.check()?;
+        keys.check()?;
+        check_empty(&directory)?;
+        let text = settings.to_toml()?;
+        let building = RepositoryDirectory::new(directory.path().join(BUILDING));
+        let (keys, now, place) = (keys.clone(), clock.now(), building.clone());
+        let (layout, expiry) = (settings.layout.clone(), settings.expiry);
+        let roles = disk::blocking(move || {
+            if place.path().exists() {
+                fs::remove_dir_all(place.path()).map_err(Error::io("remove", place.path()))?;
+            }
+            for folder in [place.staging(), place.metadata(), place.targets()] {
+                fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+            }
+            let initial = InitialMetadata::sign(&layout, &expiry, &keys, now)?;
+            initial.write(&place)?;
+            Ok(initial.roles)
+        })
+        .await?;
+        let store = Store::open(&building.state_file(), Open::New).await?;
+        let mut write = store.write().await?;
+        store::put_fact(&mut write, LAYOUT_FACT, &settings.layout.to_fact()?).await?;
+        for role in &roles {
+            publications::add_role(&mut write, role).await?;
+        }
+        commit(write).await?;
+        store.close().await;
+        let place = directory.clone();
+        disk::blocking(move || move_into_place(&building, &place, text.as_bytes())).await?;
+        Self::open(directory, clock).await
+    }
+}
+
+/// Everything is built in here and then moved.
+const BUILDING: &str = ".creating";
+
+fn check_empty(directory: &RepositoryDirectory) -> Result<(), Error> {
+    let path = directory.path();
+    fs::create_dir_all(path).map_err(Error::io("create", path))?;
+    if directory.settings_file().exists() {
+        return Err(Error::AlreadyRepository { directory: path.to_owned() });
+    }
+    for entry in fs::read_dir(path).map_err(Error::io("read", path))? {
+        let name = entry.map_err(Error::io("read", path))?.file_name();
+        if name != "keys" && name != BUILDING {
+            let found = name.to_string_lossy().escape_debug().to_string();
+            return Err(Error::DirectoryNotEmpty { directory: path.to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
+fn move_into_place(
+    building: &RepositoryDirectory,
+    directory: &RepositoryDirectory,
+    settings: &[u8],
+) -> Result<(), Error> {
+    for (from, to) in [
+        (building.staging(), directory.staging()),
+        (building.public(), directory.public()),
+        (building.state_file(), directory.state_file()),
+    ] {
+        fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
+    }
+    fs::remove_dir_all(building.path()).map_err(Error::io("remove", building.path()))?;
+    disk::sync_directories([directory.path()])?;
+    disk::write_file(&directory.staging(), &directory.settings_file(), settings)?;
+    disk::sync_directories([directory.path()])
+}
+
+impl InitialKeys {
+    /// Enough distinct keys for each threshold, and no offline key that the server would have.
+    fn check(&self) -> Result<(), Error> {
+        let online = self.online.key().id();
+        for (role, signers, threshold) in
+            [("root", &self.root, self.root_threshold), ("targets", &self.targets, self.targets_threshold)]
+        {
+            let ids = distinct_ids(signers);
+            if threshold == 0 || (ids.len() as u64) < threshold {
+                let reason =
+                    format!("{} distinct keys for {role}, but the threshold is {threshold}", ids.len());
+                return Err(Error::Keys { reason });
+            }
+            if ids.contains(&online) {
+                return Err(Error::Keys { reason: format!("the online key is a key of {role} too") });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn distinct_ids(signers: &[Arc<dyn Signer>]) -> Vec<KeyId> {
+    let mut ids: Vec<KeyId> = signers.iter().map(|signer| signer.key().id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn public_keys(signers: &[Arc<dyn Signer>]) -> Vec<Key> {
+    signers.iter().map(|signer| signer.key().clone()).collect()
+}
+
+/// The first version of every role.
+struct InitialMetadata {
+    files: Vec<(String, Vec<u8>)>,
+    roles: Vec<RoleRow>,
+    timestamp: Vec<u8>,
+}
+
+impl InitialMetadata {
+    fn sign(layout: &Layout, expiry: &Expiries, keys: &InitialKeys, now: Time) -> Result<Self, Error> {
+        let mut this = Self { files: Vec::new(), roles: Vec::new(), timestamp: Vec::new() };
+        let root_signers: Vec<&dyn Signer> = keys.root.iter().map(AsRef::as_ref).collect();
+        let offline: Vec<&dyn Signer> = keys.targets.iter().map(AsRef::as_ref).collect();
+        let online: [&dyn Signer; 1] = [keys.online.as_ref()];
+
+        let root = initial_root(keys, expiry.root.from(now));
+        this.add(&RoleName::root(), &root.common, sign(&root, &root_signers)?);
+
+        let delegation_keys = DelegationKeys {
+            offline: (public_keys(&keys.targets), keys.targets_threshold),
+            online: keys.online.key().clone(),
+        };
+        let mut targets = Targets::new(first(expiry.targets.from(now)));
+        targets.delegations = Some(layout.delegations(&delegation_keys)?);
+        this.add(&RoleName::targets(), &targets.common, sign(&targets, &offline)?);
+
+        for role in layout.all_roles() {
+            let delegations = role.delegations(&delegation_keys)?;
+            let lifetime = if delegations.is_some() { expiry.delegations } else { expiry.bins };
+            let mut metadata = Targets::new(first(lifetime.from(now)));
+            metadata.delegations = delegations;
+            let signers = match role.keys {
+                KeyHolder::Offline => offline.as_slice(),
+                KeyHolder::Online => online.as_slice(),
+            };
+            this.add(&RoleName::parse(role.name.as_str())?, &metadata.common, sign(&metadata, signers)?);
+            let Some(bins) = &role.bins else { continue };
+            // Every empty bin has the same content: one signature does for all.
+            let bin = Targets::new(first(expiry.bins.from(now)));
+            let signed = sign(&bin, &online)?;
+            for name in bins.role_names()? {
+                this.add(&name, &bin.common, signed.clone());
+            }
+        }
+
+        let mut index = SnapshotIndex::default();
+        for role in this.roles.iter().filter(|role| role.name != RoleName::root().as_str()) {
+            index.set(&RoleName::parse(role.name.as_str())?, Version::ONE);
+        }
+        let snapshot_expires = expiry.snapshot.from(now);
+        let snapshot = index.sign(&first(snapshot_expires), keys.online.as_ref())?;
+        let timestamp = Timestamp {
+            common: first(expiry.timestamp.from(now)),
+            snapshot: MetaFile::of_bytes(Version::ONE, &snapshot),
+        };
+        this.add(&RoleName::snapshot(), &first(snapshot_expires), snapshot);
+        this.timestamp = sign(&timestamp, &online)?;
+        this.roles.push(row(&RoleName::timestamp(), &timestamp.common));
+        Ok(this)
+    }
+
+    fn add(&mut self, role: &RoleName, common: &Common, signed: Vec<u8>) {
+        self.files.push((role.versioned_file_name(common.version), signed));
+        self.roles.push(row(role, common));
+    }
+
+    fn write(&self, directory: &RepositoryDirectory) -> Result<(), Error> {
+        let metadata = directory.metadata();
+        let place = |name: &String| -> PathBuf { metadata.join(name) };
+        let files: Vec<(PathBuf, &[u8])> =
+            self.files.iter().map(|(name, bytes)| (place(name), bytes.as_slice())).collect();
+        disk::write_files(&directory.staging(), &files)?;
+        disk::write_file(&directory.staging(), &directory.timestamp_file(), &self.timestamp)?;
+        let folders = [metadata, directory.targets(), directory.public(), directory.path().to_owned()];
+        disk::sync_directories(folders.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())
+    }
+}
+
+fn initial_root(keys: &InitialKeys, expires: Time) -> Root {
+    let mut common = first(expires);
+    if keys.development == Development::Yes {
+        common.unrecognized.insert(DEVELOPMENT_MARK, true);
+    }
+    let online = RoleKeys::new(vec![keys.online.key().id()], 1);
+    let all = public_keys(&keys.root).into_iter().chain(public_keys(&keys.targets));
+    let all: BTreeMap<KeyId, Key> =
+        all.chain([keys.online.key().clone()]).map(|key| (key.id(), key)).collect();
+    Root {
+        common,
+        consistent_snapshot: true,
+        keys: all,
+        root: RoleKeys::new(distinct_ids(&keys.root), keys.root_threshold),
+        timestamp: online.clone(),
+        snapshot: online,
+        targets: RoleKeys::new(distinct_ids(&keys.targets), keys.targets_threshold),
+        other_roles: Object::new(),
+    }
+}
+
+fn first(expires: Time) -> Common {
+    Common::new(Version::ONE, expires)
+}
+
+fn row(role: &RoleName, common: &Common) -> RoleRow {
+    RoleRow { name: role.as_str().to_owned(), version: common.version.number(), expires: common.expires }
 }
 
 impl fmt::Debug for InitialKeys {

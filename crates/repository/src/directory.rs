@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// The longest name of a target file, in bytes: with `<sha256>.` before it and `.metadata` behind it, it is still a
 /// file name that common file systems can store.
-pub const MAX_FILE_NAME_BYTES: usize = 255 - 65 - 9;
+pub(crate) const MAX_FILE_NAME_BYTES: usize = 255 - 65 - 9;
 
 /// The paths in a repository's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::error::Error;
 
 /// Runs blocking work on the threads that are there for it.
@@ -14,20 +16,63 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::Interrupted)?
 }
 
-/// Writes a file in one atomic step. It is on the disk when this returns, under its name once
+/// A new file in `staging`, locked for as long as it is open: [`clean_staging`] leaves it alone.
+pub(crate) fn staging_file(staging: &Path) -> Result<NamedTempFile, Error> {
+    loop {
+        let file = tempfile::Builder::new()
+            .prefix("incoming-")
+            .tempfile_in(staging)
+            .map_err(Error::io("create a file in", staging))?;
+        file.as_file().lock().map_err(Error::io("lock", file.path()))?;
+        // Cleaned away between its creation and the lock: once more.
+        if file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what processes that are gone left in `staging`; gives the number of files.
+pub(crate) fn clean_staging(staging: &Path) -> Result<u64, Error> {
+    let mut removed = 0;
+    for entry in fs::read_dir(staging).map_err(Error::io("read", staging))? {
+        let path = entry.map_err(Error::io("read", staging))?.path();
+        let Ok(file) = File::open(&path) else { continue };
+        if file.try_lock().is_ok() && fs::remove_file(&path).is_ok() {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Writes a file in one atomic step, by way of `staging`. Its bytes are on the disk when this returns; its name is once
 /// [`sync_directories`] was called for its directory.
-pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let directory = parent(path);
-    let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
-        .tempfile_in(directory)
-        .map_err(Error::io("create a file in", directory))?;
+pub(crate) fn write_file(staging: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = staging_file(staging)?;
     file.write_all(bytes).map_err(Error::io("write", path))?;
     make_readable(file.as_file(), path)?;
     file.as_file().sync_all().map_err(Error::io("synchronise", path))?;
     file.persist(path).map_err(|error| error.error).map_err(Error::io("write", path))?;
     Ok(())
 }
+
+/// [`write_file`] for many: their synchronisation goes on side by side, which a disk does in few rounds.
+pub(crate) fn write_files(staging: &Path, files: &[(PathBuf, &[u8])]) -> Result<(), Error> {
+    let lanes = files.len().div_ceil(FILES_A_LANE).clamp(1, MAX_LANES);
+    if lanes == 1 {
+        return files.iter().try_for_each(|(path, bytes)| write_file(staging, path, bytes));
+    }
+    std::thread::scope(|scope| {
+        let chunks = files.chunks(files.len().div_ceil(lanes));
+        let write = |chunk: &[(PathBuf, &[u8])]| {
+            chunk.iter().try_for_each(|(path, bytes)| write_file(staging, path, bytes))
+        };
+        let lanes: Vec<_> = chunks.map(|chunk| scope.spawn(move || write(chunk))).collect();
+        lanes.into_iter().try_for_each(|lane| lane.join().map_err(|_| Error::Interrupted)?)
+    })
+}
+
+const FILES_A_LANE: usize = 4;
+const MAX_LANES: usize = 16;
 
 /// Temporary files are private; what is served is for every web server's eyes.
 pub(crate) fn make_readable(file: &File, path: &Path) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::transaction::TransactionId;
@@ -193,7 +194,7 @@ pub enum Error {
         action: &'static str,
         /// The database's error.
         #[source]
-        source: sqlx::Error,
+        source: Arc<sqlx::Error>,
     },
     /// Metadata could not be read or signed.
     #[error(transparent)]
@@ -214,7 +215,15 @@ impl Error {
     }
 
     pub(crate) fn database(action: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { action, source }
+        move |source| Self::Database { action, source: Arc::new(source) }
+    }
+
+    /// The same failure, for another one whom it has stopped.
+    pub(crate) fn of_batch(&self) -> Self {
+        match self {
+            Self::Database { action, source } => Self::Database { action, source: Arc::clone(source) },
+            other => Self::State { reason: other.to_string() },
+        }
     }
 
     /// Whether the disk is full: the one failure a person can mend at once.
@@ -225,8 +234,8 @@ impl Error {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
             // SQLITE_FULL
-            Self::Database { source: sqlx::Error::Database(error), .. } => {
-                error.code().as_deref() == Some("13")
+            Self::Database { source, .. } => {
+                source.as_database_error().is_some_and(|error| error.code().as_deref() == Some("13"))
             }
             _ => false,
         }

@@ -19,12 +19,12 @@ mod lifetime;
 mod page;
 pub mod publish;
 mod repository;
+mod served;
 mod settings;
 mod staging;
 mod status;
 mod store;
 mod submit;
-mod target_files;
 mod token;
 mod transaction;
 

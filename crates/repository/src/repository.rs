@@ -1,180 +1,237 @@
-//! (being written) the signatures are final.
+//! A repository on disk, open.
 
-use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealdex_simple::{ProjectList, ProjectName};
-use sealdex_tuf::Clock;
+use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::metadata::{Root, Unverified};
+use sealdex_tuf::{Clock, RoleName, Version};
+use tokio::sync::{Notify, watch};
 
 use crate::audit::AuditEntry;
-use crate::create::InitialKeys;
+use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
 use crate::directory::RepositoryDirectory;
+use crate::disk;
 use crate::error::Error;
-use crate::page::{PublishedFile, PublishedPage};
+use crate::served::{PageCache, served_timestamp};
 use crate::settings::Settings;
 use crate::staging::StagedFile;
-use crate::status::Status;
-use crate::token::{Action, Token, TokenId, TokenScope, TokenSecret};
-use crate::transaction::{Actor, Publication, Receipt, Transaction, TransactionId};
+use crate::store::{self, Open, Store, log, publications};
+use crate::submit::SubmitQueue;
+use crate::transaction::{Publication, Receipt, TransactionId};
+
+/// How often a waiting caller looks whether another process has published.
+const POLL: Duration = Duration::from_millis(20);
 
 /// A repository on disk. Cheap to clone; several processes may have it open.
 #[derive(Clone)]
-pub struct Repository {
+pub struct Repository(Arc<Shared>);
+
+struct Shared {
     directory: RepositoryDirectory,
-    settings: Arc<Settings>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    store: Store,
+    queue: SubmitQueue,
+    pages: PageCache,
+    /// Rung when this process has submitted something.
+    pending: Notify,
+    /// How many times this process has published.
+    served: watch::Sender<u64>,
 }
 
-#[expect(clippy::unused_async, unused_variables, reason = "bodies follow")]
 impl Repository {
-    /// Creates a repository. The directory may exist and hold `keys/` alone.
-    ///
-    /// # Errors
-    /// x
-    pub async fn create(
-        directory: RepositoryDirectory,
-        settings: Settings,
-        keys: &InitialKeys,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, Error> {
-        Err(Error::Interrupted)
-    }
-
     /// Opens a repository.
     ///
     /// # Errors
-    /// x
+    /// [`Error::NotARepository`], [`Error::Settings`], [`Error::Layout`], [`Error::LayoutChanged`],
+    /// [`Error::Database`] or [`Error::Io`].
     pub async fn open(directory: RepositoryDirectory, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        Err(Error::Interrupted)
+        let path = directory.settings_file();
+        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::NotARepository { directory: directory.path().to_owned() },
+            _ => Error::io("read", &path)(error),
+        })?;
+        let settings = Settings::from_toml(&text, &path)?;
+        let store = Store::open(&directory.state_file(), Open::Existing).await?;
+        let mut read = store.read().await?;
+        let layout = store::fact(&mut read, LAYOUT_FACT).await?;
+        drop(read);
+        if layout != Some(settings.layout.to_fact()?) {
+            return Err(Error::LayoutChanged { path });
+        }
+        Ok(Self(Arc::new(Shared {
+            directory,
+            settings,
+            clock,
+            store,
+            queue: SubmitQueue::default(),
+            pages: PageCache::default(),
+            pending: Notify::new(),
+            served: watch::Sender::new(0),
+        })))
     }
 
-    /// Its paths; see `servable_metadata` and `servable_target`.
+    /// Where everything lies, and what may be served.
     #[must_use]
     pub fn directory(&self) -> &RepositoryDirectory {
-        &self.directory
+        &self.0.directory
     }
 
-    /// Its settings.
+    /// The settings, as they were when the repository was opened.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.0.settings
     }
 
-    /// The latest root metadata.
+    /// The latest root metadata: what a new user is given to trust.
     ///
     /// # Errors
-    /// x
+    /// [`Error::Database`] or [`Error::Io`].
     pub async fn root_bytes(&self) -> Result<Arc<[u8]>, Error> {
-        Err(Error::Interrupted)
+        let mut read = self.store().read().await?;
+        let row = publications::role(&mut read, RoleName::root().as_str()).await?;
+        drop(read);
+        let version = row
+            .and_then(|row| Version::new(row.version))
+            .ok_or_else(|| Error::State { reason: "the database knows no version of root".to_owned() })?;
+        let path = self.directory().role_file(&RoleName::root(), version);
+        disk::blocking(move || Ok(std::fs::read(&path).map_err(Error::io("read", &path))?.into())).await
     }
 
-    /// Whether its keys are for development.
+    /// SHA-256 of the latest root metadata file, in lower-case hexadecimal: short enough to be compared by eye.
     ///
     /// # Errors
-    /// x
+    /// [`Error::Database`] or [`Error::Io`].
+    pub async fn root_fingerprint(&self) -> Result<String, Error> {
+        Ok(HashAlgorithm::Sha256.hex_digest(&self.root_bytes().await?))
+    }
+
+    /// Whether the latest root says that its keys are for development.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Io`] or [`Error::Tuf`].
     pub async fn is_development(&self) -> Result<bool, Error> {
-        Err(Error::Interrupted)
+        let root = Unverified::<Root>::parse(&self.root_bytes().await?)?;
+        Ok(root.unverified_metadata().common.unrecognized.value(DEVELOPMENT_MARK).is_some())
     }
 
-    /// A project's published page; cached.
+    /// Begins to receive a file, of at most `max_file_bytes` of the settings.
     ///
     /// # Errors
-    /// x
-    pub async fn project_page(&self, project: &ProjectName) -> Result<Option<Arc<PublishedPage>>, Error> {
-        Err(Error::Interrupted)
-    }
-
-    /// All projects with a published page.
-    ///
-    /// # Errors
-    /// x
-    pub async fn projects(&self) -> Result<ProjectList, Error> {
-        Err(Error::Interrupted)
-    }
-
-    /// A file on a project's published page.
-    ///
-    /// # Errors
-    /// x
-    pub async fn file(&self, project: &ProjectName, filename: &str) -> Result<Option<PublishedFile>, Error> {
-        Err(Error::Interrupted)
-    }
-
-    /// Begins to receive a file.
-    ///
-    /// # Errors
-    /// x
+    /// [`Error::Io`]
     pub fn stage(&self) -> Result<StagedFile, Error> {
-        Err(Error::Interrupted)
+        StagedFile::create(&self.directory().staging(), self.settings().limits.max_file_bytes)
     }
 
-    /// Makes a transaction durable.
+    /// Waits until a transaction is public: until the timestamp of a snapshot that includes it is served.
     ///
     /// # Errors
-    /// x
-    pub async fn submit(&self, transaction: Transaction, actor: Actor) -> Result<Receipt, Error> {
-        Err(Error::Interrupted)
-    }
-
-    /// Waits until it is served.
-    ///
-    /// # Errors
-    /// [`Error::NotPublishedYet`]
+    /// [`Error::NotPublishedYet`] after `timeout`; the transaction stays durable. [`Error::Database`], [`Error::Io`].
     pub async fn published(&self, receipt: &Receipt, timeout: Duration) -> Result<Publication, Error> {
-        Err(Error::Interrupted)
+        let deadline = tokio::time::Instant::now() + timeout;
+        let mut served = self.0.served.subscribe();
+        loop {
+            served.mark_unchanged();
+            if let Some(publication) = self.publication_of(receipt.transaction).await? {
+                return Ok(publication);
+            }
+            let wait = async {
+                tokio::select! {
+                    _ = served.changed() => {}
+                    () = tokio::time::sleep(POLL) => {}
+                }
+            };
+            if tokio::time::timeout_at(deadline, wait).await.is_err() {
+                return Err(Error::NotPublishedYet { transaction: receipt.transaction, waited: timeout });
+            }
+        }
     }
 
-    /// How it is.
-    ///
-    /// # Errors
-    /// x
-    pub async fn status(&self) -> Result<Status, Error> {
-        Err(Error::Interrupted)
+    /// The publication that includes a transaction, if it is served already.
+    async fn publication_of(&self, transaction: TransactionId) -> Result<Option<Publication>, Error> {
+        let mut read = self.store().read().await?;
+        let Some(found) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
+        drop(read);
+        // The database is ahead of what is served for the moment in which the files are being written.
+        if served_timestamp(self.directory())?.common.version.number() < found.timestamp_version {
+            return Ok(None);
+        }
+        let (snapshot, timestamp) =
+            (Version::new(found.snapshot_version), Version::new(found.timestamp_version));
+        let damaged = || Error::State { reason: format!("transaction {transaction} is in a version 0") };
+        Ok(Some(Publication {
+            snapshot_version: snapshot.ok_or_else(damaged)?,
+            timestamp_version: timestamp.ok_or_else(damaged)?,
+        }))
     }
 
-    /// The log, from `after` on, at most `limit` entries.
+    /// The transaction log after `after`, oldest first, at most `limit` entries.
     ///
     /// # Errors
-    /// x
+    /// [`Error::Database`]
     pub async fn log(&self, after: Option<TransactionId>, limit: u32) -> Result<Vec<AuditEntry>, Error> {
-        Err(Error::Interrupted)
+        let mut read = self.store().read().await?;
+        log::entries(&mut read, after.map_or(0, TransactionId::number), limit).await
     }
 
-    /// Makes a token.
-    ///
-    /// # Errors
-    /// x
-    pub async fn create_token(&self, scope: TokenScope) -> Result<(TokenId, TokenSecret), Error> {
-        let _ = BTreeSet::<Action>::new();
-        Err(Error::Interrupted)
+    /// Closes the database. Clones of this repository can do nothing any more.
+    pub async fn close(&self) {
+        self.store().close().await;
     }
 
-    /// All tokens, revoked ones included.
-    ///
-    /// # Errors
-    /// x
-    pub async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        Err(Error::Interrupted)
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.0.clock.as_ref()
     }
 
-    /// Revokes a token.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]
-    pub async fn revoke_token(&self, id: &TokenId) -> Result<(), Error> {
-        Err(Error::Interrupted)
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
     }
 
-    /// Whether the token allows the action.
+    pub(crate) fn queue(&self) -> &SubmitQueue {
+        &self.0.queue
+    }
+
+    pub(crate) fn pages(&self) -> &PageCache {
+        &self.0.pages
+    }
+
+    /// Wakes this process's snapshot process, if it has one.
+    pub(crate) fn announce_pending(&self) {
+        self.0.pending.notify_one();
+    }
+
+    /// Ends when this process has submitted something since it was last awaited.
+    pub(crate) async fn pending_announced(&self) {
+        self.0.pending.notified().await;
+    }
+
+    /// Wakes those who wait for a publication.
+    pub(crate) fn announce_publication(&self) {
+        self.0.served.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn own_publications(&self) -> u64 {
+        *self.0.served.borrow()
+    }
+
+    /// The online role that speaks for a path.
     ///
     /// # Errors
-    /// [`Error::InvalidToken`] or [`Error::TokenScope`]
-    pub async fn authorize(
-        &self,
-        secret: &str,
-        project: &ProjectName,
-        action: Action,
-    ) -> Result<TokenId, Error> {
-        Err(Error::Interrupted)
+    /// [`Error::UnsupportedPath`]
+    pub(crate) fn responsible(&self, path: &sealdex_tuf::TargetPath) -> Result<RoleName, Error> {
+        self.settings().layout.responsible(path)?.ok_or_else(|| self.unsupported(path))
+    }
+
+    pub(crate) fn unsupported(&self, path: &sealdex_tuf::TargetPath) -> Error {
+        let layout = self.settings().layout.name.escape_debug().to_string();
+        Error::UnsupportedPath { path: path.to_string(), layout }
+    }
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Repository").field("directory", self.directory()).finish_non_exhaustive()
     }
 }

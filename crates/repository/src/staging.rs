@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use sealdex_tuf::digest::{HashAlgorithm, Hasher};
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::NamedTempFile;
 
 use crate::disk;
 use crate::error::Error;
@@ -23,7 +23,8 @@ pub struct StagedFile {
 /// A file received: complete, hashed and on the disk. Dropped before it is submitted, it is removed.
 #[derive(Debug)]
 pub struct Received {
-    path: TempPath,
+    /// Keeps its lock until it is moved or dropped.
+    file: NamedTempFile,
     sha256: [u8; 32],
     blake2b_256: String,
     length: u64,
@@ -31,10 +32,7 @@ pub struct Received {
 
 impl StagedFile {
     pub(crate) fn create(staging: &Path, max_bytes: u64) -> Result<Self, Error> {
-        let file = tempfile::Builder::new()
-            .prefix("incoming-")
-            .tempfile_in(staging)
-            .map_err(Error::io("create a file in", staging))?;
+        let file = disk::staging_file(staging)?;
         Ok(Self {
             file,
             sha256: Hasher::new(HashAlgorithm::Sha256),
@@ -72,16 +70,16 @@ impl StagedFile {
     /// [`Error::Io`] or [`Error::Interrupted`].
     pub async fn finish(self) -> Result<Received, Error> {
         let Self { file, sha256, blake2b_256, length, .. } = self;
-        let path = disk::blocking(move || {
+        let file = disk::blocking(move || {
             disk::make_readable(file.as_file(), file.path())?;
             file.as_file().sync_all().map_err(Error::io("synchronise", file.path()))?;
-            Ok(file.into_temp_path())
+            Ok(file)
         })
         .await?;
         let mut digest = [0; 32];
         hex::decode_to_slice(sha256.finish(), &mut digest)
             .map_err(|error| Error::State { reason: format!("a sha256 is not 32 bytes long: {error}") })?;
-        Ok(Received { path, sha256: digest, blake2b_256: blake2b_256.finish(), length })
+        Ok(Received { file, sha256: digest, blake2b_256: blake2b_256.finish(), length })
     }
 }
 
@@ -109,17 +107,13 @@ impl Received {
     /// # Errors
     /// [`Error::Io`]
     pub fn open(&self) -> Result<File, Error> {
-        File::open(&self.path).map_err(Error::io("open", &self.path))
+        File::open(self.file.path()).map_err(Error::io("open", self.file.path()))
     }
 
-    /// Where the file lies until it is submitted.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Gives the file up to the caller, who moves it.
-    pub(crate) fn into_path(self) -> TempPath {
-        self.path
+    /// Moves the file to its place, replacing what is there. The directory is the caller's to synchronise.
+    pub(crate) fn move_to(self, path: &Path) -> Result<(), Error> {
+        self.file.persist(path).map_err(|error| error.error).map_err(Error::io("write", path))?;
+        Ok(())
     }
 }
 

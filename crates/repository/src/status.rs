@@ -1,7 +1,22 @@
 //! How a repository is: every role, what is pending, who writes.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::metadata::{
+    Delegations, Metadata, RoleKeys, Root, Snapshot, Targets, Timestamp as TimestampRole, Unverified,
+};
+use sealdex_tuf::{Key, KeyId, RoleName, SignatureStatus, Version};
 use serde::Serialize;
+
+use crate::create::DEVELOPMENT_MARK;
+use crate::disk;
+use crate::error::Error;
+use crate::publish::current_writer;
+use crate::repository::Repository;
+use crate::served::served_timestamp;
+use crate::store::{RoleRow, log, publications, targets};
 
 /// The state of a repository, for people and monitors.
 #[derive(Clone, Debug, Serialize)]
@@ -80,4 +95,153 @@ pub struct BinsStatus {
 pub struct WriterStatus {
     /// Its process id; `None` where it could not be read.
     pub process_id: Option<u32>,
+}
+
+impl Repository {
+    /// How the repository is. Signatures are counted on the files that are served, bins excepted.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Io`], [`Error::Tuf`] for metadata that cannot be read, [`Error::State`].
+    pub async fn status(&self) -> Result<Status, Error> {
+        let mut read = self.store().read().await?;
+        let [projects, files, targets] = targets::counts(&mut read).await?;
+        let pending_transactions = log::pending_count(&mut read).await?;
+        let rows = publications::roles(&mut read).await?;
+        drop(read);
+        let repository = self.clone();
+        disk::blocking(move || {
+            let rows = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
+            let mut reader = Reader { repository: &repository, rows, roles: Vec::new(), bins: Vec::new() };
+            let root_bytes = reader.read_top_level()?;
+            let root = Unverified::<Root>::parse(&root_bytes)?;
+            let mark = root.unverified_metadata().common.unrecognized.value(DEVELOPMENT_MARK);
+            Ok(Status {
+                development: mark.is_some(),
+                layout: repository.settings().layout.name.clone(),
+                root_fingerprint: HashAlgorithm::Sha256.hex_digest(&root_bytes),
+                roles: reader.roles,
+                bins: reader.bins,
+                projects,
+                files,
+                targets,
+                pending_transactions,
+                writer: current_writer(&repository.directory().writer_lock())?,
+            })
+        })
+        .await
+    }
+}
+
+/// Reads the roles, from root downwards.
+struct Reader<'a> {
+    repository: &'a Repository,
+    rows: BTreeMap<String, RoleRow>,
+    roles: Vec<RoleStatus>,
+    bins: Vec<BinsStatus>,
+}
+
+impl Reader<'_> {
+    /// Gives the bytes of root.
+    fn read_top_level(&mut self) -> Result<Vec<u8>, Error> {
+        let bytes = self.bytes(&RoleName::root())?;
+        let root = Unverified::<Root>::parse(&bytes)?.unverified_metadata().clone();
+        let (_, status) = self.role::<Root>(&RoleName::root(), &root.root, &root.keys)?;
+        self.roles.push(status);
+        let (_, status) = self.role::<TimestampRole>(&RoleName::timestamp(), &root.timestamp, &root.keys)?;
+        self.roles.push(status);
+        let (_, status) = self.role::<Snapshot>(&RoleName::snapshot(), &root.snapshot, &root.keys)?;
+        self.roles.push(status);
+        let (targets, status) = self.role::<Targets>(&RoleName::targets(), &root.targets, &root.keys)?;
+        self.roles.push(status);
+        let mut delegators = vec![(RoleName::targets(), targets)];
+        let layout = self.repository.settings().layout.clone();
+        for role in layout.all_roles() {
+            let name = RoleName::parse(role.name.as_str())?;
+            let found = delegators.iter().find_map(|(_, targets)| {
+                let delegations = targets.delegations.as_ref()?;
+                Some((delegations.role_keys(&name)?.clone(), delegations.keys.clone()))
+            });
+            let (role_keys, keys) =
+                found.ok_or_else(|| Error::State { reason: format!("no metadata delegates to {name}") })?;
+            let (targets, status) = self.role::<Targets>(&name, &role_keys, &keys)?;
+            self.roles.push(status);
+            if let (Some(bins), Some(delegations)) = (&role.bins, &targets.delegations) {
+                let status = self.bins_status(&name, bins, delegations)?;
+                self.bins.push(status);
+            }
+            delegators.push((name, targets));
+        }
+        Ok(bytes)
+    }
+
+    fn role<M: Metadata + Clone>(
+        &self,
+        name: &RoleName,
+        role_keys: &RoleKeys,
+        keys: &BTreeMap<KeyId, Key>,
+    ) -> Result<(M, RoleStatus), Error> {
+        let bytes = self.bytes(name)?;
+        let unverified = Unverified::<M>::parse(&bytes)?;
+        let signatures = SignatureStatus::of(&unverified, role_keys, keys);
+        let metadata = unverified.unverified_metadata().clone();
+        let status = RoleStatus {
+            name: name.as_str().to_owned(),
+            version: metadata.common().version.number(),
+            expires: metadata.common().expires,
+            threshold: role_keys.threshold,
+            signed_by: signatures.signed_by.iter().map(|id| id.as_str().to_owned()).collect(),
+            keys: key_statuses(role_keys, keys),
+        };
+        Ok((metadata, status))
+    }
+
+    fn bins_status(
+        &self,
+        delegator: &RoleName,
+        bins: &crate::layout::Bins,
+        delegations: &Delegations,
+    ) -> Result<BinsStatus, Error> {
+        let names = bins.role_names()?;
+        let keys = names.first().and_then(|name| delegations.role_keys(name)).ok_or_else(|| {
+            Error::State { reason: format!("{delegator} does not delegate to the bins of the layout") }
+        })?;
+        let rows = names.iter().map(|name| self.row(name)).collect::<Result<Vec<_>, Error>>()?;
+        Ok(BinsStatus {
+            delegator: delegator.as_str().to_owned(),
+            name_prefix: bins.name_prefix.clone(),
+            style: bins.style.to_string(),
+            count: bins.count(),
+            highest_version: rows.iter().map(|row| row.version).max().unwrap_or(0),
+            earliest_expiry: rows.iter().map(|row| row.expires).min().unwrap_or(Timestamp::MAX),
+            threshold: keys.threshold,
+            keys: key_statuses(keys, &delegations.keys),
+        })
+    }
+
+    fn row(&self, role: &RoleName) -> Result<&RoleRow, Error> {
+        let unknown = || Error::State { reason: format!("the database does not know the role {role}") };
+        self.rows.get(role.as_str()).ok_or_else(unknown)
+    }
+
+    fn bytes(&self, role: &RoleName) -> Result<Vec<u8>, Error> {
+        let directory = self.repository.directory();
+        let path = match role.as_str() {
+            "timestamp" => directory.timestamp_file(),
+            // The database may be ahead of what is served, for a moment.
+            "snapshot" => directory.role_file(role, served_timestamp(directory)?.snapshot.version),
+            _ => {
+                let version = Version::new(self.row(role)?.version);
+                let damaged = || Error::State { reason: format!("{role} has version 0") };
+                directory.role_file(role, version.ok_or_else(damaged)?)
+            }
+        };
+        std::fs::read(&path).map_err(Error::io("read", &path))
+    }
+}
+
+fn key_statuses(role_keys: &RoleKeys, keys: &BTreeMap<KeyId, Key>) -> Vec<KeyStatus> {
+    let known = role_keys.key_ids.iter().filter_map(|id| keys.get(id).map(|key| (id, key)));
+    known
+        .map(|(id, key)| KeyStatus { id: id.as_str().to_owned(), scheme: key.scheme().to_string() })
+        .collect()
 }

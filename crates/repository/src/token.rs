@@ -4,9 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
 use sealdex_simple::ProjectName;
+use sealdex_tuf::digest::HashAlgorithm;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::repository::Repository;
+use crate::store::{TokenRow, commit, tokens};
 
 /// What a token allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +92,6 @@ impl fmt::Display for TokenId {
 pub struct TokenSecret(Zeroizing<String>);
 
 impl TokenSecret {
-    pub(crate) fn new(secret: Zeroizing<String>) -> Self {
-        Self(secret)
-    }
-
     /// The text, to be shown to its owner once.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -113,4 +116,146 @@ pub struct Token {
     pub created: Timestamp,
     /// When it was revoked.
     pub revoked: Option<Timestamp>,
+}
+
+/// What tokens begin with: secret scanners and people know them by it.
+const PREFIX: &str = "sdx_";
+
+impl Repository {
+    /// Makes a token. Its secret is not kept: show it now.
+    ///
+    /// # Errors
+    /// [`Error::Database`], or [`Error::State`] when the system has no randomness.
+    pub async fn create_token(&self, scope: TokenScope) -> Result<(TokenId, TokenSecret), Error> {
+        let id = TokenId(random_hex::<8>()?.to_string());
+        let secret = Zeroizing::new(format!("{PREFIX}{id}_{}", random_hex::<32>()?.as_str()));
+        let row = TokenRow {
+            id: id.0.clone(),
+            secret_sha256: HashAlgorithm::Sha256.hex_digest(secret.as_bytes()),
+            projects: to_json(&scope.projects)?,
+            actions: to_json(&scope.actions)?,
+            created: self.clock().now(),
+            expires: scope.expires,
+            revoked: None,
+        };
+        let mut write = self.store().write().await?;
+        tokens::add(&mut write, &row).await?;
+        commit(write).await?;
+        Ok((id, TokenSecret(secret)))
+    }
+
+    /// All tokens, expired and revoked ones included, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`] or [`Error::State`].
+    pub async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        let mut read = self.store().read().await?;
+        tokens::all(&mut read).await?.iter().map(read_row).collect()
+    }
+
+    /// Revokes a token: from now on it allows nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] or [`Error::Database`].
+    pub async fn revoke_token(&self, id: &TokenId) -> Result<(), Error> {
+        let mut write = self.store().write().await?;
+        let known = tokens::revoke(&mut write, id.as_str(), self.clock().now()).await?;
+        commit(write).await?;
+        if known { Ok(()) } else { Err(Error::NotFound { what: format!("the token {id}") }) }
+    }
+
+    /// Whether a token allows an action on a project; gives its identifier, for the log.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`] or [`Error::TokenScope`]: refused. [`Error::Database`].
+    pub async fn authorize(
+        &self,
+        secret: &str,
+        project: &ProjectName,
+        action: Action,
+    ) -> Result<TokenId, Error> {
+        let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
+        let id = id.and_then(TokenId::parse).ok_or(Error::InvalidToken)?;
+        let mut read = self.store().read().await?;
+        let row = tokens::by_id(&mut read, id.as_str()).await?.ok_or(Error::InvalidToken)?;
+        drop(read);
+        let found = HashAlgorithm::Sha256.hex_digest(secret.as_bytes());
+        if !equal_in_constant_time(found.as_bytes(), row.secret_sha256.as_bytes()) {
+            return Err(Error::InvalidToken);
+        }
+        let Token { scope, revoked, .. } = read_row(&row)?;
+        let now = self.clock().now();
+        if revoked.is_some() || scope.expires.is_some_and(|expires| expires <= now) {
+            return Err(Error::InvalidToken);
+        }
+        let project_allowed = match &scope.projects {
+            Projects::All => true,
+            Projects::Only(projects) => projects.contains(project),
+        };
+        if !project_allowed || !scope.actions.contains(&action) {
+            let (token, project) = (id.to_string(), project.to_string());
+            return Err(Error::TokenScope { token, action: action.name(), project });
+        }
+        Ok(id)
+    }
+}
+
+fn read_row(row: &TokenRow) -> Result<Token, Error> {
+    let damaged = |_| Error::State { reason: format!("the scope of the token {} cannot be read", row.id) };
+    Ok(Token {
+        id: TokenId(row.id.clone()),
+        scope: TokenScope {
+            projects: serde_json::from_str(&row.projects).map_err(damaged)?,
+            actions: serde_json::from_str(&row.actions).map_err(damaged)?,
+            expires: row.expires,
+        },
+        created: row.created,
+        revoked: row.revoked,
+    })
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::State { reason: error.to_string() })
+}
+
+fn random_hex<const BYTES: usize>() -> Result<Zeroizing<String>, Error> {
+    let mut bytes = Zeroizing::new([0; BYTES]);
+    OsRng
+        .try_fill_bytes(bytes.as_mut())
+        .map_err(|error| Error::State { reason: format!("the system gives no random bytes: {error}") })?;
+    Ok(Zeroizing::new(hex::encode(bytes.as_ref())))
+}
+
+/// Compares without stopping at the first difference. What is compared are digests of what a caller sent, so even the
+/// place of a difference would tell little.
+fn equal_in_constant_time(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len()
+        && std::hint::black_box(left.iter().zip(right).fold(0, |difference, (a, b)| difference | (a ^ b)))
+            == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let secret = TokenSecret(Zeroizing::new("sdx_0123".to_owned()));
+        assert_eq!(format!("{secret:?}"), "TokenSecret(..)");
+    }
+
+    #[test]
+    fn identifiers_are_sixteen_hex_digits() {
+        assert!(TokenId::parse("0123456789abcdef").is_some());
+        for id in ["", "0123456789ABCDEF", "0123456789abcde", "0123456789abcdefa", "../../../../../x"] {
+            assert!(TokenId::parse(id).is_none(), "{id}");
+        }
+    }
+
+    #[test]
+    fn comparison_compares() {
+        assert!(equal_in_constant_time(b"abc", b"abc"));
+        assert!(!equal_in_constant_time(b"abc", b"abd"));
+        assert!(!equal_in_constant_time(b"abc", b"ab"));
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sealdex_tuf::RoleName;
 
-use super::{Layout, Paths, Role};
+use super::{KeyHolder, Layout, Paths, Role};
 use crate::error::Error;
 
 /// Clients visit at most 32 roles in search of a target (python-tuf's limit too): a layout stays well below.
@@ -13,7 +13,8 @@ const MAX_DEPTH: usize = 4;
 const MAX_NAME_BYTES: usize = 100;
 
 impl Layout {
-    /// Checks names, bins and depth.
+    /// Checks names, bins and depth, and that only offline keys delegate: whoever has the online key can then write into
+    /// the roles it signs, and never appoint others.
     ///
     /// # Errors
     /// [`Error::Layout`] naming the role.
@@ -34,6 +35,10 @@ impl Layout {
             }
             if matches!(&role.paths, Paths::Patterns(patterns) if patterns.is_empty()) {
                 return Err(refuse(format!("the role {} is trusted with no path", role.name)));
+            }
+            if role.keys == KeyHolder::Online && (role.bins.is_some() || !role.roles.is_empty()) {
+                let name = &role.name;
+                return Err(refuse(format!("the role {name} delegates, so its keys must be offline ones")));
             }
             let Some(bins) = &role.bins else { continue };
             if !role.roles.is_empty() {
@@ -107,6 +112,7 @@ mod tests {
             change(|layout| layout.roles[0].name = "../x".to_owned()),
             change(|layout| layout.roles[0].name = "files".to_owned()),
             change(|layout| layout.roles[0].name = "files-0".to_owned()),
+            change(|layout| layout.roles[0].keys = KeyHolder::Online),
             change(|layout| layout.roles[0].paths = Paths::Patterns(Vec::new())),
             change(|layout| {
                 let child = layout.roles[1].clone();

@@ -17,6 +17,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use bins::{BinStyle, Bins};
+pub(crate) use delegate::DelegationKeys;
 
 use crate::error::Error;
 
@@ -160,6 +161,17 @@ impl Layout {
     fn checked(self) -> Result<Self, Error> {
         self.check()?;
         Ok(self)
+    }
+
+    /// The names of the delegated roles that are signed offline.
+    pub(crate) fn offline_roles(&self) -> Vec<&str> {
+        let all = self.all_roles().into_iter();
+        all.filter(|role| role.keys == KeyHolder::Offline).map(|role| role.name.as_str()).collect()
+    }
+
+    /// What the state keeps, to notice when the settings no longer say what was signed.
+    pub(crate) fn to_fact(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|error| Error::Layout { reason: error.to_string() })
     }
 
     /// Every delegated role but bins, parents before children.

@@ -1,48 +1,181 @@
-//! (being written) the signatures are final.
+//! The snapshot process: one writer that turns pending transactions into consistent snapshots (PEP 458, "Producing
+//! Consistent Snapshots"; TUF spec 6.2).
+//!
+//! A publication has four steps. A crash between any two of them is made good by whoever is the writer next.
+//!
+//! 1. Everything pending is read at one moment. Pages and touched bins are made anew from their rows and signed, then
+//!    snapshot and timestamp. Pages are written below `public/targets`, where nothing refers to them yet.
+//!    *After a crash*: nothing of it was seen; it is made again.
+//! 2. One database transaction marks the transactions as published, moves the versions on, and puts the signed bytes into
+//!    the outbox. *After a crash*: the outbox is written again, the same bytes under the same versions.
+//! 3. The outbox is written below `public/metadata`: bins and snapshot first. *After a crash*: no client can see them,
+//!    since the timestamp still names the snapshot before.
+//! 4. `timestamp.json` is replaced in one step. *After a crash*: everything is served; writing the outbox again changes
+//!    nothing.
 
-use std::future::Future;
+mod build;
+mod deliver;
+mod gather;
+mod lock;
+mod pages;
+mod renewal;
+mod run;
+mod snapshot;
+mod state;
+
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use sealdex_tuf::Signer;
 
+pub(crate) use lock::current_writer;
+pub(crate) use snapshot::SnapshotIndex;
+
+use crate::disk;
 use crate::error::Error;
 use crate::repository::Repository;
+use crate::store::{commit, log, publications, rows, targets};
 use crate::transaction::Publication;
+use build::{Signed, build};
+use gather::{Batch, gather};
+use lock::WriterLock;
+use state::State;
 
-/// The one writer of signed metadata.
-pub struct SnapshotProcess {}
+/// Transactions taken into one snapshot. More of them wait for the next one, some milliseconds later.
+const MAX_TRANSACTIONS: u32 = 1000;
 
-#[expect(clippy::unused_async, unused_variables, reason = "bodies follow")]
+/// The one writer of a repository's signed metadata. Dropping it, or the end of its process however it comes, lets
+/// another one be acquired.
+pub struct SnapshotProcess {
+    repository: Repository,
+    online: Arc<dyn Signer>,
+    /// The versions as they are in the database and served; `None` while that is not known, after a failure.
+    state: Option<State>,
+    _lock: WriterLock,
+}
+
 impl SnapshotProcess {
-    /// `None`: another process is the writer.
+    /// Becomes the writer, and finishes what the last one left unfinished. `None`: another process is the writer.
     ///
     /// # Errors
-    /// x
+    /// [`Error::WrongOnlineKey`], [`Error::StateBehindServed`], [`Error::Database`], [`Error::Io`].
     pub async fn acquire(repository: &Repository, online: Arc<dyn Signer>) -> Result<Option<Self>, Error> {
-        Err(Error::Interrupted)
+        state::check_online_key(repository, online.as_ref()).await?;
+        let path = repository.directory().writer_lock();
+        let Some(lock) = disk::blocking(move || WriterLock::acquire(&path)).await? else { return Ok(None) };
+        let staging = repository.directory().staging();
+        let removed = disk::blocking(move || disk::clean_staging(&staging)).await?;
+        if removed > 0 {
+            tracing::info!(files = removed, "removed files that were never submitted");
+        }
+        let mut this = Self { repository: repository.clone(), online, state: None, _lock: lock };
+        let state = this.take_state().await?;
+        this.state = Some(state);
+        Ok(Some(this))
     }
 
-    /// Publishes everything pending; `None` if nothing was.
+    /// Publishes everything pending (up to 1,000 transactions) as one consistent snapshot; it is served when this
+    /// returns. `None`: nothing was pending.
     ///
     /// # Errors
-    /// x
+    /// [`Error::Io`], [`Error::Database`], [`Error::Tuf`] from the signer: call it again, nothing is lost.
+    /// [`Error::Fenced`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
-        Err(Error::Interrupted)
+        let state = self.take_state().await?;
+        let batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
+        if batch.through.is_none() {
+            self.state = Some(state);
+            return Ok(None);
+        }
+        self.publish(state, batch).await.map(Some)
     }
 
-    /// Renews what expires soon; `None` if nothing does.
+    /// Signs anew what would expire before long: at most some hundred bins at a time, so that nothing has to wait for
+    /// it. `None`: nothing would.
     ///
     /// # Errors
-    /// x
+    /// As [`SnapshotProcess::publish_pending`].
     pub async fn renew(&mut self) -> Result<Option<Publication>, Error> {
-        Err(Error::Interrupted)
+        let state = self.take_state().await?;
+        let now = self.repository.clock().now();
+        let offline: HashSet<&str> = std::iter::once("root")
+            .chain(std::iter::once("targets"))
+            .chain(self.repository.settings().layout.offline_roles())
+            .collect();
+        let online = |role: &str| !offline.contains(role);
+        let due = renewal::due(&state, &online, &self.repository.settings().expiry, now);
+        if due.is_empty() {
+            self.state = Some(state);
+            return Ok(None);
+        }
+        let mut batch = gather(&self.repository, due.roles, 0).await?;
+        batch.renew_snapshot = due.snapshot;
+        self.publish(state, batch).await.map(Some)
     }
 
-    /// Publishes and renews until `shutdown`, then publishes what is still pending.
-    ///
-    /// # Errors
-    /// x
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-        Err(Error::Interrupted)
+    /// The state, read and made good again if it is not known.
+    async fn take_state(&mut self) -> Result<State, Error> {
+        match self.state.take() {
+            Some(state) => Ok(state),
+            None => state::recover(&self.repository).await,
+        }
+    }
+
+    /// The four steps. The state comes back only if all of them were done.
+    async fn publish(&mut self, state: State, batch: Batch) -> Result<Publication, Error> {
+        let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
+        let (signed, mut state) = disk::blocking(move || {
+            let signed = build(&repository, &state, &batch, online.as_ref())?;
+            Ok((signed, state))
+        })
+        .await?;
+        self.commit(&state, &signed).await?;
+        let (directory, outbox) = (self.repository.directory().clone(), signed.outbox);
+        disk::blocking(move || deliver::deliver(&directory, &outbox)).await?;
+        state.advance(&signed.roles, signed.snapshot_file)?;
+        let publication = state.publication()?;
+        self.state = Some(state);
+        self.repository.announce_publication();
+        tracing::info!(
+            snapshot = %publication.snapshot_version,
+            timestamp = %publication.timestamp_version,
+            transactions = signed.transactions,
+            "published"
+        );
+        Ok(publication)
+    }
+
+    /// Step 2.
+    async fn commit(&self, state: &State, signed: &Signed) -> Result<(), Error> {
+        let mut write = self.repository.store().write().await?;
+        for role in &signed.roles {
+            publications::advance_role(&mut write, role, state.version_of(&role.name)?).await?;
+        }
+        let (snapshot, timestamp) = signed.versions;
+        let publication = publications::add_publication(&mut write, snapshot, timestamp, signed.at).await?;
+        if let Some(through) = signed.through {
+            log::mark_published(&mut write, through, publication).await?;
+        }
+        for (role, target) in &signed.targets {
+            targets::put(&mut write, role.as_str(), target).await?;
+        }
+        for path in &signed.removed {
+            targets::remove(&mut write, path).await?;
+        }
+        for page in &signed.pages {
+            rows::put_page(&mut write, page).await?;
+        }
+        publications::put_outbox(&mut write, &signed.outbox).await?;
+        commit(write).await
+    }
+}
+
+impl fmt::Debug for SnapshotProcess {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SnapshotProcess")
+            .field("repository", &self.repository)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,238 @@
+//! Step 1: pages, bins, snapshot and timestamp made and signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use jiff::Timestamp as Time;
+use sealdex_simple::FileName;
+use sealdex_simple::layout::{file_target_path, index_page_target_path};
+use sealdex_tuf::digest::{HashAlgorithm, Hashes};
+use sealdex_tuf::metadata::{Common, MetaFile, TargetFile, Targets, Timestamp};
+use sealdex_tuf::sign::sign;
+use sealdex_tuf::{RoleName, Signer, TargetPath};
+
+use super::deliver::TIMESTAMP_FILE;
+use super::gather::{Batch, ProjectChange};
+use super::pages::build_page;
+use super::state::State;
+use crate::disk;
+use crate::error::Error;
+use crate::repository::Repository;
+use crate::store::{OutboxFile, PageRow, RoleRow, TargetRow};
+
+/// Bytes of a bin above which clients come close to their limits (python-tuf: 5,000,000).
+const LARGE_BIN_BYTES: usize = 4_000_000;
+
+/// A publication, signed: what goes into the database, and from there to the disk.
+pub(crate) struct Signed {
+    pub(crate) at: Time,
+    pub(crate) through: Option<u64>,
+    pub(crate) transactions: usize,
+    /// The roles that were signed, in their new versions.
+    pub(crate) roles: Vec<RoleRow>,
+    /// Versions of snapshot and timestamp.
+    pub(crate) versions: (u64, u64),
+    pub(crate) targets: Vec<(RoleName, TargetRow)>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) pages: Vec<PageRow>,
+    /// In the order in which they are to be written: the timestamp last.
+    pub(crate) outbox: Vec<OutboxFile>,
+    pub(crate) snapshot_file: MetaFile,
+}
+
+/// Makes and signs everything; pages are on the disk when this returns.
+pub(crate) fn build(
+    repository: &Repository,
+    state: &State,
+    batch: &Batch,
+    online: &dyn Signer,
+) -> Result<Signed, Error> {
+    let at = repository.clock().now();
+    let mut changes = Changes { at, ..Changes::default() };
+    for project in &batch.projects {
+        changes.add_project(repository, project)?;
+    }
+    for (path, row) in &batch.files {
+        let target = TargetRow { path: row.path.clone(), length: row.length, sha256: row.sha256.clone() };
+        let role = repository.responsible(path)?;
+        changes.set(role, target, if row.removed { Presence::Removed } else { Presence::Present });
+    }
+    changes.write_pages(repository)?;
+    let mut signer = Signing { repository, state, online, at, roles: Vec::new(), outbox: Vec::new() };
+    for (role, held) in &batch.roles {
+        signer.sign_targets(role, held, changes.targets.get(role))?;
+    }
+    let snapshot_file = if signer.roles.is_empty() && !batch.renew_snapshot {
+        state.snapshot_file().clone()
+    } else {
+        signer.sign_snapshot()?
+    };
+    let timestamp = signer.sign_timestamp(&snapshot_file)?;
+    let Signing { roles, outbox, .. } = signer;
+    let (targets, removed) = changes.rows();
+    Ok(Signed {
+        at,
+        through: batch.through,
+        transactions: batch.transactions,
+        roles,
+        versions: (snapshot_file.version.number(), timestamp),
+        targets,
+        removed,
+        pages: changes.pages,
+        outbox,
+        snapshot_file,
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Present,
+    Removed,
+}
+
+/// The changes of targets, by role and path.
+#[derive(Default)]
+struct Changes {
+    at: Time,
+    targets: BTreeMap<RoleName, BTreeMap<String, (TargetRow, Presence)>>,
+    pages: Vec<PageRow>,
+    /// Page files to be written.
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Changes {
+    fn set(&mut self, role: RoleName, target: TargetRow, presence: Presence) {
+        self.targets.entry(role).or_default().insert(target.path.clone(), (target, presence));
+    }
+
+    fn add_project(&mut self, repository: &Repository, change: &ProjectChange) -> Result<(), Error> {
+        let ProjectChange { project, distributions, touched } = change;
+        let (page, serial) = build_page(project, distributions)?;
+        let json = page.to_json();
+        let sha256 = HashAlgorithm::Sha256.hex_digest(&json);
+        let path = TargetPath::parse(index_page_target_path(project))?;
+        let (name, length) = (path.as_str().to_owned(), json.len() as u64);
+        let target = TargetRow { path: name, length, sha256: sha256.clone() };
+        self.set(repository.responsible(&path)?, target, Presence::Present);
+        self.files.push((repository.directory().target_file(&path, &sha256)?, json));
+        let project_name = project.to_string();
+        self.pages.push(PageRow { project: project_name, sha256, serial, published_at: self.at });
+        for row in distributions {
+            let path = file_target_path(project, &FileName::parse(&row.filename)?);
+            if !touched.contains(&path) {
+                continue;
+            }
+            // A layout may leave the files out: their hashes are on the page.
+            let target_path = TargetPath::parse(path.as_str())?;
+            if let Some(role) = repository.settings().layout.responsible(&target_path)? {
+                let target = TargetRow { path, length: row.length, sha256: row.sha256.clone() };
+                self.set(role, target, if row.removed { Presence::Removed } else { Presence::Present });
+            }
+        }
+        Ok(())
+    }
+
+    fn write_pages(&self, repository: &Repository) -> Result<(), Error> {
+        let mut folders = BTreeSet::new();
+        for (path, _) in &self.files {
+            let folder = disk::parent(path);
+            folders.extend(disk::make_directories(folder)?);
+            folders.insert(folder.to_owned());
+        }
+        let files: Vec<(PathBuf, &[u8])> =
+            self.files.iter().map(|(path, json)| (path.clone(), json.as_slice())).collect();
+        disk::write_files(&repository.directory().staging(), &files)?;
+        disk::sync_directories(folders.iter().map(PathBuf::as_path))
+    }
+
+    /// Rows to put and paths to remove.
+    fn rows(&mut self) -> (Vec<(RoleName, TargetRow)>, Vec<String>) {
+        let (mut put, mut removed) = (Vec::new(), Vec::new());
+        for (role, targets) in std::mem::take(&mut self.targets) {
+            for (path, (target, presence)) in targets {
+                match presence {
+                    Presence::Present => put.push((role.clone(), target)),
+                    Presence::Removed => removed.push(path),
+                }
+            }
+        }
+        (put, removed)
+    }
+}
+
+/// Signs one role after another, each in its next version.
+struct Signing<'a> {
+    repository: &'a Repository,
+    state: &'a State,
+    online: &'a dyn Signer,
+    at: Time,
+    roles: Vec<RoleRow>,
+    outbox: Vec<OutboxFile>,
+}
+
+impl Signing<'_> {
+    fn sign_targets(
+        &mut self,
+        role: &RoleName,
+        held: &[TargetRow],
+        changes: Option<&BTreeMap<String, (TargetRow, Presence)>>,
+    ) -> Result<(), Error> {
+        let expires = self.repository.settings().expiry.bins.from(self.at);
+        let mut targets = Targets::new(Common::new(self.state.next_version(role.as_str())?, expires));
+        let changed = |path: &str| changes.is_some_and(|changes| changes.contains_key(path));
+        let kept = held.iter().filter(|target| !changed(&target.path));
+        let new = changes.into_iter().flat_map(BTreeMap::values);
+        let new = new.filter(|(_, presence)| *presence == Presence::Present).map(|(target, _)| target);
+        for target in kept.chain(new) {
+            targets.targets.insert(TargetPath::parse(target.path.as_str())?, target_file(target)?);
+        }
+        let content = sign(&targets, &[self.online])?;
+        if content.len() > LARGE_BIN_BYTES {
+            tracing::warn!(%role, bytes = content.len(), "this bin is too long for some clients, use more bins");
+        }
+        let name = role.versioned_file_name(targets.common.version);
+        self.put(role, &targets.common, OutboxFile { name, content });
+        Ok(())
+    }
+
+    fn sign_snapshot(&mut self) -> Result<MetaFile, Error> {
+        let mut index = self.state.snapshot().clone();
+        for row in &self.roles {
+            let version = self.state.next_version(&row.name)?;
+            index.set(&RoleName::parse(row.name.as_str())?, version);
+        }
+        let role = RoleName::snapshot();
+        let expires = self.repository.settings().expiry.snapshot.from(self.at);
+        let common = Common::new(self.state.next_version(role.as_str())?, expires);
+        let content = index.sign(&common, self.online)?;
+        let file = MetaFile::of_bytes(common.version, &content);
+        let name = role.versioned_file_name(common.version);
+        self.put(&role, &common, OutboxFile { name, content });
+        Ok(file)
+    }
+
+    /// Gives its version.
+    fn sign_timestamp(&mut self, snapshot: &MetaFile) -> Result<u64, Error> {
+        let role = RoleName::timestamp();
+        let expires = self.repository.settings().expiry.timestamp.from(self.at);
+        let common = Common::new(self.state.next_version(role.as_str())?, expires);
+        let timestamp = Timestamp { common, snapshot: snapshot.clone() };
+        let content = sign(&timestamp, &[self.online])?;
+        let file = OutboxFile { name: TIMESTAMP_FILE.to_owned(), content };
+        self.put(&role, &timestamp.common, file);
+        Ok(timestamp.common.version.number())
+    }
+
+    fn put(&mut self, role: &RoleName, common: &Common, file: OutboxFile) {
+        let (name, version) = (role.as_str().to_owned(), common.version.number());
+        self.roles.push(RoleRow { name, version, expires: common.expires });
+        self.outbox.push(file);
+    }
+}
+
+fn target_file(target: &TargetRow) -> Result<TargetFile, Error> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(&target.sha256, &mut digest)
+        .map_err(|_| Error::State { reason: format!("{} has no sha256 in the database", target.path) })?;
+    Ok(TargetFile::new(target.length, Hashes::from_sha256(digest)))
+}

@@ -1,0 +1,88 @@
+//! What a publication is made of, read from the database at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sealdex_simple::ProjectName;
+use sealdex_simple::layout::index_page_target_path;
+use sealdex_tuf::{RoleName, TargetPath};
+
+use crate::error::Error;
+use crate::repository::Repository;
+use crate::store::{DistributionRow, PlainFileRow, TargetRow, log, rows, targets};
+
+/// Everything that goes into one publication.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The last pending transaction taken; all before it are too.
+    pub(crate) through: Option<u64>,
+    /// How many there are.
+    pub(crate) transactions: usize,
+    /// The projects whose pages change.
+    pub(crate) projects: Vec<ProjectChange>,
+    /// The files that change and are no distributions.
+    pub(crate) files: Vec<(TargetPath, PlainFileRow)>,
+    /// The roles to be signed, with the targets they hold so far.
+    pub(crate) roles: BTreeMap<RoleName, Vec<TargetRow>>,
+    /// Whether the snapshot is signed anew although no role changes.
+    pub(crate) renew_snapshot: bool,
+}
+
+/// A project whose page changes.
+#[derive(Debug)]
+pub(crate) struct ProjectChange {
+    pub(crate) project: ProjectName,
+    pub(crate) distributions: Vec<DistributionRow>,
+    /// The target paths of the distributions that change.
+    pub(crate) touched: BTreeSet<String>,
+}
+
+/// Reads up to `limit` pending transactions and what they touch, and the targets of the roles in `renew`.
+pub(crate) async fn gather(
+    repository: &Repository,
+    renew: Vec<RoleName>,
+    limit: u32,
+) -> Result<Batch, Error> {
+    let mut read = repository.store().read().await?;
+    let pending = if limit > 0 { log::pending(&mut read, limit).await? } else { Vec::new() };
+    let mut batch = Batch {
+        through: pending.last().map(|last| last.id),
+        transactions: pending.len(),
+        ..Batch::default()
+    };
+    let mut roles: BTreeSet<RoleName> = renew.into_iter().collect();
+    let mut projects: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut files = BTreeSet::new();
+    for transaction in pending {
+        match transaction.project {
+            Some(project) => {
+                projects.entry(project).or_default().insert(transaction.path);
+            }
+            None => {
+                files.insert(transaction.path);
+            }
+        }
+    }
+    let layout = &repository.settings().layout;
+    for (project, touched) in projects {
+        let distributions = rows::distributions_of(&mut read, &project).await?;
+        let project = ProjectName::parse(&project)?;
+        roles.insert(repository.responsible(&TargetPath::parse(index_page_target_path(&project))?)?);
+        for path in &touched {
+            roles.extend(layout.responsible(&TargetPath::parse(path.as_str())?)?);
+        }
+        batch.projects.push(ProjectChange { project, distributions, touched });
+    }
+    for path in files {
+        let row = rows::plain_file(&mut read, &path).await?;
+        let row =
+            row.ok_or_else(|| Error::State { reason: format!("{path} is in the log and not known") })?;
+        let path = TargetPath::parse(path)?;
+        roles.insert(repository.responsible(&path)?);
+        batch.files.push((path, row));
+    }
+    for role in roles {
+        let held = targets::of_role(&mut read, role.as_str()).await?;
+        batch.roles.insert(role, held);
+    }
+    Ok(batch)
+}

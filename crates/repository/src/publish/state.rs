@@ -1,0 +1,143 @@
+//! What the snapshot process knows while it runs, and how it comes to know it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp as Time;
+use sealdex_tuf::metadata::{MetaFile, Root, Unverified};
+use sealdex_tuf::{RoleName, Signer, Version};
+
+use super::deliver;
+use super::snapshot::SnapshotIndex;
+use crate::disk;
+use crate::error::Error;
+use crate::repository::Repository;
+use crate::served::served_timestamp;
+use crate::store::{RoleRow, publications};
+use crate::transaction::Publication;
+
+/// Versions and expiries of all roles, as they are in the database and served.
+#[derive(Debug)]
+pub(crate) struct State {
+    roles: HashMap<String, Current>,
+    snapshot: SnapshotIndex,
+    /// The latest snapshot, as the timestamp lists it.
+    snapshot_file: MetaFile,
+}
+
+/// A role's latest metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Current {
+    pub(crate) version: Version,
+    pub(crate) expires: Time,
+}
+
+impl State {
+    pub(crate) fn current(&self, role: &str) -> Result<Current, Error> {
+        let unknown = || Error::State { reason: format!("the database does not know the role {role}") };
+        self.roles.get(role).copied().ok_or_else(unknown)
+    }
+
+    pub(crate) fn version_of(&self, role: &str) -> Result<u64, Error> {
+        Ok(self.current(role)?.version.number())
+    }
+
+    /// The version to sign next.
+    pub(crate) fn next_version(&self, role: &str) -> Result<Version, Error> {
+        let current = self.current(role)?.version;
+        current.next().ok_or_else(|| Error::State { reason: format!("{role} has no versions left") })
+    }
+
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (&str, Current)> {
+        self.roles.iter().map(|(name, current)| (name.as_str(), *current))
+    }
+
+    pub(crate) fn snapshot(&self) -> &SnapshotIndex {
+        &self.snapshot
+    }
+
+    pub(crate) fn snapshot_file(&self) -> &MetaFile {
+        &self.snapshot_file
+    }
+
+    /// Takes in what was published.
+    pub(crate) fn advance(&mut self, roles: &[RoleRow], snapshot_file: MetaFile) -> Result<(), Error> {
+        for row in roles {
+            let current = current(row)?;
+            let name = RoleName::parse(row.name.as_str())?;
+            if !matches!(row.name.as_str(), "root" | "snapshot" | "timestamp") {
+                self.snapshot.set(&name, current.version);
+            }
+            self.roles.insert(row.name.clone(), current);
+        }
+        self.snapshot_file = snapshot_file;
+        Ok(())
+    }
+
+    /// What is served now.
+    pub(crate) fn publication(&self) -> Result<Publication, Error> {
+        Ok(Publication {
+            snapshot_version: self.current("snapshot")?.version,
+            timestamp_version: self.current("timestamp")?.version,
+        })
+    }
+}
+
+/// Writes what is in the outbox, in case the last writer did not get to it, and reads the state.
+pub(crate) async fn recover(repository: &Repository) -> Result<State, Error> {
+    let mut read = repository.store().read().await?;
+    let mut rows = publications::roles(&mut read).await?;
+    let outbox = publications::outbox(&mut read).await?;
+    drop(read);
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let directory = repository.directory().clone();
+    disk::blocking(move || {
+        let known = |role: &str| {
+            let row = rows.iter().find(|row| row.name == role);
+            row.map(|row| row.version)
+                .ok_or_else(|| Error::State { reason: format!("the database does not know the role {role}") })
+        };
+        let timestamp = known("timestamp")?;
+        let served = match served_timestamp(&directory) {
+            Ok(served) => served.common.version.number(),
+            // It is in the outbox, like everything of the last publication.
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        if served > timestamp {
+            let role = "timestamp".to_owned();
+            return Err(Error::StateBehindServed { role, served, known: timestamp });
+        }
+        deliver::deliver(&directory, &outbox)?;
+        let version = Version::new(known("snapshot")?)
+            .ok_or_else(|| Error::State { reason: "the snapshot has version 0".to_owned() })?;
+        let path = directory.role_file(&RoleName::snapshot(), version);
+        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let snapshot_file = MetaFile::of_bytes(version, &bytes);
+        let mut state = State {
+            roles: HashMap::with_capacity(rows.len()),
+            snapshot: SnapshotIndex::default(),
+            snapshot_file: snapshot_file.clone(),
+        };
+        state.advance(&rows, snapshot_file)?;
+        Ok(state)
+    })
+    .await
+}
+
+/// The key handed in must be the one that root names for what is signed online.
+pub(crate) async fn check_online_key(repository: &Repository, online: &dyn Signer) -> Result<(), Error> {
+    let root = Unverified::<Root>::parse(&repository.root_bytes().await?)?;
+    let named = &root.unverified_metadata().timestamp.key_ids;
+    let found = online.key().id();
+    if named.contains(&found) {
+        return Ok(());
+    }
+    let expected = named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(Error::WrongOnlineKey { expected, found: found.to_string() })
+}
+
+fn current(row: &RoleRow) -> Result<Current, Error> {
+    let version = Version::new(row.version)
+        .ok_or_else(|| Error::State { reason: format!("{} has version 0", row.name) })?;
+    Ok(Current { version, expires: row.expires })
+}

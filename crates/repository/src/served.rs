@@ -1,0 +1,162 @@
+//! What is served: the snapshot that `timestamp.json` makes the current one, and its pages, kept in memory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use sealdex_simple::layout::index_page_target_path;
+use sealdex_simple::{CoreMetadata, FileName, IndexPage, PageLimits, ProjectList, ProjectName};
+use sealdex_tuf::TargetPath;
+use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::metadata::{Timestamp, Unverified};
+
+use crate::directory::RepositoryDirectory;
+use crate::error::Error;
+use crate::page::{PublishedFile, PublishedPage, PublishedSidecar};
+use crate::repository::Repository;
+use crate::store::{PageRow, rows};
+
+/// Bytes of pages kept in memory; a page counts about three times, as bytes and as values.
+const MAX_CACHED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Changes whenever another snapshot is served, by whichever process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation {
+    own_publications: u64,
+    written: Option<SystemTime>,
+    file: u64,
+}
+
+/// Pages in memory. A page is looked up in the database once a generation, and read from disk once a version.
+#[derive(Debug, Default)]
+pub(crate) struct PageCache(Mutex<Cached>);
+
+#[derive(Debug, Default)]
+struct Cached {
+    pages: HashMap<ProjectName, (Generation, Arc<PublishedPage>)>,
+    bytes: usize,
+}
+
+impl PageCache {
+    fn lookup(&self, project: &ProjectName) -> Option<(Generation, Arc<PublishedPage>)> {
+        self.lock().pages.get(project).cloned()
+    }
+
+    fn put(&self, project: ProjectName, generation: Generation, page: Arc<PublishedPage>) {
+        let mut cached = self.lock();
+        if cached.bytes.saturating_add(page.json.len()) > MAX_CACHED_BYTES {
+            *cached = Cached::default();
+        }
+        cached.bytes += page.json.len();
+        if let Some((_, replaced)) = cached.pages.insert(project, (generation, page)) {
+            cached.bytes -= replaced.json.len();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cached> {
+        // A panic between lock and unlock can at most miscount bytes.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The timestamp that is served, parsed and not verified: this is our own disk.
+pub(crate) fn served_timestamp(directory: &RepositoryDirectory) -> Result<Timestamp, Error> {
+    let path = directory.timestamp_file();
+    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    Ok(Unverified::<Timestamp>::parse(&bytes)?.unverified_metadata().clone())
+}
+
+impl Repository {
+    /// A project's page as it is signed and served; `None` for a project that never had a file. From memory, but for
+    /// the first time after a publication.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Io`], or [`Error::State`] when the page on disk is not the one that was signed.
+    pub async fn project_page(&self, project: &ProjectName) -> Result<Option<Arc<PublishedPage>>, Error> {
+        let generation = self.generation();
+        let cached = self.pages().lookup(project);
+        if let Some((_, page)) = cached.as_ref().filter(|(of, _)| *of == generation) {
+            return Ok(Some(Arc::clone(page)));
+        }
+        let mut read = self.store().read().await?;
+        let Some(row) = rows::page(&mut read, project.as_str()).await? else { return Ok(None) };
+        drop(read);
+        let page = match cached {
+            Some((_, page)) if page.sha256 == row.sha256 => page,
+            _ => Arc::new(self.read_page(project, row).await?),
+        };
+        self.pages().put(project.clone(), generation, Arc::clone(&page));
+        Ok(Some(page))
+    }
+
+    /// Every project with a page. Takes a database query: cache what is made of it.
+    ///
+    /// # Errors
+    /// [`Error::Database`], or [`Error::Simple`] for a name that is none.
+    pub async fn projects(&self) -> Result<ProjectList, Error> {
+        let mut read = self.store().read().await?;
+        let names = rows::projects(&mut read).await?;
+        let projects =
+            names.iter().map(|name| Ok(ProjectName::parse(name)?)).collect::<Result<_, Error>>()?;
+        Ok(ProjectList { projects })
+    }
+
+    /// A file of a project's published page.
+    ///
+    /// # Errors
+    /// As [`Repository::project_page`].
+    pub async fn file(&self, project: &ProjectName, filename: &str) -> Result<Option<PublishedFile>, Error> {
+        let Ok(filename) = FileName::parse(filename) else { return Ok(None) };
+        let Some(page) = self.project_page(project).await? else { return Ok(None) };
+        let Some(listed) = page.page.file(filename.as_str()) else { return Ok(None) };
+        let missing = |what: &str| Error::State { reason: format!("the page of {project} lists no {what}") };
+        let sha256 = listed.hashes.get("sha256").ok_or_else(|| missing("sha256"))?;
+        let sidecar = match &listed.core_metadata {
+            CoreMetadata::Hashes(hashes) => {
+                let path = self.directory().sidecar_file(project, &filename, sha256);
+                let length = std::fs::metadata(&path).map_err(Error::io("look at", &path))?.len();
+                let sha256 = hashes.get("sha256").ok_or_else(|| missing("sha256 of metadata"))?.clone();
+                Some(PublishedSidecar { path, sha256, length })
+            }
+            CoreMetadata::Absent | CoreMetadata::Present => None,
+        };
+        Ok(Some(PublishedFile {
+            path: self.directory().distribution_file(project, &filename, sha256),
+            sha256: sha256.clone(),
+            length: listed.size.ok_or_else(|| missing("size"))?,
+            sidecar,
+        }))
+    }
+
+    /// Looks at `timestamp.json`, which takes about a microsecond.
+    fn generation(&self) -> Generation {
+        let metadata = std::fs::metadata(self.directory().timestamp_file()).ok();
+        #[cfg(unix)]
+        let file = metadata.as_ref().map_or(0, std::os::unix::fs::MetadataExt::ino);
+        #[cfg(not(unix))]
+        let file = 0;
+        let written = metadata.and_then(|metadata| metadata.modified().ok());
+        Generation { own_publications: self.own_publications(), written, file }
+    }
+
+    async fn read_page(&self, project: &ProjectName, row: PageRow) -> Result<PublishedPage, Error> {
+        let target = TargetPath::parse(index_page_target_path(project))?;
+        let path = self.directory().target_file(&target, &row.sha256)?;
+        let name = project.clone();
+        crate::disk::blocking(move || {
+            let json = std::fs::read(&path).map_err(Error::io("read", &path))?;
+            let found = HashAlgorithm::Sha256.hex_digest(&json);
+            if found != row.sha256 {
+                let reason = format!("{} has sha256 {found}", path.display());
+                return Err(Error::State { reason });
+            }
+            let page = IndexPage::from_json(&json, &PageLimits::default())?;
+            if page.name != name {
+                return Err(Error::State { reason: format!("the page of {name} is of {}", page.name) });
+            }
+            let PageRow { sha256, serial, published_at, .. } = row;
+            Ok(PublishedPage { json: json.into(), sha256, page, serial, published_at })
+        })
+        .await
+    }
+}

@@ -1,0 +1,135 @@
+//! The transaction log.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{next_number, signed, time, unsigned};
+use crate::audit::AuditEntry;
+use crate::error::Error;
+use crate::transaction::TransactionId;
+
+/// A transaction to be written into the log.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) submitted_at: Timestamp,
+    pub(crate) actor: &'a str,
+    pub(crate) action: &'a str,
+    /// The project whose page it changes.
+    pub(crate) project: Option<&'a str>,
+    /// The target path of the file it is about.
+    pub(crate) path: &'a str,
+    pub(crate) sha256: Option<&'a str>,
+}
+
+/// A transaction that is not published yet.
+pub(crate) struct Pending {
+    pub(crate) id: u64,
+    pub(crate) project: Option<String>,
+    pub(crate) path: String,
+}
+
+/// The publication that made a transaction public.
+pub(crate) struct PublishedIn {
+    pub(crate) snapshot_version: u64,
+    pub(crate) timestamp_version: u64,
+}
+
+pub(crate) async fn append(connection: &mut SqliteConnection, entry: &NewEntry<'_>) -> Result<u64, Error> {
+    let id = next_number(&mut *connection, "transaction").await?;
+    sqlx::query(
+        "INSERT INTO transactions (id, submitted_at, actor, action, project, path, sha256) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(signed(id)?)
+    .bind(entry.submitted_at.as_microsecond())
+    .bind(entry.actor)
+    .bind(entry.action)
+    .bind(entry.project)
+    .bind(entry.path)
+    .bind(entry.sha256)
+    .execute(connection)
+    .await
+    .map_err(Error::database("write a transaction"))?;
+    Ok(id)
+}
+
+/// The first `limit` transactions that are not published yet, in order.
+pub(crate) async fn pending(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Pending>, Error> {
+    let rows: Vec<(i64, Option<String>, String)> = sqlx::query_as(
+        "SELECT id, project, path FROM transactions WHERE publication IS NULL ORDER BY id LIMIT $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await
+    .map_err(Error::database("read pending transactions"))?;
+    rows.into_iter().map(|(id, project, path)| Ok(Pending { id: unsigned(id)?, project, path })).collect()
+}
+
+pub(crate) async fn pending_count(connection: &mut SqliteConnection) -> Result<u64, Error> {
+    let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM transactions WHERE publication IS NULL")
+        .fetch_one(connection)
+        .await
+        .map_err(Error::database("count pending transactions"))?;
+    unsigned(count)
+}
+
+/// Marks everything pending up to `through` as published.
+pub(crate) async fn mark_published(
+    connection: &mut SqliteConnection,
+    through: u64,
+    publication: u64,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE transactions SET publication = $1 WHERE publication IS NULL AND id <= $2")
+        .bind(signed(publication)?)
+        .bind(signed(through)?)
+        .execute(connection)
+        .await
+        .map_err(Error::database("mark transactions as published"))?;
+    Ok(())
+}
+
+/// What made a transaction public; `None` while it is pending.
+pub(crate) async fn published_in(
+    connection: &mut SqliteConnection,
+    transaction: TransactionId,
+) -> Result<Option<PublishedIn>, Error> {
+    let row: Option<(i64, i64)> = sqlx::query_as(
+        "SELECT p.snapshot_version, p.timestamp_version FROM transactions t \
+         JOIN publications p ON p.id = t.publication WHERE t.id = $1",
+    )
+    .bind(signed(transaction.number())?)
+    .fetch_optional(connection)
+    .await
+    .map_err(Error::database("read a publication"))?;
+    let Some((snapshot, timestamp)) = row else { return Ok(None) };
+    Ok(Some(PublishedIn { snapshot_version: unsigned(snapshot)?, timestamp_version: unsigned(timestamp)? }))
+}
+
+/// The log from after `after` on.
+pub(crate) async fn entries(
+    connection: &mut SqliteConnection,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<AuditEntry>, Error> {
+    let rows: Vec<(i64, i64, String, String, String, Option<String>, Option<i64>)> = sqlx::query_as(
+        "SELECT t.id, t.submitted_at, t.actor, t.action, t.path, t.sha256, p.snapshot_version \
+         FROM transactions t LEFT JOIN publications p ON p.id = t.publication \
+         WHERE t.id > $1 ORDER BY t.id LIMIT $2",
+    )
+    .bind(signed(after)?)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await
+    .map_err(Error::database("read the log"))?;
+    let entries = rows.into_iter().map(|(id, submitted, actor, action, path, sha256, snapshot)| {
+        Ok(AuditEntry {
+            transaction: TransactionId(unsigned(id)?),
+            submitted: time(submitted)?,
+            actor,
+            action,
+            path,
+            sha256,
+            snapshot_version: snapshot.map(unsigned).transpose()?,
+        })
+    });
+    entries.collect()
+}

@@ -1,0 +1,127 @@
+//! Roles, publications and the outbox: what the snapshot process writes.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{next_number, signed, unsigned};
+use crate::error::Error;
+
+/// A role's latest metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoleRow {
+    pub(crate) name: String,
+    pub(crate) version: u64,
+    pub(crate) expires: Timestamp,
+}
+
+/// A signed metadata file to be written below `public/metadata`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutboxFile {
+    pub(crate) name: String,
+    pub(crate) content: Vec<u8>,
+}
+
+pub(crate) async fn roles(connection: &mut SqliteConnection) -> Result<Vec<RoleRow>, Error> {
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as("SELECT name, version, expires FROM roles")
+        .fetch_all(connection)
+        .await
+        .map_err(Error::database("read the roles"))?;
+    rows.into_iter().map(role_row).collect()
+}
+
+pub(crate) async fn role(connection: &mut SqliteConnection, name: &str) -> Result<Option<RoleRow>, Error> {
+    let row: Option<(String, i64, i64)> =
+        sqlx::query_as("SELECT name, version, expires FROM roles WHERE name = $1")
+            .bind(name)
+            .fetch_optional(connection)
+            .await
+            .map_err(Error::database("read a role"))?;
+    row.map(role_row).transpose()
+}
+
+fn role_row((name, version, expires): (String, i64, i64)) -> Result<RoleRow, Error> {
+    let expires = Timestamp::from_second(expires).map_err(|_| Error::State {
+        reason: format!("the database holds {expires} for the expiry of {name}"),
+    })?;
+    Ok(RoleRow { name, version: unsigned(version)?, expires })
+}
+
+/// Adds a role with its first version.
+pub(crate) async fn add_role(connection: &mut SqliteConnection, row: &RoleRow) -> Result<(), Error> {
+    sqlx::query("INSERT INTO roles (name, version, expires) VALUES ($1, $2, $3)")
+        .bind(&row.name)
+        .bind(signed(row.version)?)
+        .bind(row.expires.as_second())
+        .execute(connection)
+        .await
+        .map_err(Error::database("add a role"))?;
+    Ok(())
+}
+
+/// Moves a role on from version `before`, and only from it: a writer that was overtaken stops here.
+pub(crate) async fn advance_role(
+    connection: &mut SqliteConnection,
+    row: &RoleRow,
+    before: u64,
+) -> Result<(), Error> {
+    let done = sqlx::query("UPDATE roles SET version = $1, expires = $2 WHERE name = $3 AND version = $4")
+        .bind(signed(row.version)?)
+        .bind(row.expires.as_second())
+        .bind(&row.name)
+        .bind(signed(before)?)
+        .execute(connection)
+        .await
+        .map_err(Error::database("write a role"))?;
+    if done.rows_affected() != 1 {
+        return Err(Error::Fenced { role: row.name.clone(), expected: before });
+    }
+    Ok(())
+}
+
+/// Enters a publication; gives its number.
+pub(crate) async fn add_publication(
+    connection: &mut SqliteConnection,
+    snapshot_version: u64,
+    timestamp_version: u64,
+    at: Timestamp,
+) -> Result<u64, Error> {
+    let id = next_number(&mut *connection, "publication").await?;
+    sqlx::query(
+        "INSERT INTO publications (id, snapshot_version, timestamp_version, published_at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(signed(id)?)
+    .bind(signed(snapshot_version)?)
+    .bind(signed(timestamp_version)?)
+    .bind(at.as_microsecond())
+    .execute(connection)
+    .await
+    .map_err(Error::database("write a publication"))?;
+    Ok(id)
+}
+
+/// Replaces what is in the outbox.
+pub(crate) async fn put_outbox(connection: &mut SqliteConnection, files: &[OutboxFile]) -> Result<(), Error> {
+    sqlx::query("DELETE FROM outbox")
+        .execute(&mut *connection)
+        .await
+        .map_err(Error::database("empty the outbox"))?;
+    for (position, file) in files.iter().enumerate() {
+        sqlx::query("INSERT INTO outbox (position, name, content) VALUES ($1, $2, $3)")
+            .bind(signed(position as u64)?)
+            .bind(&file.name)
+            .bind(&file.content)
+            .execute(&mut *connection)
+            .await
+            .map_err(Error::database("fill the outbox"))?;
+    }
+    Ok(())
+}
+
+/// The files of the last publication, in the order in which they are to be written.
+pub(crate) async fn outbox(connection: &mut SqliteConnection) -> Result<Vec<OutboxFile>, Error> {
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT name, content FROM outbox ORDER BY position")
+        .fetch_all(connection)
+        .await
+        .map_err(Error::database("read the outbox"))?;
+    Ok(rows.into_iter().map(|(name, content)| OutboxFile { name, content }).collect())
+}
