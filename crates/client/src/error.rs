@@ -60,7 +60,7 @@ pub enum Error {
     },
     /// Bytes came too slowly, or none at all.
     #[error(
-        "{url} sent {received} bytes within {} s, fewer than {minimum_bytes_per_second} bytes a second",
+        "{url} sent {received} bytes within {:.1} s, fewer than {minimum_bytes_per_second} bytes a second",
         waited.as_secs_f32()
     )]
     SlowRetrieval {
@@ -151,7 +151,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Another process holds the trusted state for too long.
-    #[error("{} is locked by another process for more than {} s", path.display(), waited.as_secs_f32())]
+    #[error("{} is locked by another process for more than {:.1} s", path.display(), waited.as_secs_f32())]
     Locked {
         /// The lock file.
         path: PathBuf,

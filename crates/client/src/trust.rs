@@ -87,9 +87,7 @@ impl TrustStore {
         let record = RepositoryRecord::new(url, client.now(), Sha256Digest::of(&root));
 
         // Everything happens in a folder of its own, which gets its name last. It is removed when dropped before that.
-        let failed = |source| Error::io("make", &self.directory, source);
-        let unfinished =
-            tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.directory).map_err(failed)?;
+        let unfinished = files::temporary_folder(&self.directory, UNFINISHED)?;
         let store = RepositoryStore::new(name, unfinished.path());
         store.create(&record, &root)?;
         let staged =
@@ -131,8 +129,7 @@ impl TrustStore {
         let directory = self.directory.join(name.as_str());
         let failed = |source| Error::io("remove", &directory, source);
         // In one step, so that no other process meets half a repository.
-        let unfinished =
-            tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.directory).map_err(failed)?;
+        let unfinished = files::temporary_folder(&self.directory, UNFINISHED)?;
         fs::rename(&directory, unfinished.path().join("removed")).map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound { self.unknown(name) } else { failed(error) }
         })?;

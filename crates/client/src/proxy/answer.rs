@@ -39,23 +39,25 @@ impl Answer {
         Self(response).header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, &length.to_string())
     }
 
-    /// An error with its cause where installers look for it: in the reason phrase (pip) and in a body of RFC 9457 (uv).
-    pub(super) fn problem(status: StatusCode, line: &str, hint: &str) -> Self {
-        let problem = json!({
-            "title": line,
-            "status": status.as_u16(),
-            "detail": format!("{line} (hint: {hint})"),
-        });
-        let mut answer = Self::bytes(status, "application/problem+json", problem.to_string().into());
-        if let Ok(reason) = ReasonPhrase::try_from(line.as_bytes()) {
-            answer.0.extensions_mut().insert(reason);
-        }
-        answer
+    /// An error, said where installers look for it: in the reason phrase (pip) and in a body of RFC 9457 (uv, which
+    /// shows title and detail).
+    pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Self {
+        Self::explained(status, title, title, detail)
     }
 
     /// A refusal. 409, since installers take 401 and 403 for missing passwords, and try again after 5xx.
     pub(super) fn refused(refusal: &Refusal) -> Self {
-        Self::problem(StatusCode::CONFLICT, &refusal.line(), &refusal.hint)
+        let detail = format!("{} (hint: {})", refusal.message, refusal.hint);
+        Self::explained(StatusCode::CONFLICT, &refusal.line(), &refusal.title(), &detail)
+    }
+
+    fn explained(status: StatusCode, reason: &str, title: &str, detail: &str) -> Self {
+        let problem = json!({ "title": title, "status": status.as_u16(), "detail": detail });
+        let mut answer = Self::bytes(status, "application/problem+json", problem.to_string().into());
+        if let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes()) {
+            answer.0.extensions_mut().insert(reason);
+        }
+        answer
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {

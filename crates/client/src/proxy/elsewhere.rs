@@ -1,7 +1,7 @@
 //! Refuses what is meant for another server, or comes from one.
 
+use http::Method;
 use http::header::CONNECTION;
-use http::{Method, StatusCode};
 
 use super::answer::Answer;
 use super::refusal::Refusal;
@@ -48,7 +48,7 @@ fn refused(state: &State, file: String, message: String) -> Answer {
         hint: HINT.to_owned(),
     };
     state.note(&refusal);
-    Answer::problem(StatusCode::FORBIDDEN, &refusal.line(), HINT).header(CONNECTION, "close")
+    Answer::refused(&refusal).header(CONNECTION, "close")
 }
 
 fn is_own(state: &State, authority: &str) -> bool {

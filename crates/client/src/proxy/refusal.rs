@@ -27,8 +27,13 @@ impl Refusal {
     /// The refusal in one line of printable ASCII, short enough for a header: what installers show to their users.
     pub(super) fn line(&self) -> String {
         const MAX_CHARS: usize = 400;
-        let attack = self.attack.map(|attack| format!("{attack}: ")).unwrap_or_default();
-        let line = format!("refused by sealdex: {attack}{}", self.message);
+        let line = format!("{}: {}", self.title(), self.message);
         line.chars().take(MAX_CHARS).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+    }
+
+    /// What it is, without what it is about.
+    pub(super) fn title(&self) -> String {
+        self.attack
+            .map_or_else(|| "refused by sealdex".to_owned(), |attack| format!("refused by sealdex: {attack}"))
     }
 }

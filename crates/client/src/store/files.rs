@@ -4,6 +4,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use crate::error::Error;
 
 /// Temporary files begin so; what a killed process left behind is known by it.
@@ -21,6 +23,15 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), Error> {
         _ => Error::io("make", path, source),
     })?;
     plain_folder(path)
+}
+
+/// A private folder with a name of its own, removed when dropped.
+pub(crate) fn temporary_folder(parent: &Path, prefix: &str) -> Result<TempDir, Error> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(parent).map_err(|source| Error::io("make", parent, source))
 }
 
 /// An existing folder must be a plain one.

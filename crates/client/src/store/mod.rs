@@ -48,6 +48,7 @@ impl RepositoryStore {
         files::private_folder(&self.metadata_directory())?;
         let text = toml::to_string(record).map_err(|error| self.damaged(error.to_string()))?;
         files::write_atomically(&self.initial_root_path(), initial_root)?;
+        files::write_atomically(&self.path(&RoleName::root()), initial_root)?;
         files::write_atomically(&self.directory.join("repository.toml"), text.as_bytes())
     }
 

@@ -14,7 +14,7 @@ use sealdex_client::{
     TrustStore, TrustedRepository, VerifyingProxy,
 };
 use sealdex_simple::ProjectName;
-use sealdex_testkit::hostile::{HostileServer, Origin};
+use sealdex_testkit::hostile::{Behaviour, HostileServer, Limits, Origin};
 use sealdex_tuf::{Clock, TargetPath};
 use tempfile::TempDir;
 
@@ -49,7 +49,9 @@ impl World {
 
     pub(crate) async fn with(repository: TestRepository) -> Self {
         let origin = StaticServer::start(repository.path());
-        let server = HostileServer::start(Origin::server(&origin.url()));
+        let limits = Limits { body_bytes: 256 << 20, ..Limits::default() };
+        let server =
+            HostileServer::start_with(Origin::server(&origin.url()), limits, |_| Behaviour::PassThrough);
         let home = tempfile::tempdir().unwrap();
         let client = client(home.path(), Arc::new(Timestamp::now));
         let store = TrustStore::open(home.path().join("trust")).unwrap();
@@ -62,7 +64,7 @@ impl World {
 
     /// A client with an empty cache and the same trusted state, at another time.
     pub(crate) fn client_at(&self, clock: Arc<dyn Clock>) -> Client {
-        client(&self.home.path().join("another"), clock)
+        client(&tempfile::tempdir_in(self.home.path()).unwrap().keep(), clock)
     }
 
     pub(crate) async fn proxy(&self) -> VerifyingProxy {

@@ -25,12 +25,13 @@ pub(crate) struct TestRepository {
     root_key: KeyPair,
     online_key: KeyPair,
     root: Vec<u8>,
+    /// The version of root, and of targets: they change together.
     root_version: u64,
     version: u64,
     pages: BTreeMap<ProjectName, IndexPage>,
     targets: BTreeMap<TargetPath, TargetFile>,
-    /// The version and content each bin was last published with.
-    bins: BTreeMap<RoleName, (u64, BTreeMap<TargetPath, TargetFile>)>,
+    /// The version each bin was last published with, and its content where it need not be signed anew.
+    bins: BTreeMap<RoleName, (u64, Option<BTreeMap<TargetPath, TargetFile>>)>,
     /// When timestamp and snapshot published from now on expire.
     pub(crate) expires: Time,
 }
@@ -78,6 +79,11 @@ impl TestRepository {
     /// The version of timestamp and snapshot.
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Goes on after this version.
+    pub(crate) fn set_version(&mut self, version: u64) {
+        self.version = version;
     }
 
     /// Adds a distribution to its project's page. Call [`TestRepository::publish`] then.
@@ -144,21 +150,21 @@ impl TestRepository {
                 .filter(|(path, _)| succinct.role_for(path) == bin)
                 .map(|(path, file)| (path.clone(), file.clone()))
                 .collect();
-            if self.bins.get(&bin).is_some_and(|(_, published)| *published == own) {
+            if self.bins.get(&bin).is_some_and(|(_, published)| published.as_ref() == Some(&own)) {
                 continue;
             }
             let number = self.bins.get(&bin).map_or(1, |(number, _)| number + 1);
             let metadata = Targets { targets: own.clone(), ..Targets::new(common(number, in_hours(48))) };
             let bytes = sign(&metadata, &[&self.online_key]).unwrap();
             self.write(&format!("metadata/{number}.{}.json", bin.file_stem()), &bytes);
-            self.bins.insert(bin, (number, own));
+            self.bins.insert(bin, (number, Some(own)));
         }
         let mut meta: BTreeMap<_, _> = self
             .bins
             .iter()
             .map(|(bin, (number, _))| (bin.clone(), MetaFile::of_version(Version::new(*number).unwrap())))
             .collect();
-        meta.insert(RoleName::targets(), MetaFile::of_version(Version::ONE));
+        meta.insert(RoleName::targets(), MetaFile::of_version(Version::new(self.root_version).unwrap()));
         let snapshot = Snapshot { common: common(self.version, self.expires), meta };
         let bytes = sign(&snapshot, &[&self.online_key]).unwrap();
         self.write(&format!("metadata/{}.snapshot.json", self.version), &bytes);
@@ -174,13 +180,13 @@ impl TestRepository {
     pub(crate) fn rotate_online_key(&mut self) {
         self.online_key = KeyPair::generate(&Scheme::Ed25519).unwrap();
         self.publish_root();
-        self.bins.clear();
+        self.bins.values_mut().for_each(|(_, content)| *content = None);
     }
 
     /// Signs with a key that nobody has been told of, as somebody does who owns the server alone.
     pub(crate) fn forget_online_key(&mut self) {
         self.online_key = KeyPair::generate(&Scheme::Ed25519).unwrap();
-        self.bins.clear();
+        self.bins.values_mut().for_each(|(_, content)| *content = None);
     }
 
     fn publish_root(&mut self) {
@@ -202,10 +208,12 @@ impl TestRepository {
         self.write(&format!("metadata/{}.root.json", self.root_version), &bytes);
         let delegations =
             Delegations::new([self.online_key.key().clone()], DelegatedRoles::Succinct(self.succinct()));
-        let targets =
-            Targets { delegations: Some(delegations), ..Targets::new(common(1, in_hours(24 * 90))) };
+        let targets = Targets {
+            delegations: Some(delegations),
+            ..Targets::new(common(self.root_version, in_hours(24 * 90)))
+        };
         let bytes = sign(&targets, &[&self.root_key]).unwrap();
-        self.write("metadata/1.targets.json", &bytes);
+        self.write(&format!("metadata/{}.targets.json", self.root_version), &bytes);
     }
 
     fn succinct(&self) -> SuccinctRoles {
