@@ -93,7 +93,7 @@ impl HttpFetcher {
                 | StatusCode::SEE_OTHER
                 | StatusCode::TEMPORARY_REDIRECT
                 | StatusCode::PERMANENT_REDIRECT => {
-                    url = fetch.redirects.follow(&url, &location(&response))?
+                    url = fetch.redirects.follow(&url, &location(&response))?;
                 }
                 _ => return Err(Error::Status { url: show(&url), status: status.as_u16() }),
             }

@@ -15,7 +15,16 @@ pub struct ProxyOptions {
     /// What to do when the repository cannot be reached.
     pub offline: OfflineUse,
     /// Told about each refusal when it happens.
-    pub on_refusal: Option<Arc<dyn Fn(&Refusal) + Send + Sync>>,
+    pub(super) listener: Option<Listener>,
+}
+
+#[derive(Clone)]
+pub(super) struct Listener(Arc<dyn Fn(&Refusal) + Send + Sync>);
+
+impl Listener {
+    pub(super) fn tell(&self, refusal: &Refusal) {
+        (self.0)(refusal);
+    }
 }
 
 /// Which snapshots a proxy serves.
@@ -57,10 +66,10 @@ impl ProxyOptions {
         self
     }
 
-    /// With this callback, which must not block.
+    /// With a callback that is told about each refusal when it happens. It must not block.
     #[must_use]
     pub fn on_refusal(mut self, callback: impl Fn(&Refusal) + Send + Sync + 'static) -> Self {
-        self.on_refusal = Some(Arc::new(callback));
+        self.listener = Some(Listener(Arc::new(callback)));
         self
     }
 }

@@ -153,8 +153,8 @@ impl State {
         }
         refusals.push_back(refusal.clone());
         drop(refusals);
-        if let Some(callback) = &self.options.on_refusal {
-            callback(refusal);
+        if let Some(listener) = &self.options.listener {
+            listener.tell(refusal);
         }
     }
 }

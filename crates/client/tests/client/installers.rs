@@ -1,17 +1,25 @@
 //! Real pip and real uv through the proxy.
 
-use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sealdex_client::{Setting, VerifyingProxy, pip_environment, uv_environment};
+use jiff::{SignedDuration, Timestamp};
+use sealdex_client::{
+    Client, ProxyOptions, Refusal, Session, Setting, VerifyingProxy, pip_environment, uv_environment,
+};
 use sealdex_testkit::hostile::{Behaviour, Framing, Paths};
 use sealdex_testkit::process::Output;
 use sealdex_testkit::python::{self, Environment, FreshEnvironment};
 
-use crate::support::World;
+use sealdex_testkit::wheel::WheelBuilder;
+use tempfile::TempDir;
+
+use crate::support::{StaticServer, TestRepository, World};
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// No installer tries a refusal again: it ends this soon after the proxy has made up its mind.
+const QUICK: Duration = Duration::from_secs(8);
 
 /// An installer in an environment of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +31,10 @@ enum Installer {
 const BOTH: [Installer; 2] = [Installer::Pip, Installer::Uv];
 
 impl Installer {
-    /// Installs into the fresh environment at `folder`, in a thread that may block.
-    async fn run(
-        self,
-        proxy: &VerifyingProxy,
-        folder: &Path,
-        arguments: &[&str],
-    ) -> (FreshEnvironment, Output) {
-        let (address, folder) = (proxy.address(), folder.join(format!("{self:?}")));
+    /// Installs into a fresh environment, with a cache of its own. Both live as long as the folder returned last.
+    async fn run(self, proxy: &VerifyingProxy, arguments: &[&str]) -> (FreshEnvironment, Output, TempDir) {
+        let kept = tempfile::tempdir().unwrap();
+        let (address, folder) = (proxy.address(), kept.path().to_owned());
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let run = move || {
             let environment = FreshEnvironment::create(&folder.join("venv"));
@@ -48,7 +52,8 @@ impl Installer {
             let output = python::run(&mut command, LIMIT);
             (environment, output)
         };
-        tokio::task::spawn_blocking(run).await.unwrap()
+        let (environment, output) = tokio::task::spawn_blocking(run).await.unwrap();
+        (environment, output, kept)
     }
 }
 
@@ -61,13 +66,54 @@ fn apply(command: &mut Command, settings: &[Setting]) {
     }
 }
 
+impl World {
+    /// What an installer does with `hello` while the server behaves so. The proxy's client has an empty cache.
+    async fn refused_by(
+        &self,
+        installer: Installer,
+        paths: Paths,
+        behaviour: Behaviour,
+    ) -> (Output, Refusal) {
+        self.server.clear();
+        self.server.set(paths, behaviour);
+        let client = self.client_at(Arc::new(Timestamp::now));
+        self.refused_through(installer, &client).await
+    }
+
+    async fn refused_through(&self, installer: Installer, client: &Client) -> (Output, Refusal) {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let proxy =
+            VerifyingProxy::start(client, &self.trusted, address, ProxyOptions::default()).await.unwrap();
+        let (environment, output, _folder) = installer.run(&proxy, &["hello"]).await;
+        let output = output.expect_failure();
+        assert_eq!(environment.evaluate("import importlib.util as u; print(u.find_spec('hello'))"), "None");
+        assert!(output.elapsed < QUICK, "{}", output.report());
+        let refusals = proxy.refusals();
+        let refusal = refusals.first().cloned();
+        (output, refusal.unwrap_or_else(|| panic!("nothing was refused")))
+    }
+}
+
+/// That the terminal says which attack it was and what was wrong with what.
+#[track_caller]
+fn assert_shown(output: &Output, refusal: &Refusal, attack: &str, file: &str) {
+    let shown = output.text();
+    let said = refusal.attack.map(|attack| format!("{attack}: ")).unwrap_or_default();
+    assert_eq!(said, if attack.is_empty() { String::new() } else { format!("{attack}: ") }, "{refusal:?}");
+    assert!(refusal.message.contains(file), "{refusal:?}");
+    assert!(
+        shown.contains(&format!("refused by sealdex: {said}{}", refusal.message)),
+        "{refusal:?}\n{}",
+        output.report()
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_install_with_dependencies() {
     let world = World::new().await;
     let proxy = world.proxy().await;
     for installer in BOTH {
-        let (environment, output) = installer.run(&proxy, world.home.path(), &["hello"]).await;
-        println!("{}", output.report());
+        let (environment, output, _folder) = installer.run(&proxy, &["hello"]).await;
         output.expect_success();
         assert_eq!(
             environment.evaluate("import hello, helper; print(hello.VERSION, helper.VERSION)"),
@@ -78,49 +124,151 @@ async fn both_install_with_dependencies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn look() {
+async fn both_show_why_a_file_is_refused() {
     let world = World::new().await;
-    let wheel = Paths::ending_with(".whl");
-    let page = Paths::exactly(&world.repository.page_path("hello"));
-    let sidecar = Paths::ending_with(".metadata");
-    let timestamp = Paths::ending_with("timestamp.json");
-    for (name, paths, behaviour) in [
-        ("wheel", &wheel, Behaviour::CorruptByte(100)),
-        ("sidecar", &sidecar, Behaviour::CorruptByte(10)),
-        ("page", &page, Behaviour::CorruptByte(10)),
-        ("page endless", &page, Behaviour::Endless(Framing::Chunked)),
-        ("timestamp", &timestamp, Behaviour::Drip { bytes_per_second: 1 }),
-    ] {
-        world.server.clear();
-        world.server.set(paths.clone(), behaviour);
-        for installer in BOTH {
-            let folder = tempfile::tempdir().unwrap();
-            let client = world.client_at(std::sync::Arc::new(jiff::Timestamp::now));
-            let proxy = VerifyingProxy::start(
-                &client,
-                &world.trusted,
-                "127.0.0.1:0".parse().unwrap(),
-                Default::default(),
-            )
-            .await
-            .unwrap();
-            let (_, output) = installer.run(&proxy, folder.path(), &["hello"]).await;
-            println!("=== {name} {installer:?}\n{}\n{:#?}", output.report(), proxy.refusals());
+    let wheels = || Paths::containing(".whl");
+    for installer in BOTH {
+        for (paths, behaviour, attack, message) in [
+            (
+                Paths::ending_with(".whl"),
+                Behaviour::CorruptByte(90),
+                "wrong software attack",
+                "-1.0-py3-none-any.whl has",
+            ),
+            (
+                Paths::ending_with(".whl"),
+                Behaviour::Replace(b"short".to_vec()),
+                "wrong software attack",
+                "has 5 bytes, but",
+            ),
+            (
+                Paths::ending_with(".whl"),
+                Behaviour::Endless(Framing::Chunked),
+                "endless data attack",
+                "sent more than the",
+            ),
+            (
+                wheels(),
+                Behaviour::Drip { bytes_per_second: 1 },
+                "slow retrieval attack",
+                "fewer than 100 bytes a second",
+            ),
+            (wheels(), Behaviour::Stall, "slow retrieval attack", "sent 0 bytes within"),
+            (
+                Paths::ending_with(".metadata"),
+                Behaviour::CorruptByte(50),
+                "wrong software attack",
+                ".whl.metadata has",
+            ),
+            (wheels(), Behaviour::TruncateAt(20), "", "ended after"),
+            (wheels(), Behaviour::Status(404), "", "the repository does not have"),
+        ] {
+            let (output, refusal) = world.refused_by(installer, paths, behaviour).await;
+            assert_shown(&output, &refusal, attack, message);
         }
     }
-    world.server.clear();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_show_why_a_page_is_refused() {
+    let mut repository = TestRepository::with_hello();
+    // Of the same length, so that only the content tells.
+    repository.add("hollo", &WheelBuilder::new("hollo", "1.0").requires("helper").build());
+    repository.publish();
+    let world = World::with(repository).await;
+    let page = || Paths::exactly(&world.repository.page_path("hello"));
+    let timestamp = || Paths::exactly("/metadata/timestamp.json");
+    let swapped = world.repository.page_bytes("hollo");
+    let bomb = || Behaviour::GzipBomb { unpacked_bytes: 1 << 30 };
+    for installer in BOTH {
+        for (paths, behaviour, attack, message) in [
+            (
+                page(),
+                Behaviour::CorruptByte(9),
+                "wrong software attack",
+                "simple/hello/index.json has sha256",
+            ),
+            (
+                page(),
+                Behaviour::Replace(swapped.clone()),
+                "wrong software attack",
+                "simple/hello/index.json has",
+            ),
+            (
+                page(),
+                Behaviour::Endless(Framing::Chunked),
+                "endless data attack",
+                "index.json sent more than the",
+            ),
+            (page(), Behaviour::Drip { bytes_per_second: 1 }, "slow retrieval attack", "index.json sent"),
+            (timestamp(), Behaviour::Stall, "slow retrieval attack", "timestamp.json sent 0 bytes"),
+            (timestamp(), bomb(), "endless data attack", "timestamp.json"),
+            (
+                timestamp(),
+                Behaviour::Redirect("/metadata/timestamp.json".to_owned()),
+                "",
+                "more than 5 redirects",
+            ),
+        ] {
+            let (output, refusal) = world.refused_by(installer, paths, behaviour).await;
+            assert_shown(&output, &refusal, attack, message);
+        }
+        world.server.clear();
+        let later = Timestamp::now().checked_add(SignedDuration::from_hours(30)).unwrap();
+        let (output, refusal) =
+            world.refused_through(installer, &world.client_at(Arc::new(move || later))).await;
+        assert_shown(&output, &refusal, "freeze attack", "timestamp expired at");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_show_a_rollback() {
+    let mut world = World::new().await;
+    let old = std::fs::read(world.repository.path().join("metadata/timestamp.json")).unwrap();
+    world.repository.publish();
+    Session::refresh(&world.client, &world.trusted).await.unwrap();
+    for installer in BOTH {
+        let replay = Behaviour::Replace(old.clone());
+        let (output, refusal) =
+            world.refused_by(installer, Paths::ending_with("timestamp.json"), replay).await;
+        assert_shown(&output, &refusal, "rollback attack", "timestamp went back from version");
+    }
+}
+
+/// Another index serves a newer `hello` that nobody sealed; no installer ever gets to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_sources_are_refused() {
+    let world = World::new().await;
+    let mut evil = TestRepository::new();
+    evil.add("hello", &WheelBuilder::new("hello", "9.0").build());
+    evil.publish();
+    let other = StaticServer::start(evil.path());
+    let wheel = format!("hello @ {}/files/hello/hello-9.0-py3-none-any.whl", other.url());
+    let index = format!("--extra-index-url={}/simple/", other.url());
     let proxy = world.proxy().await;
     for installer in BOTH {
-        for arguments in [
-            &["hello", "--extra-index-url", "https://other.example/simple/"][..],
-            &["hello", "--extra-index-url", "http://127.0.0.1:9/simple/"],
-            &["hello @ https://other.example/hello-1.0-py3-none-any.whl"],
-            &["hello @ http://other.example/hello-1.0-py3-none-any.whl"],
-            &["absent"],
-        ] {
-            let folder = tempfile::tempdir().unwrap();
-            let (_, output) = installer.run(&proxy, folder.path(), arguments).await;
-            println!("=== {arguments:?} {installer:?}\n{}", output.report());
+        let (_, output, _folder) = installer.run(&proxy, &[&wheel]).await;
+        let output = output.expect_failure();
+        assert!(output.text().contains("is not verified by sealdex"), "{}", output.report());
+        let (_, output, _folder) =
+            installer.run(&proxy, &["hello @ https://other.example/hello-9.0-py3-none-any.whl"]).await;
+        let output = output.expect_failure();
+        // uv does not show what a proxy answers to CONNECT; the wrapper does.
+        let shown = if installer == Installer::Pip {
+            "other.example:443 is not verified by sealdex"
+        } else {
+            "tunnel"
+        };
+        assert!(output.text().contains(shown), "{}", output.report());
+        let (environment, output, _folder) = installer.run(&proxy, &["hello", &index]).await;
+        // pip goes on without an index that does not answer; uv does not.
+        if installer == Installer::Pip {
+            output.expect_success();
+            assert_eq!(environment.evaluate("import hello; print(hello.VERSION)"), "1.0");
+        } else {
+            assert!(output.expect_failure().text().contains("is not verified by sealdex"));
         }
     }
+    let refused = proxy.refusals();
+    assert!(refused.iter().any(|own| own.file.as_deref() == Some("other.example:443")), "{refused:?}");
 }

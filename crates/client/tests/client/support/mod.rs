@@ -18,7 +18,7 @@ use sealdex_testkit::hostile::{Behaviour, HostileServer, Limits, Origin};
 use sealdex_tuf::{Clock, TargetPath};
 use tempfile::TempDir;
 
-pub(crate) use http::{Answer, get, send};
+pub(crate) use http::{get, send};
 pub(crate) use repository::TestRepository;
 pub(crate) use server::StaticServer;
 
@@ -38,7 +38,7 @@ pub(crate) struct World {
     pub(crate) home: TempDir,
     pub(crate) trusted: TrustedRepository,
     pub(crate) client: Client,
-    _origin: StaticServer,
+    pub(crate) _origin: StaticServer,
 }
 
 impl World {
