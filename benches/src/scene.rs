@@ -1,0 +1,70 @@
+//! A repository to measure with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use sealdex_repository::layout::BinStyle;
+use sealdex_repository::{
+    Actor, AddDistribution, Development, InitialKeys, Layout, Receipt, Repository, RepositoryDirectory, Settings,
+    SnapshotProcess, Transaction,
+};
+use sealdex_simple::DistributionFilename;
+use sealdex_simple::distribution::{ArchiveLimits, inspect};
+use sealdex_testkit::wheel::WheelBuilder;
+use sealdex_tuf::{KeyPair, Scheme, Signer};
+use tempfile::TempDir;
+
+/// A repository in memory where the system has such a place, so that the disk's fsync is not what is measured.
+pub(crate) struct Scene {
+    pub(crate) repository: Repository,
+    pub(crate) process: SnapshotProcess,
+    place: TempDir,
+}
+
+impl Scene {
+    /// The layout `index-only`, with so many succinct bins.
+    pub(crate) async fn new(bit_length: u8) -> anyhow::Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+        let signer = || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
+        let online = signer()?;
+        let keys = InitialKeys {
+            root: vec![signer()?],
+            root_threshold: 1,
+            targets: vec![signer()?],
+            targets_threshold: 1,
+            online: Arc::clone(&online),
+            development: Development::Yes,
+        };
+        let settings = Settings::new(Layout::index_only(BinStyle::Succinct, bit_length)?);
+        let directory = RepositoryDirectory::new(place.path().join("repository"));
+        let repository = Repository::create(directory, settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
+        let process = SnapshotProcess::acquire(&repository, online).await?.context("somebody else publishes")?;
+        Ok(Self { repository, process, place })
+    }
+
+    /// A directory beside the repository, on the same file system.
+    pub(crate) fn directory(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let directory = self.place.path().join(name);
+        std::fs::create_dir_all(&directory)?;
+        Ok(directory)
+    }
+
+    /// Stages and submits a small wheel of a project of its own.
+    pub(crate) async fn submit(&self, name: &str) -> anyhow::Result<Receipt> {
+        self.submit_version(name, "1.0").await
+    }
+
+    /// Stages and submits a small wheel.
+    pub(crate) async fn submit_version(&self, name: &str, version: &str) -> anyhow::Result<Receipt> {
+        let wheel = WheelBuilder::new(name, version).build();
+        let filename = DistributionFilename::parse(&wheel.file_name)?;
+        let mut staged = self.repository.stage()?;
+        staged.write(&wheel.bytes)?;
+        let received = staged.finish().await?;
+        let metadata = inspect(received.open()?, &filename, &ArchiveLimits::default())?;
+        let add = AddDistribution { filename, received, metadata: Some(metadata), upload_time: None };
+        Ok(self.repository.submit(Transaction::AddDistribution(add), Actor::Local).await?)
+    }
+}

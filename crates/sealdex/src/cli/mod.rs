@@ -1,0 +1,109 @@
+//! The command line: every command, flag and environment variable.
+
+mod operator;
+mod user;
+
+use crate::environment;
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use operator::{
+    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, InitArguments, LayoutChoice,
+    OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments, TokenArguments,
+    TokenCommand, YankArguments,
+};
+pub(crate) use user::{
+    DemoArguments, FetchArguments, InstallerArguments, ProxyArguments, StoreArguments, TrustArguments,
+    TrustCommand,
+};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Signs a Python package index with TUF, serves it, and lets unmodified installers verify what they install.
+#[derive(Debug, Parser)]
+#[command(name = "sealdex", version, styles = STYLES, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How results are written to standard output
+    #[arg(long, global = true, value_enum, default_value_t, env = environment::FORMAT)]
+    pub(crate) format: Format,
+    /// Say more on standard error; twice for everything (or set SEALDEX_LOG=debug)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// How the log is written to standard error
+    #[arg(long, global = true, value_enum, default_value_t, env = environment::LOG_FORMAT)]
+    pub(crate) log_format: LogFormat,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sealdex demo                                      see it work, on this machine, in under a minute
+  sealdex init --dev my-index                       a repository to try things with
+  sealdex add --repository my-index dist/*.whl      seal distributions
+  sealdex serve --repository my-index               serve them, and take uploads
+  sealdex trust add mine URL --root root.json       decide whom you trust
+  sealdex pip install six                           install, verified
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify.
+`sealdex pip` passes pip's own exit code on; 3 when pip succeeded though something was refused.";
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: tables and sentences, coloured on a terminal
+    #[default]
+    Human,
+    /// For scripts: one JSON document
+    Json,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole story on this machine: seal, serve, install, attack, refuse
+    Demo(DemoArguments),
+    /// Make a repository: keys, roles and the first signatures
+    Init(InitArguments),
+    /// Seal distributions (or, with the layout `tree`, any files) and publish them
+    Add(AddArguments),
+    /// Take a file out of the index; its name is not used again
+    Remove(RemoveArguments),
+    /// Mark a release as not to be chosen by default (PEP 592), or take that back
+    Yank(YankArguments),
+    /// Serve a repository: metadata, index pages, files, uploads
+    Serve(ServeArguments),
+    /// Show each role: version, expiry, signatures, keys
+    Status(RepositoryArguments),
+    /// Manage the tokens that allow uploads
+    Token(TokenArguments),
+    /// Manage the repositories this user trusts
+    Trust(TrustArguments),
+    /// Run your own pip, with everything it installs verified
+    Pip(InstallerArguments),
+    /// Run the verifying proxy alone, for any installer
+    Proxy(ProxyArguments),
+    /// Fetch one target of any trusted repository, verified
+    Fetch(FetchArguments),
+    /// Show settings, their values and where each comes from
+    Config(ConfigArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}

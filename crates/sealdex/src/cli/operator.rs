@@ -1,0 +1,205 @@
+//! Arguments of the commands that run a repository.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::environment;
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Which repository an operator's command is about.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RepositoryArguments {
+    /// The repository's directory
+    #[arg(short, long, value_name = "DIR", env = environment::REPOSITORY, default_value = ".")]
+    pub(crate) repository: PathBuf,
+}
+
+/// How the online key is opened.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OnlineKeyArguments {
+    /// File with the online key's passphrase; without it SEALDEX_ONLINE_PASSPHRASE is used, else you are asked
+    #[arg(long, value_name = "FILE", env = environment::ONLINE_PASSPHRASE_FILE)]
+    pub(crate) online_passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// Where to make the repository
+    #[arg(value_name = "DIR", default_value = ".", env = environment::REPOSITORY)]
+    pub(crate) directory: PathBuf,
+    /// Development keys: one a role, not encrypted, nothing asked; marked as such everywhere
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// The tree of roles: who signs what
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) layout: LayoutChoice,
+    /// Number of hashed bins, a power of two: about one for every 50 projects
+    #[arg(long, default_value_t = 256, value_parser = parse_bins)]
+    pub(crate) bins: u64,
+    /// How bins are delegated to
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) bin_style: BinStyleChoice,
+    /// Folder for the offline keys, to be carried away; made if it is not there [default: DIR-offline-keys]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) offline_keys: Option<PathBuf>,
+    /// Root keys to make, one for each key holder
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) root_keys: u8,
+    /// Root keys that must sign
+    #[arg(long, value_name = "T", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) root_threshold: u8,
+    /// Targets keys to make
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) targets_keys: u8,
+    /// Targets keys that must sign
+    #[arg(long, value_name = "T", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) targets_threshold: u8,
+    /// Signature scheme of all keys
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) scheme: SchemeChoice,
+    /// File with the passphrase for the offline keys; without it SEALDEX_OFFLINE_PASSPHRASE is used, else you are asked
+    #[arg(long, value_name = "FILE", env = environment::OFFLINE_PASSPHRASE_FILE)]
+    pub(crate) offline_passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) online: OnlineKeyArguments,
+}
+
+fn parse_bins(text: &str) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        Ok(bins) if bins.is_power_of_two() && (2..=65_536).contains(&bins) => Ok(bins),
+        _ => Err("a power of two from 2 to 65536 is needed, such as 256 or 16384".to_owned()),
+    }
+}
+
+/// The role trees to choose from.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum LayoutChoice {
+    /// PEP 458: index pages and files, each in hashed bins
+    #[default]
+    Pep458,
+    /// Index pages alone: smaller; pages bind the files by their hashes
+    IndexOnly,
+    /// Any tree of files, not only Python's
+    Tree,
+}
+
+/// How bins are delegated to.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum BinStyleChoice {
+    /// TAP 15: a few bytes, however many bins
+    #[default]
+    Succinct,
+    /// path_hash_prefixes, as PEP 458 wrote it: for clients without TAP 15
+    Explicit,
+}
+
+/// Signature schemes to choose from.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum SchemeChoice {
+    /// Ed25519: small and fast
+    #[default]
+    Ed25519,
+    /// ECDSA on P-256
+    EcdsaP256,
+    /// ECDSA on P-384
+    EcdsaP384,
+    /// RSA-PSS with 3,072 bits
+    Rsa,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArguments {
+    /// Distributions (wheels, sdists) or directories of them; with the layout `tree`, files or directories
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// With the layout `tree`: the target path of the one file given
+    #[arg(long = "as", value_name = "TARGET")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+    #[command(flatten)]
+    pub(crate) online: OnlineKeyArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArguments {
+    /// File names of distributions (six-1.16.0.tar.gz); with the layout `tree`, target paths
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+    #[command(flatten)]
+    pub(crate) online: OnlineKeyArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct YankArguments {
+    /// The project
+    pub(crate) project: String,
+    /// The release: every file of this version
+    pub(crate) version: String,
+    /// Why, for those who look
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) reason: Option<String>,
+    /// Offer the release again
+    #[arg(long)]
+    pub(crate) undo: bool,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+    #[command(flatten)]
+    pub(crate) online: OnlineKeyArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+    /// Address to listen at [default: 127.0.0.1:8080, or the repository's settings]
+    #[arg(short, long, value_name = "ADDRESS:PORT", env = environment::LISTEN)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Serve only: another process signs and publishes
+    #[arg(long)]
+    pub(crate) no_writer: bool,
+    #[command(flatten)]
+    pub(crate) online: OnlineKeyArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArguments {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token; its secret is shown once
+    Create {
+        /// A project it may upload to; repeat for more [default: every project]
+        #[arg(long = "project", value_name = "NAME")]
+        projects: Vec<String>,
+        /// Days until it expires; 0 for never
+        #[arg(long, default_value_t = 365, value_name = "DAYS")]
+        days: u32,
+    },
+    /// List the tokens, without their secrets
+    List,
+    /// Revoke a token
+    Revoke {
+        /// Its identifier, as `list` shows it
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show each setting: its value and where it comes from
+    Show(RepositoryArguments),
+}

@@ -1,0 +1,119 @@
+//! Arguments of the commands for those who install.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::environment;
+use clap::{Args, Subcommand};
+
+/// Where trusted repositories are remembered.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StoreArguments {
+    /// Directory of the trusted state [default: the user's data directory]
+    #[arg(long, value_name = "DIR", env = environment::TRUST_DIR)]
+    pub(crate) trust_dir: Option<PathBuf>,
+    /// Directory of verified downloads [default: the user's cache directory]
+    #[arg(long, value_name = "DIR", env = environment::CACHE_DIR)]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Name of the trusted repository; not needed while there is only one
+    #[arg(long = "from", value_name = "NAME", env = environment::FROM)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustArguments {
+    #[command(subcommand)]
+    pub(crate) command: TrustCommand,
+    /// Directory of the trusted state [default: the user's data directory]
+    #[arg(long, value_name = "DIR", env = environment::TRUST_DIR, global = true)]
+    pub(crate) trust_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Trust a repository from now on, by its root file or that file's fingerprint
+    Add {
+        /// What to call it here
+        name: String,
+        /// Its base URL
+        url: String,
+        #[command(flatten)]
+        initial: InitialTrustArguments,
+    },
+    /// List the trusted repositories
+    List,
+    /// Trust a repository no longer
+    Remove {
+        /// Its name here
+        name: String,
+    },
+}
+
+/// Initial trust is explicit (TUF spec 5.2): there is no trust on first use.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct InitialTrustArguments {
+    /// The repository's root.json, from a source you trust
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
+    /// SHA-256 of the repository's root.json, from a source you trust; the file itself is then fetched
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) fingerprint: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex pip install requests
+  sealdex pip --from company install -r requirements.txt
+  sealdex pip --python .venv/bin/python install six
+
+Your own pip runs, unmodified. It is pointed at a proxy of this run alone that hands out only what verifies; every
+other host is refused. Downloads made without verification are not reused: pip gets a cache of its own.")]
+pub(crate) struct InstallerArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    /// The Python whose pip is run [default: python3, in the active environment]
+    #[arg(long, value_name = "PATH", env = environment::PYTHON)]
+    pub(crate) python: Option<PathBuf>,
+    /// What pip is to do: everything from the first word on goes to pip
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PIP ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    /// Loopback address to listen at; port 0 chooses one
+    #[arg(short, long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3141", env = environment::PROXY_LISTEN)]
+    pub(crate) listen: SocketAddr,
+    /// Seconds after which the repository is asked for a newer snapshot
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = environment::REFRESH_AFTER)]
+    pub(crate) refresh_after: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArguments {
+    /// The target's path in the repository, such as `simple/six/index.json`
+    pub(crate) target: String,
+    /// Where to write it [default: its file name, in this directory]; `-` for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Leave everything running at the end, and print commands to try
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Do not download anything: build small packages on this machine
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// The Python whose pip is used
+    #[arg(long, value_name = "PATH", default_value = "python3", env = environment::PYTHON)]
+    pub(crate) python: PathBuf,
+}

@@ -1,0 +1,74 @@
+//! `sealdex config show`: each setting, its value and where it comes from.
+
+use std::path::Path;
+
+use sealdex_repository::{RepositoryDirectory, Settings};
+use sealdex_server::ServerConfig;
+use serde::Serialize;
+
+use crate::cli::{ConfigArguments, ConfigCommand, Format};
+use crate::environment;
+use crate::failure::{Failure, Kind};
+use crate::output::{FAINT, result, say, styled, table};
+
+#[derive(Serialize)]
+struct Row {
+    setting: String,
+    value: String,
+    source: &'static str,
+}
+
+pub(super) fn run(arguments: &ConfigArguments, format: Format) -> Result<(), Failure> {
+    let ConfigCommand::Show(repository) = &arguments.command;
+    let file = RepositoryDirectory::new(&repository.repository).settings_file();
+    let mut rows = variables();
+    match std::fs::read_to_string(&file) {
+        Ok(text) => rows.extend(from_file(&text, &file)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Failure::message(Kind::Failed, format!("{}: {error}", file.display()))),
+    }
+    result(format, &rows, || {
+        let cells =
+            rows.iter().map(|row| [row.setting.clone(), row.value.clone(), styled(FAINT, row.source)]);
+        say(table(["setting", "value", "from"], cells));
+        say(styled(
+            FAINT,
+            "A flag overrides the environment, which overrides the file, which overrides the default.",
+        ));
+    })?;
+    Ok(())
+}
+
+/// The environment variables, set or not.
+fn variables() -> Vec<Row> {
+    let rows = environment::ALL.into_iter().map(|(name, sets)| match std::env::var(name) {
+        Ok(_) if name.ends_with("PASSPHRASE") => (name, "(set, not shown)".to_owned(), "environment"),
+        Ok(value) => (name, value, "environment"),
+        Err(_) => (name, format!("({sets})"), "not set"),
+    });
+    rows.map(|(name, value, source)| Row { setting: name.to_owned(), value, source }).collect()
+}
+
+/// The settings of a repository's file, filled up with the defaults.
+fn from_file(text: &str, file: &Path) -> Result<Vec<Row>, Failure> {
+    let settings = Settings::from_toml(text, file)?;
+    let written: toml::Table = text.parse()?;
+    let mut effective: toml::Table = settings.to_toml()?.parse()?;
+    let server: ServerConfig = toml::Value::Table(settings.server).try_into()?;
+    effective.insert("server".to_owned(), toml::Value::try_from(server)?);
+    let mut rows = Vec::new();
+    flatten("", &toml::Value::Table(effective), Some(&toml::Value::Table(written)), &mut rows);
+    Ok(rows)
+}
+
+fn flatten(prefix: &str, value: &toml::Value, written: Option<&toml::Value>, rows: &mut Vec<Row>) {
+    let toml::Value::Table(table) = value else {
+        let source = if written.is_some() { "file" } else { "default" };
+        rows.push(Row { setting: prefix.to_owned(), value: value.to_string(), source });
+        return;
+    };
+    for (name, value) in table {
+        let name_here = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        flatten(&name_here, value, written.and_then(|written| written.get(name)), rows);
+    }
+}

@@ -1,0 +1,67 @@
+//! `sealdex fetch TARGET`: one target of any trusted repository, verified.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sealdex_client::Session;
+use sealdex_tuf::TargetPath;
+use serde_json::json;
+
+use super::trusted::{choose, refused};
+use crate::cli::{FetchArguments, Format};
+use crate::failure::{Failure, Kind};
+use crate::output::{GOOD, bytes, result, say, spinner, styled};
+
+/// Targets up to this size are verified in memory before they are written to standard output.
+const MAX_STANDARD_OUTPUT_BYTES: u64 = 256 << 20;
+
+pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(), Failure> {
+    let path =
+        TargetPath::parse(arguments.target.as_str()).map_err(|error| Failure::new(Kind::Usage, error))?;
+    let chosen = choose(&arguments.store)?;
+    let waiting = spinner(format!("fetching {path}"));
+    let session = Session::refresh(&chosen.client, &chosen.repository).await.map_err(refused)?;
+    let Some(target) = session.target(&path).await.map_err(refused)? else {
+        return Err(Failure::message(
+            Kind::Failed,
+            format!("{} has no target {path}", chosen.repository.name().as_str()),
+        )
+        .hint("target paths are exact: simple/PROJECT/index.json, files/PROJECT/FILENAME"));
+    };
+    if arguments.output.as_deref() == Some(Path::new("-")) {
+        let content = session.read_target(&target, MAX_STANDARD_OUTPUT_BYTES).await.map_err(refused)?;
+        waiting.finish_and_clear();
+        std::io::stdout().write_all(&content)?;
+        return Ok(());
+    }
+    let output = arguments.output.map_or_else(|| default_output(&path), Ok)?;
+    session.download_target(&target, &output).await.map_err(refused)?;
+    waiting.finish_and_clear();
+    let summary = json!({
+        "target": path.as_str(),
+        "output": output,
+        "length": target.file().length,
+        "hashes": target.file().hashes.iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "role": target.role().as_str(),
+        "snapshot": session.versions().snapshot,
+    });
+    result(format, &summary, || {
+        let length = bytes(target.file().length);
+        say(format!("{} {} ({length})", styled(GOOD, "verified"), output.display()));
+        say(format!("  signed by role {} in snapshot {}", target.role(), session.versions().snapshot));
+    })?;
+    Ok(())
+}
+
+/// The target's last path segment, if it can be a file name here.
+fn default_output(path: &TargetPath) -> Result<PathBuf, Failure> {
+    let name = path.as_str().rsplit('/').next().unwrap_or_default();
+    let plain = !matches!(name, "" | "." | "..")
+        && !name.contains(['\\', ':'])
+        && !name.chars().any(char::is_control);
+    if !plain {
+        return Err(Failure::message(Kind::Usage, format!("{path} is no name for a file"))
+            .hint("name one with --output"));
+    }
+    Ok(PathBuf::from(name))
+}

@@ -1,0 +1,210 @@
+//! `sealdex init`: keys, roles and the first signatures.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sealdex_keys::{Passphrase, Protection, write_key};
+use sealdex_repository::layout::{BinStyle, LayoutName};
+use sealdex_repository::{Development, InitialKeys, Layout, Repository, RepositoryDirectory, Settings};
+use sealdex_tuf::{KeyPair, Scheme, Signer};
+use serde::Serialize;
+
+use super::publish::online_passphrase;
+use crate::cli::{BinStyleChoice, Format, InitArguments, LayoutChoice, SchemeChoice};
+use crate::environment;
+use crate::failure::{Failure, Kind};
+use crate::output::{FAINT, GOOD, WARNING, result, say, spinner, styled};
+use crate::passphrase::Source;
+
+#[derive(Serialize)]
+struct Summary {
+    repository: PathBuf,
+    root_file: PathBuf,
+    root_fingerprint: String,
+    offline_keys: Vec<PathBuf>,
+    development: bool,
+}
+
+/// A key made for a role, and the file it goes to.
+struct Made {
+    pair: Arc<KeyPair>,
+    file: PathBuf,
+}
+
+pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), Failure> {
+    let directory = RepositoryDirectory::new(&arguments.directory);
+    refuse_existing(&directory)?;
+    let dev = arguments.dev;
+    let (root_keys, root_threshold) =
+        if dev { (1, 1) } else { (arguments.root_keys, arguments.root_threshold) };
+    let (targets_keys, targets_threshold) =
+        if dev { (1, 1) } else { (arguments.targets_keys, arguments.targets_threshold) };
+    check_threshold("root", root_keys, root_threshold)?;
+    check_threshold("targets", targets_keys, targets_threshold)?;
+    let offline_directory = arguments.offline_keys.clone().unwrap_or_else(|| beside(&arguments.directory));
+    let protections = Protections::ask(&arguments)?;
+
+    let waiting = spinner("making keys");
+    let scheme = scheme(arguments.scheme);
+    std::fs::create_dir_all(&offline_directory)?;
+    std::fs::create_dir_all(directory.keys())?;
+    let root = make("root", root_keys, &scheme, &offline_directory)?;
+    let targets = make("targets", targets_keys, &scheme, &offline_directory)?;
+    let online = Made { pair: Arc::new(KeyPair::generate(&scheme)?), file: directory.online_key_file() };
+    // Keys first: metadata signed by keys that could not be kept would be of no use.
+    for made in root.iter().chain(&targets) {
+        write_key(&made.file, &made.pair, protections.offline())?;
+    }
+    write_key(&online.file, &online.pair, protections.online())?;
+
+    waiting.set_message("signing");
+    let signers =
+        |made: &[Made]| made.iter().map(|made| made.pair.clone() as Arc<dyn Signer>).collect::<Vec<_>>();
+    let keys = InitialKeys {
+        root: signers(&root),
+        root_threshold: root_threshold.into(),
+        targets: signers(&targets),
+        targets_threshold: targets_threshold.into(),
+        online: online.pair.clone(),
+        development: if dev { Development::Yes } else { Development::No },
+    };
+    let settings = Settings::new(layout(&arguments)?);
+    let repository =
+        Repository::create(directory.clone(), settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
+    waiting.finish_and_clear();
+    let summary = Summary {
+        repository: arguments.directory.clone(),
+        root_file: directory.metadata().join("1.root.json"),
+        root_fingerprint: repository.status().await?.root_fingerprint,
+        offline_keys: root.iter().chain(&targets).map(|made| made.file.clone()).collect(),
+        development: dev,
+    };
+    result(format, &summary, || tell_people(&summary, &offline_directory))?;
+    Ok(())
+}
+
+/// The passphrases of the two kinds of keys; none for development keys.
+struct Protections {
+    passphrases: Option<(Passphrase, Passphrase)>,
+}
+
+impl Protections {
+    fn ask(arguments: &InitArguments) -> Result<Self, Failure> {
+        if arguments.dev {
+            return Ok(Self { passphrases: None });
+        }
+        let offline = Source {
+            what: "the offline keys",
+            file: arguments.offline_passphrase_file.as_deref(),
+            flag: "--offline-passphrase-file",
+            variable: environment::OFFLINE_PASSPHRASE,
+        };
+        let offline = offline.new_one().map_err(|failure| failure.hint_also("or try things with --dev"))?;
+        let online = online_passphrase(&arguments.online).new_one()?;
+        Ok(Self { passphrases: Some((offline, online)) })
+    }
+
+    fn offline(&self) -> Protection<'_> {
+        self.passphrases
+            .as_ref()
+            .map_or(Protection::DevelopmentPlain, |(offline, _)| Protection::Passphrase(offline))
+    }
+
+    fn online(&self) -> Protection<'_> {
+        self.passphrases
+            .as_ref()
+            .map_or(Protection::DevelopmentPlain, |(_, online)| Protection::Passphrase(online))
+    }
+}
+
+fn refuse_existing(directory: &RepositoryDirectory) -> Result<(), Failure> {
+    let settings = directory.settings_file();
+    if settings.exists() || directory.online_key_file().exists() {
+        let message = format!("{} is a repository already", directory.path().display());
+        return Err(
+            Failure::message(Kind::Usage, message).hint("choose another directory; nothing was changed")
+        );
+    }
+    Ok(())
+}
+
+fn check_threshold(role: &str, keys: u8, threshold: u8) -> Result<(), Failure> {
+    if threshold > keys {
+        let message = format!("{threshold} {role} keys must sign, but only {keys} are to be made");
+        return Err(Failure::message(Kind::Usage, message));
+    }
+    Ok(())
+}
+
+fn make(role: &str, count: u8, scheme: &Scheme, directory: &Path) -> Result<Vec<Made>, Failure> {
+    (1..=count)
+        .map(|number| {
+            let pair = Arc::new(KeyPair::generate(scheme)?);
+            Ok(Made { pair, file: directory.join(format!("{role}-{number}.pem")) })
+        })
+        .collect()
+}
+
+/// `DIR-offline-keys`, beside the repository and not in it: it is to be carried away.
+fn beside(directory: &Path) -> PathBuf {
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let name =
+        absolute.file_name().map_or_else(|| "sealdex".into(), |name| name.to_string_lossy().into_owned());
+    directory.parent().map_or_else(PathBuf::new, Path::to_owned).join(format!("{name}-offline-keys"))
+}
+
+fn scheme(choice: SchemeChoice) -> Scheme {
+    match choice {
+        SchemeChoice::Ed25519 => Scheme::Ed25519,
+        SchemeChoice::EcdsaP256 => Scheme::EcdsaSha2Nistp256,
+        SchemeChoice::EcdsaP384 => Scheme::EcdsaSha2Nistp384,
+        SchemeChoice::Rsa => Scheme::RsassaPssSha256,
+    }
+}
+
+fn layout(arguments: &InitArguments) -> Result<Layout, Failure> {
+    let name = match arguments.layout {
+        LayoutChoice::Pep458 => LayoutName::Pep458,
+        LayoutChoice::IndexOnly => LayoutName::IndexOnly,
+        LayoutChoice::Tree => LayoutName::Tree,
+    };
+    let style = match arguments.bin_style {
+        BinStyleChoice::Succinct => BinStyle::Succinct,
+        BinStyleChoice::Explicit => BinStyle::Explicit,
+    };
+    let bit_length = u8::try_from(arguments.bins.trailing_zeros())?;
+    Ok(Layout::named(name, style, bit_length)?)
+}
+
+fn tell_people(summary: &Summary, offline_directory: &Path) {
+    let directory = summary.repository.display();
+    say(format!("{} repository {directory}", styled(GOOD, "made")));
+    if summary.development {
+        say(styled(
+            WARNING,
+            "  DEVELOPMENT KEYS: not encrypted, one a role. Good for trying things, protects nobody.",
+        ));
+    }
+    say(format!("  root fingerprint  {}", summary.root_fingerprint));
+    say(format!("  root file         {}", summary.root_file.display()));
+    say(format!(
+        "  offline keys      {} files in {}",
+        summary.offline_keys.len(),
+        offline_directory.display()
+    ));
+    if !summary.development {
+        say(styled(
+            FAINT,
+            "                    Carry them away, each to its holder; the server does not need them.",
+        ));
+        say(styled(
+            FAINT,
+            "                    They are needed again to rotate keys, and yearly to renew root and targets.",
+        ));
+    }
+    say("");
+    say("Next:");
+    say(format!("  sealdex add --repository {directory} DISTRIBUTION...    seal what you have"));
+    say(format!("  sealdex serve --repository {directory}                  serve it, and take uploads"));
+    say("  Give those who install the root file, or the fingerprint, over a channel they trust.");
+}

@@ -1,0 +1,45 @@
+//! The commands, one file each.
+
+mod add;
+mod completions;
+mod config;
+mod demo;
+mod fetch;
+mod init;
+mod pip;
+mod proxy;
+mod publish;
+mod remove;
+mod serve;
+mod status;
+mod token;
+mod trust;
+mod trusted;
+mod yank;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let format = cli.format;
+    match cli.command {
+        Command::Demo(arguments) => demo::run(arguments).await?,
+        Command::Init(arguments) => init::run(arguments, format).await?,
+        Command::Add(arguments) => add::run(arguments, format).await?,
+        Command::Remove(arguments) => remove::run(arguments, format).await?,
+        Command::Yank(arguments) => yank::run(arguments, format).await?,
+        Command::Serve(arguments) => serve::run(arguments).await?,
+        Command::Status(arguments) => status::run(arguments, format).await?,
+        Command::Token(arguments) => token::run(arguments, format).await?,
+        Command::Trust(arguments) => trust::run(arguments, format).await?,
+        Command::Pip(arguments) => return pip::run(arguments).await,
+        Command::Proxy(arguments) => proxy::run(arguments).await?,
+        Command::Fetch(arguments) => fetch::run(arguments, format).await?,
+        Command::Config(arguments) => config::run(&arguments, format)?,
+        Command::Completions { shell } => completions::run(shell),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,109 @@
+//! `sealdex pip`: the user's own pip, with everything it installs verified.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
+
+use sealdex_client::{ProxyOptions, Refusal, VerifyingProxy, pip_environment};
+use tokio::process::Command;
+
+use super::trusted::{Chosen, choose, refused};
+use crate::cli::InstallerArguments;
+use crate::failure::{Failure, Kind};
+use crate::output::{BAD, FAINT, HINT, styled, tell};
+
+/// The exit code when pip succeeded although something was refused.
+const REFUSED: u8 = 3;
+
+pub(super) async fn run(arguments: InstallerArguments) -> Result<ExitCode, Failure> {
+    let chosen = choose(&arguments.store)?;
+    let python = arguments.python.clone().unwrap_or_else(|| PathBuf::from("python3"));
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip"]).args(&arguments.arguments);
+    let outcome = run_through_proxy(&chosen, pip, &python).await?;
+    explain(&outcome.refusals);
+    Ok(match outcome.status.code().and_then(|code| u8::try_from(code).ok()) {
+        Some(0) if !outcome.refusals.is_empty() => ExitCode::from(REFUSED),
+        Some(code) => ExitCode::from(code),
+        // A signal ended pip; shells report 128 and the signal's number.
+        None => ExitCode::from(130),
+    })
+}
+
+/// How an installer's run ended.
+struct Outcome {
+    status: ExitStatus,
+    refusals: Vec<Refusal>,
+}
+
+/// Runs `pip` with a proxy of its own, pinned to one snapshot of the repository.
+async fn run_through_proxy(chosen: &Chosen, mut pip: Command, python: &Path) -> Result<Outcome, Failure> {
+    let proxy = start_proxy(chosen, &mut pip).await?;
+    let status = pip.status().await.map_err(|error| {
+        Failure::message(Kind::Failed, format!("{} could not be started: {error}", python.display()))
+            .hint("name a Python that has pip with --python")
+    })?;
+    let refusals = proxy.refusals();
+    proxy.shutdown().await;
+    Ok(Outcome { status, refusals })
+}
+
+/// Starts a proxy on a free loopback port, and gives `pip` the environment that leads there and nowhere else.
+pub(super) async fn start_proxy(chosen: &Chosen, pip: &mut Command) -> Result<VerifyingProxy, Failure> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let proxy = VerifyingProxy::start(&chosen.client, &chosen.repository, address, ProxyOptions::default())
+        .await
+        .map_err(refused)?;
+    // What is wrong with the repository itself is said before pip starts.
+    if let Err(error) = proxy.session().await {
+        let hint = error.hint().to_owned();
+        let kind = if error.attack().is_some() { Kind::Refused } else { Kind::Failed };
+        let looks = error.attack().map(|attack| format!("this looks like a {attack}: ")).unwrap_or_default();
+        return Err(Failure::message(kind, format!("{looks}{error}")).hint(hint));
+    }
+    let cache =
+        chosen.client.settings().cache_directory.join("installers").join(chosen.repository.name().as_str());
+    for setting in pip_environment(proxy.address(), &cache) {
+        match setting.value {
+            Some(value) => pip.env(setting.name, value),
+            None => pip.env_remove(setting.name),
+        };
+    }
+    Ok(proxy)
+}
+
+/// Says what was refused, once for each reason, after pip has said it in its own way.
+fn explain(refusals: &[Refusal]) {
+    let mut told: Vec<&str> = Vec::new();
+    for refusal in refusals {
+        if told.contains(&refusal.message.as_str()) {
+            continue;
+        }
+        told.push(&refusal.message);
+        for line in boxed(refusal) {
+            tell(line);
+        }
+    }
+}
+
+/// A refusal as a short box.
+fn boxed(refusal: &Refusal) -> Vec<String> {
+    let what = match (&refusal.file, &refusal.project) {
+        (Some(file), _) => file.clone(),
+        (None, Some(project)) => format!("the index page of {}", project.as_str()),
+        (None, None) => "a request".to_owned(),
+    };
+    let bar = styled(BAD, "│");
+    let mut lines =
+        vec![format!("{} {}", styled(BAD, "┌ sealdex refused"), what), format!("{bar} {}", refusal.message)];
+    if let Some(attack) = &refusal.attack {
+        lines.push(format!("{bar} it looks like: {attack}"));
+    }
+    lines.push(format!("{bar} {} {}", styled(HINT, "what to do:"), refusal.hint));
+    lines.push(format!(
+        "{} {}",
+        styled(BAD, "└"),
+        styled(FAINT, "nothing of it was handed to the installer")
+    ));
+    lines
+}

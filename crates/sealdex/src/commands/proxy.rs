@@ -1,0 +1,40 @@
+//! `sealdex proxy`: the verifying proxy alone, for any installer.
+
+use std::time::Duration;
+
+use sealdex_client::{ProxyOptions, SnapshotPolicy, VerifyingProxy};
+
+use super::trusted::{choose, refused};
+use crate::cli::ProxyArguments;
+use crate::failure::Failure;
+use crate::output::{BAD, GOOD, styled, tell};
+use crate::shutdown;
+
+pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
+    let chosen = choose(&arguments.store)?;
+    let options = ProxyOptions::default()
+        .snapshots(SnapshotPolicy::RefreshAfter(Duration::from_secs(arguments.refresh_after)))
+        .on_refusal(|refusal| {
+            let attack = refusal.attack.map(|attack| format!(" ({attack})")).unwrap_or_default();
+            tell(format!("{} {}{attack}", styled(BAD, "refused:"), refusal.message));
+        });
+    let proxy = VerifyingProxy::start(&chosen.client, &chosen.repository, arguments.listen, options)
+        .await
+        .map_err(refused)?;
+    tell(format!(
+        "{} {} at {}",
+        styled(GOOD, "verifying"),
+        chosen.repository.name().as_str(),
+        proxy.index_url()
+    ));
+    tell(format!(
+        "  pip install --index-url {} --trusted-host {} ...",
+        proxy.index_url(),
+        proxy.address().ip()
+    ));
+    tell(format!("  uv pip install --default-index {} ...", proxy.index_url()));
+    tell("  These flags leave other sources open; `sealdex pip` closes them. Stop with Ctrl-C.");
+    shutdown::requested().await;
+    proxy.shutdown().await;
+    Ok(())
+}

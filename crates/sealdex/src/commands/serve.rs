@@ -1,0 +1,79 @@
+//! `sealdex serve`: metadata, pages, files, uploads; and the process that publishes.
+
+use sealdex_repository::{Repository, SnapshotProcess};
+use sealdex_server::{Server, ServerConfig, WriterState};
+use tokio::sync::oneshot;
+
+use super::publish::{online_key, open};
+use crate::cli::ServeArguments;
+use crate::failure::{Failure, Kind};
+use crate::output::{GOOD, WARNING, styled, tell};
+use crate::shutdown;
+
+pub(super) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
+    let repository = open(&arguments.repository.repository).await?;
+    let mut config = server_config(&repository)?;
+    if let Some(listen) = arguments.listen {
+        config.listen = listen;
+    }
+    let process = if arguments.no_writer { None } else { Some(writer(&repository, &arguments).await?) };
+    let server = Server::bind(repository.clone(), config).await?;
+    let address = server.local_addr();
+    tell(format!("{} http://{address}/simple/", styled(GOOD, "serving")));
+    if repository.is_development().await? {
+        tell(styled(WARNING, "DEVELOPMENT KEYS: this repository protects nobody"));
+    }
+    tell(format!("  trust it:  sealdex trust add NAME http://{address}/ --root {}", root_file(&repository)));
+    tell(format!("  upload:    twine upload --repository-url http://{address}/legacy/ dist/*"));
+    serve(server, process).await
+}
+
+/// Serves until asked to stop. The process that publishes outlives the server, because uploads under way wait for it.
+async fn serve(server: Server, process: Option<SnapshotProcess>) -> Result<(), Failure> {
+    let Some(process) = process else {
+        server.run(shutdown::requested()).await;
+        return Ok(());
+    };
+    let health = server.writer_health();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (writer_ended, writer_end) = oneshot::channel::<()>();
+    let writer = tokio::spawn(async move {
+        health.set(WriterState::Running);
+        let outcome = process.run(async move { drop(stopped.await) }).await;
+        health.set(WriterState::Stopped);
+        drop(writer_ended);
+        outcome
+    });
+    server
+        .run(async move {
+            tokio::select! {
+                () = shutdown::requested() => {}
+                // A server whose uploads nobody publishes is worse than none.
+                _ = writer_end => {}
+            }
+        })
+        .await;
+    drop(stop);
+    Ok(writer.await??)
+}
+
+async fn writer(repository: &Repository, arguments: &ServeArguments) -> Result<SnapshotProcess, Failure> {
+    let key = online_key(repository.directory(), &arguments.online)?;
+    SnapshotProcess::acquire(repository, key).await?.ok_or_else(|| {
+        Failure::message(Kind::Failed, "another process publishes in this repository")
+            .hint("stop it, or serve beside it with --no-writer")
+    })
+}
+
+/// The `[server]` table of the repository's settings.
+pub(super) fn server_config(repository: &Repository) -> Result<ServerConfig, Failure> {
+    let table = repository.settings().server.clone();
+    toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+        let file = repository.directory().settings_file();
+        Failure::message(Kind::Usage, format!("{}: [server]: {}", file.display(), error.message()))
+    })
+}
+
+fn root_file(repository: &Repository) -> String {
+    repository.directory().metadata().join("1.root.json").display().to_string()
+}

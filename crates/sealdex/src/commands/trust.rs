@@ -1,0 +1,99 @@
+//! `sealdex trust`: whom this user trusts.
+
+use sealdex_client::{InitialTrust, RepositoryName, RepositoryUrl, Sha256Digest, TrustedRepository};
+use serde::Serialize;
+
+use super::trusted::{client, refused, store};
+use crate::cli::{Format, TrustArguments, TrustCommand};
+use crate::failure::{Failure, Kind};
+use crate::output::{GOOD, result, say, spinner, styled, table};
+
+/// The longest root file read from disk, in bytes.
+const MAX_ROOT_FILE_BYTES: u64 = 512_000;
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    url: String,
+    initial_root_sha256: String,
+    added: jiff::Timestamp,
+}
+
+impl Row {
+    fn of(repository: &TrustedRepository) -> Self {
+        let record = repository.record();
+        Self {
+            name: repository.name().as_str().to_owned(),
+            url: record.url.to_string(),
+            initial_root_sha256: record.initial_root.to_string(),
+            added: record.added,
+        }
+    }
+}
+
+pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(), Failure> {
+    let store = store(arguments.trust_dir)?;
+    match arguments.command {
+        TrustCommand::Add { name, url, initial } => {
+            let name = RepositoryName::parse(&name).map_err(refused)?;
+            let url = RepositoryUrl::parse(&url).map_err(refused)?;
+            let initial = match (initial.root, initial.fingerprint) {
+                (Some(file), _) => InitialTrust::Root(read_root(&file)?),
+                (None, Some(fingerprint)) => {
+                    InitialTrust::Fingerprint(Sha256Digest::parse(&fingerprint).map_err(refused)?)
+                }
+                (None, None) => {
+                    return Err(Failure::message(Kind::Usage, "--root or --fingerprint is needed"));
+                }
+            };
+            let waiting = spinner(format!("verifying {url}"));
+            let scratch = tempfile::tempdir()?;
+            let client = client(Some(scratch.path().to_owned()))?;
+            let added = store.add(&client, &name, &url, &initial).await;
+            waiting.finish_and_clear();
+            let row = Row::of(&added.map_err(refused)?);
+            result(format, &row, || {
+                say(format!("{} {} at {}", styled(GOOD, "trusted"), row.name, row.url));
+                say(format!("  initial root {}", row.initial_root_sha256));
+                say(format!("  install with: sealdex pip --from {} install PACKAGE", row.name));
+            })?;
+        }
+        TrustCommand::List => {
+            let rows: Vec<Row> = store.list().map_err(refused)?.iter().map(Row::of).collect();
+            result(format, &rows, || {
+                if rows.is_empty() {
+                    say("no repository is trusted yet; add one: sealdex trust add NAME URL --root root.json");
+                    return;
+                }
+                let cells = rows.iter().map(|row| {
+                    [
+                        row.name.clone(),
+                        row.url.clone(),
+                        row.initial_root_sha256[..16].to_owned(),
+                        row.added.to_string(),
+                    ]
+                });
+                say(table(["name", "url", "initial root", "added"], cells));
+            })?;
+        }
+        TrustCommand::Remove { name } => {
+            let name = RepositoryName::parse(&name).map_err(refused)?;
+            store.remove(&name).map_err(refused)?;
+            result(format, &serde_json::json!({ "removed": name.as_str() }), || {
+                say(format!("{} is no longer trusted", name.as_str()));
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn read_root(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error| Failure::message(Kind::Failed, format!("root file {}: {error}", file.display()));
+    let length = std::fs::metadata(file).map_err(unreadable)?.len();
+    if length > MAX_ROOT_FILE_BYTES {
+        let message =
+            format!("{} has {length} bytes; a root file has at most {MAX_ROOT_FILE_BYTES}", file.display());
+        return Err(Failure::message(Kind::Usage, message));
+    }
+    std::fs::read(file).map_err(unreadable)
+}

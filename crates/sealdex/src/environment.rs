@@ -1,0 +1,51 @@
+//! Every environment variable Sealdex reads: the one list. The command line's help and `config show` use it.
+
+/// `--format`
+pub(crate) const FORMAT: &str = "SEALDEX_FORMAT";
+/// What is logged, as in `SEALDEX_LOG=sealdex_server=debug`
+pub(crate) const LOG: &str = "SEALDEX_LOG";
+/// `--log-format`
+pub(crate) const LOG_FORMAT: &str = "SEALDEX_LOG_FORMAT";
+/// `--repository`
+pub(crate) const REPOSITORY: &str = "SEALDEX_REPOSITORY";
+/// `serve --listen`
+pub(crate) const LISTEN: &str = "SEALDEX_LISTEN";
+/// The online key's passphrase
+pub(crate) const ONLINE_PASSPHRASE: &str = "SEALDEX_ONLINE_PASSPHRASE";
+/// `--online-passphrase-file`
+pub(crate) const ONLINE_PASSPHRASE_FILE: &str = "SEALDEX_ONLINE_PASSPHRASE_FILE";
+/// The offline keys' passphrase
+pub(crate) const OFFLINE_PASSPHRASE: &str = "SEALDEX_OFFLINE_PASSPHRASE";
+/// `--offline-passphrase-file`
+pub(crate) const OFFLINE_PASSPHRASE_FILE: &str = "SEALDEX_OFFLINE_PASSPHRASE_FILE";
+/// `--trust-dir`
+pub(crate) const TRUST_DIR: &str = "SEALDEX_TRUST_DIR";
+/// `--cache-dir`
+pub(crate) const CACHE_DIR: &str = "SEALDEX_CACHE_DIR";
+/// `--from`
+pub(crate) const FROM: &str = "SEALDEX_FROM";
+/// `--python`
+pub(crate) const PYTHON: &str = "SEALDEX_PYTHON";
+/// `proxy --listen`
+pub(crate) const PROXY_LISTEN: &str = "SEALDEX_PROXY_LISTEN";
+/// `proxy --refresh-after`
+pub(crate) const REFRESH_AFTER: &str = "SEALDEX_REFRESH_AFTER";
+
+/// Each variable and what it sets.
+pub(crate) const ALL: [(&str, &str); 15] = [
+    (FORMAT, "--format: human or json"),
+    (LOG, "what is logged, as in sealdex_server=debug"),
+    (LOG_FORMAT, "--log-format: text or json"),
+    (REPOSITORY, "--repository: the repository's directory"),
+    (LISTEN, "serve --listen: address and port"),
+    (ONLINE_PASSPHRASE, "the online key's passphrase"),
+    (ONLINE_PASSPHRASE_FILE, "--online-passphrase-file"),
+    (OFFLINE_PASSPHRASE, "the offline keys' passphrase"),
+    (OFFLINE_PASSPHRASE_FILE, "--offline-passphrase-file"),
+    (TRUST_DIR, "--trust-dir: directory of the trusted state"),
+    (CACHE_DIR, "--cache-dir: directory of verified downloads"),
+    (FROM, "--from: name of the trusted repository"),
+    (PYTHON, "--python: the Python whose pip is run"),
+    (PROXY_LISTEN, "proxy --listen: address and port"),
+    (REFRESH_AFTER, "proxy --refresh-after: seconds"),
+];

@@ -1,0 +1,71 @@
+//! How a command fails: what went wrong, what to do about it, and the exit code.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use crate::output::{BAD, HINT, styled, tell};
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: anyhow::Error,
+    hint: Option<String>,
+    kind: Kind,
+}
+
+/// What kind of failure it is; scripts tell them apart by exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Something did not work: 1.
+    Failed,
+    /// The command was used wrongly: 2.
+    Usage,
+    /// Something offered did not verify: 3.
+    Refused,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), hint: None, kind }
+    }
+
+    /// A failure to be told in these words.
+    pub(crate) fn message(kind: Kind, message: impl Display) -> Self {
+        Self::new(kind, anyhow::anyhow!("{message}"))
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The error alone, for a command that tells its own story.
+    pub(crate) fn into_error(self) -> anyhow::Error {
+        self.error
+    }
+
+    /// Adds to the hint.
+    pub(crate) fn hint_also(mut self, more: &str) -> Self {
+        self.hint = Some(self.hint.map_or_else(|| more.to_owned(), |hint| format!("{hint}, {more}")));
+        self
+    }
+
+    /// Tells it on standard error and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        tell(format!("{} {:#}", styled(BAD, "error:"), self.error));
+        if let Some(hint) = &self.hint {
+            tell(format!("{} {hint}", styled(HINT, "hint:")));
+        }
+        ExitCode::from(match self.kind {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Refused => 3,
+        })
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(Kind::Failed, error)
+    }
+}

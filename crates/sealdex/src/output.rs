@@ -1,0 +1,108 @@
+//! What people and scripts see: tables, sentences, JSON, colours, progress.
+//!
+//! Results go to standard output; everything said along the way goes to standard error.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use console::{Alignment, measure_text_width, pad_str};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::cli::Format;
+
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// `text` in `style`; colours are dropped where the stream is no terminal or NO_COLOR is set.
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Writes one line to standard output. A reader that went away is no fault of ours.
+pub(crate) fn say(line: impl Display) {
+    let _gone = writeln!(anstream::stdout(), "{line}");
+}
+
+/// Writes one line to standard error.
+pub(crate) fn tell(line: impl Display) {
+    let _gone = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Writes a result: `value` as JSON for scripts, or what `human` says for people.
+pub(crate) fn result<T: Serialize>(format: Format, value: &T, human: impl FnOnce()) -> anyhow::Result<()> {
+    match format {
+        Format::Human => human(),
+        Format::Json => say(serde_json::to_string_pretty(value)?),
+    }
+    Ok(())
+}
+
+/// A table without borders, each column as wide as its widest cell.
+pub(crate) fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut lines = vec![heads.map(|head| styled(FAINT, head))];
+    lines.extend(rows);
+    let mut widths = [0; N];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = measure_text_width(cell).max(*width);
+        }
+    }
+    let lines = lines.iter().map(|line| {
+        let cells = line.iter().zip(widths).map(|(cell, width)| pad_str(cell, width, Alignment::Left, None));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A progress bar on standard error; draws nothing where that is no terminal.
+pub(crate) fn progress(label: &str, length: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template(
+        "{prefix:12.cyan.bold} [{bar:30}] {pos}/{len} {per_sec} {eta} {wide_msg}",
+    );
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar.set_prefix(label.to_owned());
+    bar
+}
+
+/// A spinner on standard error; draws nothing where that is no terminal.
+pub(crate) fn spinner(label: impl Into<String>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_message(label.into());
+    if io::stderr().is_terminal() {
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
+    bar
+}
+
+/// `1.2 s`, `45 ms`
+pub(crate) fn seconds(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        long if long >= 10.0 => format!("{long:.0} s"),
+        medium if medium >= 1.0 => format!("{medium:.1} s"),
+        short => format!("{:.0} ms", short * 1000.0),
+    }
+}
+
+/// `1.2 MB`, `345 KB`, `12 bytes`
+pub(crate) fn bytes(count: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let number = count as f64;
+    match count {
+        0..1_000 => format!("{count} bytes"),
+        1_000..1_000_000 => format!("{:.1} KB", number / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", number / 1e6),
+        _ => format!("{:.1} GB", number / 1e9),
+    }
+}
+
+/// `1 file`, `2 files`
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}

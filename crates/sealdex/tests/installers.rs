@@ -1,0 +1,163 @@
+//! Real installers and real uploaders against the real binary.
+
+mod support;
+
+use std::process::Command;
+
+use sealdex_testkit::hostile::{Behaviour, HostileServer, Origin, Paths};
+use sealdex_testkit::process::Process;
+use sealdex_testkit::python::{self, Environment, FreshEnvironment};
+use sealdex_testkit::sdist::SdistBuilder;
+use sealdex_testkit::wheel::WheelBuilder;
+use support::{PATIENCE, Stage, only_file};
+
+#[test]
+fn pip_installs_through_sealdex_and_nothing_else_is_asked() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
+    let python = fresh.python();
+    stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "alpha"]).expect_success();
+    assert_eq!(fresh.evaluate("import alpha, beta; print(alpha.NAME, beta.NAME)").trim(), "alpha beta");
+}
+
+#[test]
+fn pips_exit_code_is_passed_on() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
+    let python = fresh.python();
+    let output = stage
+        .run(&["pip", "--python", python.to_str().unwrap(), "install", "no-such-project"])
+        .expect_failure();
+    assert_eq!(output.code(), Some(1));
+    assert!(
+        output.text().contains("No matching distribution found for no-such-project"),
+        "{}",
+        output.report()
+    );
+    let output =
+        stage.run(&["pip", "--python", python.to_str().unwrap(), "no-such-command"]).expect_failure();
+    assert!(output.text().contains("unknown command"), "{}", output.report());
+}
+
+#[test]
+fn another_index_on_the_command_line_is_refused() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let other = HostileServer::start(Origin::Nowhere);
+    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
+    let python = fresh.python();
+    let extra = format!("{}/simple/", other.url().trim_end_matches('/'));
+    let arguments =
+        ["pip", "--python", python.to_str().unwrap(), "install", "--extra-index-url", &extra, "alpha"];
+    let output = stage.run(&arguments).expect_failure();
+    assert!(other.requests().is_empty(), "the other index was asked: {:?}", other.requests());
+    assert!(output.text().contains("sealdex refused"), "{}", output.report());
+}
+
+#[test]
+fn a_changed_wheel_is_refused_with_the_reason_on_the_terminal() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let wheel = only_file(&stage.path("repository/public/targets/files/beta"), ".whl");
+    let mut bytes = std::fs::read(&wheel).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&wheel, bytes).unwrap();
+    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
+    let python = fresh.python();
+    let output =
+        stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "alpha"]).expect_failure();
+    let text = output.text();
+    assert!(text.contains("sealdex refused"), "{}", output.report());
+    assert!(text.contains("sha256"), "{}", output.report());
+    assert!(text.contains("wrong software attack"), "{}", output.report());
+    assert_eq!(
+        fresh.evaluate("import importlib.util as u; print(u.find_spec('alpha'), u.find_spec('beta'))").trim(),
+        "None None"
+    );
+}
+
+#[test]
+fn a_repository_that_does_not_verify_is_named_before_pip_starts() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    let between = HostileServer::start(Origin::server(&served.url));
+    stage.trust("play", &format!("{}/", between.url().trim_end_matches('/')));
+    between.set(Paths::ending_with("timestamp.json"), Behaviour::CorruptByte(40));
+    let output = stage.run(&["pip", "install", "alpha"]).expect_failure();
+    assert!(output.text().contains("error:") && output.text().contains("hint:"), "{}", output.report());
+    assert!(!output.text().contains("Traceback"), "{}", output.report());
+}
+
+#[test]
+fn uv_installs_through_the_proxy() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let proxy = Process::start(&mut stage.sealdex(&["proxy", "--listen", "127.0.0.1:0"]));
+    let line = proxy.wait_for_line("http://", PATIENCE);
+    let index = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let fresh = FreshEnvironment::create(&stage.path("venv"));
+    let mut uv = Command::new(Environment::uv());
+    uv.args(["pip", "install", "--default-index", &index, "--python"]).arg(fresh.python()).arg("alpha");
+    python::run(&mut uv, PATIENCE).expect_success();
+    assert_eq!(fresh.evaluate("import alpha, beta; print(alpha.NAME, beta.NAME)").trim(), "alpha beta");
+}
+
+#[test]
+fn twine_and_uv_upload_and_pip_installs_what_they_uploaded() {
+    let stage = Stage::with_repository(&[]);
+    let served = stage.serve();
+    let created = stage.run(&[
+        "token",
+        "--repository",
+        "repository",
+        "create",
+        "--project",
+        "gamma",
+        "--format",
+        "json",
+    ]);
+    let created = created.expect_success().stdout;
+    let token = created.split('"').find(|part| part.starts_with("sdx_")).expect("a token").to_owned();
+    let wheel = stage.wheel(&WheelBuilder::new("gamma", "1.0").module("gamma.py", "VERSION = 1\n").build());
+    let sdist = stage.wheel(&SdistBuilder::new("gamma", "2.0").module("gamma.py", "VERSION = 2\n").build());
+    let upload_url = format!("{}legacy/", served.url);
+    let mut twine = Command::new(Environment::twine());
+    twine
+        .args(["upload", "--repository-url", &upload_url, "--username", "__token__", "--password", &token])
+        .arg(&wheel);
+    python::run(&mut twine, PATIENCE).expect_success();
+    let mut uv = Command::new(Environment::uv());
+    uv.args(["publish", "--publish-url", &upload_url, "--token", &token]).arg(&sdist);
+    python::run(&mut uv, PATIENCE).expect_success();
+
+    stage.trust("play", &served.url);
+    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
+    let python = fresh.python();
+    stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "gamma==1.0"]).expect_success();
+    assert_eq!(fresh.evaluate("import gamma; print(gamma.VERSION)").trim(), "1");
+    stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "gamma==2.0"]).expect_success();
+    assert_eq!(fresh.evaluate("import gamma; print(gamma.VERSION)").trim(), "2");
+
+    // The token is for gamma alone.
+    let other = stage.wheel(&WheelBuilder::new("delta", "1.0").build());
+    let mut twine = Command::new(Environment::twine());
+    twine
+        .args(["upload", "--repository-url", &upload_url, "--username", "__token__", "--password", &token])
+        .arg(&other);
+    let refused = python::run(&mut twine, PATIENCE).expect_failure();
+    assert!(refused.text().contains("403"), "{}", refused.report());
+}

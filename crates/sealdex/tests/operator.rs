@@ -1,0 +1,149 @@
+//! The operator's commands, as a person or a script runs them.
+
+mod support;
+
+use sealdex_testkit::wheel::WheelBuilder;
+use support::Stage;
+
+#[test]
+fn a_repository_with_real_keys_needs_its_passphrase() {
+    let stage = Stage::new();
+    std::fs::write(stage.path("offline"), "offline passphrase\n").unwrap();
+    std::fs::write(stage.path("online"), "online passphrase\n").unwrap();
+    let init = [
+        "init",
+        "--bins",
+        "4",
+        "--offline-passphrase-file",
+        "offline",
+        "--online-passphrase-file",
+        "online",
+        "index",
+    ];
+    stage.run(&init).expect_success();
+    let keys: Vec<_> = std::fs::read_dir(stage.path("index-offline-keys")).unwrap().collect();
+    assert_eq!(keys.len(), 5, "three root keys and two targets keys");
+    for entry in keys {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "{text}");
+    }
+    let file = stage.wheel(&WheelBuilder::new("alpha", "1.0").build());
+    let file = file.to_str().unwrap();
+    let refused = stage.run(&["add", "--repository", "index", file]).expect_failure();
+    assert!(refused.text().contains("--online-passphrase-file"), "{}", refused.report());
+    let refused = stage
+        .run(&["add", "--repository", "index", "--online-passphrase-file", "offline", file])
+        .expect_failure();
+    assert!(refused.text().contains("does not open"), "{}", refused.report());
+    stage.run(&["add", "--repository", "index", "--online-passphrase-file", "online", file]).expect_success();
+    let status = stage.run(&["status", "--repository", "index"]).expect_success().stdout;
+    assert!(!status.contains("DEVELOPMENT"), "{status}");
+    for (role, signed) in [("root", "3 of 2"), ("targets", "2 of 2"), ("timestamp", "1 of 1")] {
+        let line = status.lines().find(|line| line.starts_with(role)).unwrap_or_default();
+        assert!(line.contains(signed), "{role}: {status}");
+    }
+    // A second init changes nothing.
+    let refused = stage.run(&init).expect_failure();
+    assert_eq!(refused.code(), Some(2));
+    assert!(refused.text().contains("is a repository already"), "{}", refused.report());
+}
+
+#[test]
+fn development_repositories_say_so_everywhere() {
+    let stage = Stage::with_repository(&[]);
+    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    assert!(status.starts_with("DEVELOPMENT KEYS"), "{status}");
+    let root = std::fs::read_to_string(stage.root_file()).unwrap();
+    assert!(root.contains("development"), "{root}");
+}
+
+#[test]
+fn add_remove_and_yank_are_told_and_take_effect() {
+    let stage = Stage::with_repository(&[]);
+    let files = stage.two_wheels();
+    let added = stage.run(&["add", "--repository", "repository", "dist"]).expect_success().stdout;
+    assert!(added.contains("sealed 2 files, published in snapshot 2"), "{added}");
+    let again =
+        stage.run(&["add", "--repository", "repository", files[0].to_str().unwrap()]).expect_success().stdout;
+    assert!(again.contains("there already"), "{again}");
+
+    // Other contents under the same name are refused, and the rest is added all the same.
+    let changed = WheelBuilder::new("alpha", "1.0").module("alpha.py", "NAME = 'changed'\n").build();
+    std::fs::write(&files[0], &changed.bytes).unwrap();
+    let third = stage.wheel(&WheelBuilder::new("gamma", "1.0").build());
+    let arguments =
+        ["add", "--repository", "repository", files[0].to_str().unwrap(), third.to_str().unwrap()];
+    let mixed = stage.run(&arguments).expect_failure();
+    assert_eq!(mixed.code(), Some(1));
+    assert!(mixed.stderr.contains("refused") && mixed.stdout.contains("sealed 1 file"), "{}", mixed.report());
+
+    let yank = ["yank", "--repository", "repository", "--reason", "broken", "beta", "2.0.0"];
+    let yanked = stage.run(&yank).expect_success().stdout;
+    assert!(yanked.contains("yanked beta 2.0.0 (1 file)"), "{yanked}");
+    stage.run(&["yank", "--repository", "repository", "--undo", "beta", "2.0"]).expect_success();
+    let missing = stage.run(&["yank", "--repository", "repository", "beta", "3.0"]).expect_failure();
+    assert!(missing.text().contains("its versions: 2.0"), "{}", missing.report());
+
+    stage.run(&["remove", "--repository", "repository", "beta-2.0-py3-none-any.whl"]).expect_success();
+    let missing =
+        stage.run(&["remove", "--repository", "repository", "beta-9.9-py3-none-any.whl"]).expect_failure();
+    assert_eq!(missing.code(), Some(1));
+}
+
+#[test]
+fn commands_publish_through_the_process_that_serves() {
+    let stage = Stage::with_repository(&[]);
+    let served = stage.serve();
+    stage.add(&stage.two_wheels());
+    stage.trust("play", &served.url);
+    let fetched = stage.run(&["fetch", "simple/alpha/index.json", "--output", "-"]).expect_success().stdout;
+    assert!(fetched.contains("alpha-1.0-py3-none-any.whl"), "{fetched}");
+    let second =
+        stage.run(&["serve", "--repository", "repository", "--listen", "127.0.0.1:0"]).expect_failure();
+    assert!(second.text().contains("another process publishes"), "{}", second.report());
+}
+
+#[test]
+fn any_tree_of_files_can_be_sealed_and_fetched() {
+    let stage = Stage::with_repository(&["--layout", "tree"]);
+    std::fs::create_dir_all(stage.path("files/sub")).unwrap();
+    std::fs::write(stage.path("files/sub/data.bin"), b"first").unwrap();
+    stage.run(&["add", "--repository", "repository", "files"]).expect_success();
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    stage.run(&["fetch", "sub/data.bin"]).expect_success();
+    assert_eq!(std::fs::read(stage.path("data.bin")).unwrap(), b"first");
+    std::fs::write(stage.path("other"), b"second").unwrap();
+    stage.run(&["add", "--repository", "repository", "--as", "sub/data.bin", "other"]).expect_success();
+    stage.run(&["fetch", "sub/data.bin", "--output", "new.bin"]).expect_success();
+    assert_eq!(std::fs::read(stage.path("new.bin")).unwrap(), b"second");
+    let absent = stage.run(&["fetch", "sub/none.bin"]).expect_failure();
+    assert_eq!(absent.code(), Some(1));
+    assert!(absent.text().contains("has no target"), "{}", absent.report());
+}
+
+#[test]
+fn trust_is_explicit() {
+    let stage = Stage::with_repository(&[]);
+    let served = stage.serve();
+    let refused = stage.run(&["trust", "add", "play", &served.url]).expect_failure();
+    assert_eq!(refused.code(), Some(2));
+    let wrong = "0".repeat(64);
+    let refused = stage.run(&["trust", "add", "play", &served.url, "--fingerprint", &wrong]).expect_failure();
+    assert!(refused.text().contains("hint:"), "{}", refused.report());
+    let other = Stage::with_repository(&[]);
+    let root = other.root_file();
+    let refused =
+        stage.run(&["trust", "add", "play", &served.url, "--root", root.to_str().unwrap()]).expect_failure();
+    assert_eq!(refused.code(), Some(3), "{}", refused.report());
+    let status =
+        stage.run(&["status", "--repository", "repository", "--format", "json"]).expect_success().stdout;
+    let key = "\"root_fingerprint\": \"";
+    let at = status.find(key).unwrap() + key.len();
+    stage.run(&["trust", "add", "play", &served.url, "--fingerprint", &status[at..at + 64]]).expect_success();
+    let listed = stage.run(&["trust", "list"]).expect_success().stdout;
+    assert!(listed.contains("play"), "{listed}");
+    stage.run(&["trust", "remove", "play"]).expect_success();
+    let none = stage.run(&["pip", "install", "alpha"]).expect_failure();
+    assert!(none.text().contains("no repository is trusted yet"), "{}", none.report());
+}

@@ -1,0 +1,76 @@
+//! python-tuf's `ngclient`, unmodified, as a client of the served repository: whatever it verifies is TUF, not our reading
+//! of it.
+
+mod support;
+
+use std::process::Command;
+
+use sealdex_testkit::python::{self, Environment};
+use support::{PATIENCE, Stage};
+
+const CLIENT: &str = r#"
+import sys, os
+from tuf.ngclient import Updater
+url, root, directory, *targets = sys.argv[1:]
+os.makedirs(directory)
+updater = Updater(directory, url + "metadata/", directory, url + "targets/", bootstrap=open(root, "rb").read())
+updater.config.prefix_targets_with_hash = True
+updater.refresh()
+for path in targets:
+    info = updater.get_targetinfo(path)
+    if info is None:
+        print(path, "absent")
+    else:
+        print(path, "verified", os.path.getsize(updater.download_target(info)) == info.length)
+"#;
+
+fn ngclient_verifies(flags: &[&str], targets: &[&str]) -> String {
+    let stage = Stage::with_repository(flags);
+    if flags.contains(&"tree") {
+        std::fs::create_dir_all(stage.path("files/sub")).unwrap();
+        std::fs::write(stage.path("files/sub/data.bin"), b"any file").unwrap();
+        stage.run(&["add", "--repository", "repository", "files"]).expect_success();
+    } else {
+        stage.add(&stage.two_wheels());
+    }
+    let served = stage.serve();
+    let mut command = Command::new(Environment::tuf());
+    command.args(["-c", CLIENT, &served.url]).arg(stage.root_file()).arg(stage.path("client")).args(targets);
+    python::run(&mut command, PATIENCE).expect_success().stdout
+}
+
+const INDEX_TARGETS: [&str; 4] = [
+    "simple/alpha/index.json",
+    "files/alpha/alpha-1.0-py3-none-any.whl",
+    "files/beta/beta-2.0-py3-none-any.whl",
+    "simple/nobody/index.json",
+];
+const INDEX_VERIFIED: &str = "\
+simple/alpha/index.json verified True
+files/alpha/alpha-1.0-py3-none-any.whl verified True
+files/beta/beta-2.0-py3-none-any.whl verified True
+simple/nobody/index.json absent
+";
+
+#[test]
+fn succinct_bins() {
+    assert_eq!(ngclient_verifies(&["--bin-style", "succinct"], &INDEX_TARGETS), INDEX_VERIFIED);
+}
+
+#[test]
+fn explicit_bins() {
+    assert_eq!(ngclient_verifies(&["--bin-style", "explicit"], &INDEX_TARGETS), INDEX_VERIFIED);
+}
+
+#[test]
+fn other_key_types() {
+    for scheme in ["ecdsa-p256", "ecdsa-p384", "rsa"] {
+        assert_eq!(ngclient_verifies(&["--scheme", scheme], &INDEX_TARGETS), INDEX_VERIFIED, "{scheme}");
+    }
+}
+
+#[test]
+fn any_tree_of_files() {
+    let printed = ngclient_verifies(&["--layout", "tree"], &["sub/data.bin", "sub/other.bin"]);
+    assert_eq!(printed, "sub/data.bin verified True\nsub/other.bin absent\n");
+}

@@ -1,0 +1,117 @@
+//! A stage for end-to-end tests: a repository made, filled and served by the binary, and a user's own directories.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use sealdex_testkit::archive::Archive;
+use sealdex_testkit::process::{self, Output, Process};
+use sealdex_testkit::wheel::WheelBuilder;
+
+/// No command of these tests takes longer.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Stage {
+    directory: tempfile::TempDir,
+}
+
+/// A running `sealdex serve`.
+pub struct Served {
+    pub url: String,
+    pub process: Process,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    /// A stage with a development repository made by `sealdex init`.
+    pub fn with_repository(flags: &[&str]) -> Self {
+        let stage = Self::new();
+        stage.run(&[&["init", "--dev", "--bins", "16", "repository"], flags].concat()).expect_success();
+        stage
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The command `sealdex ARGUMENTS` in the stage's directory, with its own trust and cache directories.
+    pub fn sealdex(&self, arguments: &[&str]) -> Command {
+        let mut command = process::sealdex();
+        command.args(arguments).current_dir(self.directory.path());
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if ["PIP_", "UV_", "TWINE_", "SEALDEX_"].iter().any(|start| name.starts_with(start)) {
+                command.env_remove(name);
+            }
+        }
+        command.env("SEALDEX_TRUST_DIR", self.path("trust")).env("SEALDEX_CACHE_DIR", self.path("cache"));
+        command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("NO_COLOR", "1");
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        process::run(&mut self.sealdex(arguments), PATIENCE)
+    }
+
+    /// Writes a wheel into `dist/` and gives its path.
+    pub fn wheel(&self, archive: &Archive) -> PathBuf {
+        let dist = self.path("dist");
+        std::fs::create_dir_all(&dist).unwrap();
+        archive.write_to(&dist)
+    }
+
+    /// `alpha 1.0`, which needs `beta`, and `beta 2.0`, in `dist/`.
+    pub fn two_wheels(&self) -> Vec<PathBuf> {
+        let alpha = WheelBuilder::new("alpha", "1.0")
+            .requires("beta>=1")
+            .module("alpha.py", "NAME = 'alpha'\n")
+            .build();
+        let beta = WheelBuilder::new("beta", "2.0").module("beta.py", "NAME = 'beta'\n").build();
+        vec![self.wheel(&alpha), self.wheel(&beta)]
+    }
+
+    pub fn add(&self, files: &[PathBuf]) {
+        let mut command = self.sealdex(&["add", "--repository", "repository"]);
+        process::run(command.args(files), PATIENCE).expect_success();
+    }
+
+    /// Starts `sealdex serve` on a free port.
+    pub fn serve(&self) -> Served {
+        let process = Process::start(&mut self.sealdex(&[
+            "serve",
+            "--repository",
+            "repository",
+            "--listen",
+            "127.0.0.1:0",
+        ]));
+        let line = process.wait_for_line("serving http://", PATIENCE);
+        let start = line.find("http://").unwrap();
+        let url = line[start..].trim_end().trim_end_matches("simple/").to_owned();
+        Served { url, process }
+    }
+
+    pub fn root_file(&self) -> PathBuf {
+        self.path("repository/public/metadata/1.root.json")
+    }
+
+    /// `sealdex trust add NAME URL --root FILE`
+    pub fn trust(&self, name: &str, url: &str) {
+        let root = self.root_file();
+        self.run(&["trust", "add", name, url, "--root", root.to_str().unwrap()]).expect_success();
+    }
+}
+
+/// The text of `path`'s only file whose name ends so.
+pub fn only_file(directory: &Path, ending: &str) -> PathBuf {
+    let mut found: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
