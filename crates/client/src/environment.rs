@@ -102,3 +102,26 @@ fn unset(name: &'static str, reason: &'static str) -> Setting {
 fn null_device() -> &'static str {
     if cfg!(windows) { "nul" } else { "/dev/null" }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_variable_is_set_once_and_nothing_leads_elsewhere() {
+        let proxy = SocketAddr::from(([127, 0, 0, 1], 4321));
+        for settings in [pip_environment(proxy, Path::new("/c")), uv_environment(proxy, Path::new("/c"))] {
+            let names: BTreeSet<_> = settings.iter().map(|setting| setting.name).collect();
+            assert_eq!(names.len(), settings.len());
+            for setting in &settings {
+                let value = setting.value.as_deref().unwrap_or_default().to_string_lossy();
+                assert!(!value.contains("://") || value.starts_with("http://127.0.0.1:4321"), "{setting:?}");
+            }
+            for name in ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"] {
+                assert!(names.contains(name), "{name}");
+            }
+        }
+    }
+}

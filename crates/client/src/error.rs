@@ -16,7 +16,7 @@ pub enum Error {
     #[error(transparent)]
     Verification(#[from] sealdex_tuf::Error),
     /// A signed page cannot be read.
-    #[error("the signed page of {project} cannot be used: {source}")]
+    #[error("the signed page of {project} cannot be used")]
     Page {
         /// The project asked for.
         project: String,
@@ -140,7 +140,7 @@ pub enum Error {
         reason: String,
     },
     /// A file or folder of this client could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -231,7 +231,7 @@ pub enum Error {
         address: std::net::SocketAddr,
     },
     /// The proxy's address cannot be had.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
@@ -342,6 +342,20 @@ impl Error {
         }
     }
 
+    /// The error and its causes in one line.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            line.push_str(": ");
+            // Causes come from outside crates, which do not promise to escape what they quote.
+            line.push_str(&error.to_string().escape_debug().to_string());
+            cause = error.source();
+        }
+        line
+    }
+
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
     }
@@ -367,5 +381,20 @@ fn verification_hint(error: &sealdex_tuf::Error) -> &'static str {
             "check the url of the repository; if it is right, its operator must publish again"
         }
         _ => "nothing was installed; tell the index's operator",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_each_cause_once() {
+        let source = std::io::Error::other("disk\x1b[2J full");
+        let error = Error::io("write", "/state/root.json", source);
+        assert_eq!(error.to_string(), "cannot write /state/root.json");
+        assert_eq!(error.report(), "cannot write /state/root.json: disk\\u{1b}[2J full");
+        let error = Error::from(sealdex_tuf::Error::Missing { file: "timestamp.json".to_owned() });
+        assert_eq!(error.report(), error.to_string());
     }
 }

@@ -99,7 +99,7 @@ impl FileCache {
         };
         match tokio::task::spawn_blocking(keep).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "a verified file could not be kept"),
+            Ok(Err(error)) => tracing::warn!(error = error.report(), "a verified file could not be kept"),
             Err(_) => tracing::warn!("a verified file could not be kept"),
         }
     }

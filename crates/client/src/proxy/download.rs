@@ -109,7 +109,7 @@ async fn receive(
     check.finish()?;
     if let Err(error) = client.cache().keep_file(wanted.digest, file) {
         // Readers have it open; it is gone only for later ones.
-        tracing::warn!(%error, "a verified file could not be kept");
+        tracing::warn!(error = error.report(), "a verified file could not be kept");
     }
     Ok(())
 }
@@ -161,7 +161,7 @@ impl Download {
                 }
                 let available = download.available_after(position).await.map_err(|error| {
                     refused(&error);
-                    io::Error::other(error.to_string())
+                    io::Error::other(error.report())
                 })?;
                 let piece = content::read(download.file(), position, PIECE.min(available - position)).await?;
                 let next = position + piece.len() as u64;

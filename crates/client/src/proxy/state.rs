@@ -112,7 +112,10 @@ impl State {
             OfflineUse::Always => Session::offline(client, repository).await,
             OfflineUse::WhenUnreachable => match Session::refresh(client, repository).await {
                 Err(error) if error.is_unreachable() => {
-                    tracing::warn!(%error, "the repository cannot be reached; using the last verified state");
+                    tracing::warn!(
+                        error = error.report(),
+                        "the repository cannot be reached; using the last verified state"
+                    );
                     Session::offline(client, repository).await
                 }
                 outcome => outcome,
@@ -132,7 +135,7 @@ impl State {
             project: project.cloned(),
             file,
             attack: error.attack(),
-            message: error.to_string(),
+            message: error.report(),
             hint: error.hint().to_owned(),
         };
         self.note(&refusal);

@@ -118,7 +118,7 @@ impl RepositoryStore {
             roles.iter().try_for_each(|(role, bytes)| store.write(&lock, role, bytes))
         });
         if let Ok(Err(error)) = kept.await {
-            tracing::warn!(repository = %self.name, %error, "metadata could not be kept");
+            tracing::warn!(repository = %self.name, error = error.report(), "metadata could not be kept");
         }
     }
 
