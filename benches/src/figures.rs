@@ -31,7 +31,12 @@ impl Spread {
 }
 
 impl Row {
-    pub(crate) fn new(job: impl Into<String>, unit: &'static str, ours: Spread, peer: Option<Spread>) -> Self {
+    pub(crate) fn new(
+        job: impl Into<String>,
+        unit: &'static str,
+        ours: Spread,
+        peer: Option<Spread>,
+    ) -> Self {
         Self { job: job.into(), unit, ours, peer }
     }
 }

@@ -35,7 +35,17 @@ pub(crate) async fn measure(bit_length: u8) -> anyhow::Result<Vec<Row>> {
     let bins = 1_u64 << bit_length;
     Ok(vec![
         Row::new(format!("publish one file, {bins} bins"), "ms", Spread::milliseconds(&alone), Some(peer)),
-        Row::new(format!("accept files durably, {bins} bins"), "files/s", Spread::of(vec![submit_rate]), None),
-        Row::new(format!("publish {GROUP} files by group commit, {bins} bins"), "files/s", Spread::of(vec![rate]), None),
+        Row::new(
+            format!("accept files durably, {bins} bins"),
+            "files/s",
+            Spread::of(vec![submit_rate]),
+            None,
+        ),
+        Row::new(
+            format!("publish {GROUP} files by group commit, {bins} bins"),
+            "files/s",
+            Spread::of(vec![rate]),
+            None,
+        ),
     ])
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{
-    Actor, AddDistribution, Development, InitialKeys, Layout, Receipt, Repository, RepositoryDirectory, Settings,
-    SnapshotProcess, Transaction,
+    Actor, AddDistribution, Development, InitialKeys, Layout, Receipt, Repository, RepositoryDirectory,
+    Settings, SnapshotProcess, Transaction,
 };
 use sealdex_simple::DistributionFilename;
 use sealdex_simple::distribution::{ArchiveLimits, inspect};
@@ -27,7 +27,8 @@ impl Scene {
     pub(crate) async fn new(bit_length: u8) -> anyhow::Result<Self> {
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
-        let signer = || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
+        let signer =
+            || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
         let online = signer()?;
         let keys = InitialKeys {
             root: vec![signer()?],
@@ -39,8 +40,10 @@ impl Scene {
         };
         let settings = Settings::new(Layout::index_only(BinStyle::Succinct, bit_length)?);
         let directory = RepositoryDirectory::new(place.path().join("repository"));
-        let repository = Repository::create(directory, settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
-        let process = SnapshotProcess::acquire(&repository, online).await?.context("somebody else publishes")?;
+        let repository =
+            Repository::create(directory, settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
+        let process =
+            SnapshotProcess::acquire(&repository, online).await?.context("somebody else publishes")?;
         Ok(Self { repository, process, place })
     }
 

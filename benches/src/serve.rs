@@ -23,7 +23,8 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     }
     scene.process.publish_pending().await?;
     let listen = "127.0.0.1:0".parse()?;
-    let server = Server::bind(scene.repository.clone(), ServerConfig { listen, ..ServerConfig::default() }).await?;
+    let server =
+        Server::bind(scene.repository.clone(), ServerConfig { listen, ..ServerConfig::default() }).await?;
     let address = server.local_addr();
     let serving = tokio::spawn(server.run(std::future::pending()));
     let mut rows = Vec::new();
@@ -32,7 +33,12 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
         for _ in 0..ROUNDS {
             rates.push(round(address, accept).await?);
         }
-        rows.push(Row::new(format!("serve a {name} page of {FILES} files"), "requests/s", Spread::of(rates), None));
+        rows.push(Row::new(
+            format!("serve a {name} page of {FILES} files"),
+            "requests/s",
+            Spread::of(rates),
+            None,
+        ));
     }
     serving.abort();
     Ok(rows)
@@ -41,7 +47,8 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
 /// Requests a second over several keep-alive connections.
 async fn round(address: SocketAddr, accept: &'static str) -> anyhow::Result<f64> {
     let start = Instant::now();
-    let workers: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(worker(address, accept, start + ROUND))).collect();
+    let workers: Vec<_> =
+        (0..CONNECTIONS).map(|_| tokio::spawn(worker(address, accept, start + ROUND))).collect();
     let mut total = 0;
     for worker in workers {
         total += worker.await??;

@@ -39,7 +39,7 @@ fn a_repository_with_real_keys_needs_its_passphrase() {
     let status = stage.run(&["status", "--repository", "index"]).expect_success().stdout;
     assert!(!status.contains("DEVELOPMENT"), "{status}");
     for (role, signed) in [("root", "3 of 2"), ("targets", "2 of 2"), ("timestamp", "1 of 1")] {
-        let line = status.lines().find(|line| line.starts_with(role)).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with(&format!("{role}  "))).unwrap_or_default();
         assert!(line.contains(signed), "{role}: {status}");
     }
     // A second init changes nothing.

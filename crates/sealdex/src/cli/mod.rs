@@ -31,15 +31,18 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// How results are written to standard output
-    #[arg(long, global = true, value_enum, default_value_t, env = environment::FORMAT)]
+    #[arg(long, global = true, value_enum, default_value_t, env = environment::FORMAT, help_heading = GLOBAL)]
     pub(crate) format: Format,
     /// Say more on standard error; twice for everything (or set SEALDEX_LOG=debug)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub(crate) verbose: u8,
     /// How the log is written to standard error
-    #[arg(long, global = true, value_enum, default_value_t, env = environment::LOG_FORMAT)]
+    #[arg(long, global = true, value_enum, default_value_t, env = environment::LOG_FORMAT, help_heading = GLOBAL)]
     pub(crate) log_format: LogFormat,
 }
+
+/// Where help lists the options that every command has.
+const GLOBAL: &str = "Global options";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -69,8 +69,9 @@ Examples:
   sealdex pip --from company install -r requirements.txt
   sealdex pip --python .venv/bin/python install six
 
-Your own pip runs, unmodified. It is pointed at a proxy of this run alone that hands out only what verifies; every
-other host is refused. Downloads made without verification are not reused: pip gets a cache of its own.")]
+Your own pip runs, unmodified. It is pointed at a proxy of this run alone that hands out only what
+verifies; every other host is refused. Downloads made without verification are not reused: pip
+gets a cache of its own.")]
 pub(crate) struct InstallerArguments {
     #[command(flatten)]
     pub(crate) store: StoreArguments,

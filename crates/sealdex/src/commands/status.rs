@@ -22,10 +22,9 @@ fn tell_people(status: &Status, now: Timestamp) {
     if status.development {
         say(styled(WARNING, "DEVELOPMENT KEYS: this repository protects nobody"));
     }
-    say(format!(
-        "{} projects, {} files, {} targets, layout {}",
-        status.projects, status.files, status.targets, status.layout
-    ));
+    let number = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    let (projects, files) = (number(status.projects, "project"), number(status.files, "file"));
+    say(format!("{projects}, {files}, {}, layout {}", number(status.targets, "target"), status.layout));
     say(format!("root fingerprint {}", status.root_fingerprint));
     let pending = match status.pending_transactions {
         0 => "nothing pending".to_owned(),
