@@ -236,7 +236,13 @@ impl From<Sha256Digest> for String {
     }
 }
 
-/// Quotes, escapes and shortens text from outside for a message.
+/// Escapes and shortens text from outside for a message.
+pub(crate) fn escaped(text: &str) -> String {
+    const MAX_CHARS: usize = 200;
+    text.escape_debug().take(MAX_CHARS).collect()
+}
+
+/// Quotes, escapes and shortens text that a user gave for a message.
 pub(crate) fn excerpt(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     if text.chars().nth(MAX_CHARS).is_none() {

@@ -17,7 +17,7 @@ use reqwest::{Response, StatusCode};
 use url::{Host, Url};
 
 use crate::error::Error;
-use crate::name::excerpt;
+use crate::name::escaped;
 
 pub use limits::FetchLimits;
 pub(crate) use redirect::Redirects;
@@ -60,10 +60,7 @@ impl HttpFetcher {
                 .redirect(reqwest::redirect::Policy::none())
                 .pool_idle_timeout(Duration::from_secs(60))
         };
-        let failed = |error: reqwest::Error| Error::HttpClient { reason: reason(&error) };
-        let outside = builder().build().map_err(failed)?;
-        let loopback = builder().no_proxy().build().map_err(failed)?;
-        Ok(Self { outside, loopback })
+        Ok(Self { outside: build(builder)?, loopback: build(|| builder().no_proxy())? })
     }
 
     /// Fetches a whole file; `None` when the server says that it has none (404, 410, and 403, which object stores
@@ -100,7 +97,7 @@ impl HttpFetcher {
         }
         Err(Error::Redirect {
             url: show(fetch.url),
-            location: excerpt(url.as_str()),
+            location: escaped(url.as_str()),
             reason: "more than 5 redirects in a row",
         })
     }
@@ -120,6 +117,15 @@ impl HttpFetcher {
             }),
         }
     }
+}
+
+/// A machine without any certificates (a bare container) can speak plain http all the same, which is good enough here;
+/// on https it trusts nobody.
+fn build(builder: impl Fn() -> reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+    builder()
+        .build()
+        .or_else(|_| builder().tls_certs_only([]).build())
+        .map_err(|error| Error::HttpClient { reason: reason(&error) })
 }
 
 /// The URL as messages show it.

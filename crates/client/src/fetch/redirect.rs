@@ -4,7 +4,7 @@ use url::Url;
 
 use super::show;
 use crate::error::Error;
-use crate::name::excerpt;
+use crate::name::escaped;
 
 /// Where a redirect may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) enum Redirects {
 impl Redirects {
     /// The URL to go on with.
     pub(super) fn follow(self, from: &Url, location: &str) -> Result<Url, Error> {
-        let refuse = |reason| Err(Error::Redirect { url: show(from), location: excerpt(location), reason });
+        let refuse = |reason| Err(Error::Redirect { url: show(from), location: escaped(location), reason });
         let Ok(to) = from.join(location) else { return refuse("not a url") };
         if !matches!(to.scheme(), "http" | "https") {
             return refuse("neither http nor https");

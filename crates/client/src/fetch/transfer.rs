@@ -11,7 +11,7 @@ use url::Url;
 use super::rate::RateGuard;
 use super::{FetchLimits, causes, reason, show};
 use crate::error::Error;
-use crate::name::excerpt;
+use crate::name::escaped;
 
 /// The body of an answer, bounded. It ends without error only if it came whole, as far as the server said how long it
 /// would be.
@@ -37,7 +37,7 @@ impl Transfer {
             && encoding.as_bytes() != b"identity"
         {
             let encoding = String::from_utf8_lossy(encoding.as_bytes());
-            return Err(Error::Encoding { url: show(url), encoding: excerpt(&encoding) });
+            return Err(Error::Encoding { url: show(url), encoding: escaped(&encoding) });
         }
         let announced = response.content_length();
         if announced.is_some_and(|length| length > max_bytes) {

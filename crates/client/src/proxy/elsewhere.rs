@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::refusal::Refusal;
 use super::request::Head;
 use super::state::State;
+use crate::name::escaped;
 
 const HINT: &str = "everything is to come from the sealed index; publish the file there, or install it apart";
 
@@ -25,7 +26,7 @@ pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
             }
             _ => authority.to_owned(),
         };
-        let target: String = target.escape_debug().take(300).collect();
+        let target = escaped(&target);
         let message = format!("{target} is not verified by sealdex");
         return Some(refused(state, target, message));
     }
@@ -33,8 +34,8 @@ pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
     if host.as_deref().is_some_and(|host| is_own(state, host)) {
         return None;
     }
-    let host: String = host.unwrap_or_default().escape_debug().take(300).collect();
-    let message = format!("the request is for the host {host:?}, not for this proxy");
+    let host = escaped(&host.unwrap_or_default());
+    let message = format!("the request is for the host {host}, not for this proxy");
     Some(refused(state, host, message))
 }
 

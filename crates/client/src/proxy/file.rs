@@ -18,7 +18,7 @@ use super::routes::not_found;
 use super::sidecar;
 use super::state::State;
 use crate::error::Error;
-use crate::name::Sha256Digest;
+use crate::name::{Sha256Digest, escaped};
 use crate::store::RepositoryRecord;
 
 /// Files up to this size are verified before their first byte is sent, and sent from memory.
@@ -36,7 +36,7 @@ pub(super) async fn answer(
     let page = match verified_page(state, project).await {
         Ok(Some(page)) => page,
         Ok(None) => return not_found(),
-        Err(error) => return Answer::refused(&state.refuse(Some(project), Some(show(filename)), &error)),
+        Err(error) => return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &error)),
     };
     let answered = match (page.page().file(filename), filename.strip_suffix(".metadata")) {
         (Some(file), _) => serve(state, head, project, file).await,
@@ -46,8 +46,9 @@ pub(super) async fn answer(
         },
         (None, None) => return not_found(),
     };
-    answered
-        .unwrap_or_else(|error| Answer::refused(&state.refuse(Some(project), Some(show(filename)), &error)))
+    answered.unwrap_or_else(|error| {
+        Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &error))
+    })
 }
 
 async fn serve(
@@ -168,8 +169,4 @@ pub(super) fn urls(
 
 pub(super) fn digest(text: Option<&str>) -> Option<Sha256Digest> {
     text.and_then(|text| Sha256Digest::parse(text).ok())
-}
-
-fn show(filename: &str) -> String {
-    filename.escape_debug().take(300).collect()
 }

@@ -19,7 +19,7 @@ use crate::support::{StaticServer, TestRepository, World};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// No installer tries a refusal again: it ends this soon after the proxy has made up its mind.
-const QUICK: Duration = Duration::from_secs(8);
+const QUICK: Duration = Duration::from_secs(15);
 
 /// An installer in an environment of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,25 @@ async fn both_install_with_dependencies() {
             environment.evaluate("import hello, helper; print(hello.VERSION, helper.VERSION)"),
             "1.0 1.0"
         );
+    }
+    assert_eq!(proxy.refusals(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_connections_at_once_are_served() {
+    let mut repository = TestRepository::new();
+    let names: Vec<String> = (0..40).map(|number| format!("many{number}")).collect();
+    for name in &names {
+        repository.add(name, &WheelBuilder::new(name, "1.0").build());
+    }
+    repository.publish();
+    let world = World::with(repository).await;
+    let proxy = world.proxy().await;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for installer in BOTH {
+        let (environment, output, _folder) = installer.run(&proxy, &names).await;
+        output.expect_success();
+        assert_eq!(environment.evaluate("import many0, many39; print(many39.VERSION)"), "1.0");
     }
     assert_eq!(proxy.refusals(), []);
 }

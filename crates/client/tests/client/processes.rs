@@ -41,9 +41,13 @@ async fn child() {
 }
 
 fn start_child(home: &Path) -> Process {
+    Process::start(&mut child_command(home))
+}
+
+fn child_command(home: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["processes::child", "--exact", "--ignored", "--nocapture"]).env(HOME, home);
-    Process::start(&mut command)
+    command
 }
 
 /// Publishes on and on, on a thread of its own.
@@ -142,4 +146,12 @@ async fn a_state_whose_process_was_killed_is_usable() {
     let names: Vec<String> =
         names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_without_certificates_can_use_plain_http() {
+    let world = World::new().await;
+    let mut command = child_command(world.home.path());
+    command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+    Process::start(&mut command).wait_for_line("version ", Duration::from_secs(60));
 }
