@@ -1,13 +1,14 @@
 //! A model against the updater: random repositories, honest and hostile by turns. Trusted versions never fall, nothing
 //! expired or under-signed is accepted, and honest states are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use sealdex_testkit::clock;
 use sealdex_testkit::simulator::{Failure, Listing, numbered};
+use sealdex_tuf::json::Value;
 use sealdex_tuf::{Attack, KeyPair};
 
 use crate::{SimulatedClient, Simulator, role};
@@ -93,8 +94,9 @@ struct World {
     simulator: Simulator,
     client: SimulatedClient,
     past: Vec<BTreeMap<String, Vec<u8>>>,
-    /// Every file the repository ever published honestly, by name: nothing else may be trusted.
-    honest: BTreeMap<String, Vec<Vec<u8>>>,
+    /// The signed part of everything the repository ever published honestly: nothing else may be trusted. (Of the
+    /// envelope, a signature that the threshold does not need may be damaged.)
+    honest: BTreeSet<Vec<u8>>,
     /// The lowest versions that may be trusted, since the last rotation of a key.
     floor: BTreeMap<String, u64>,
     root_version: u64,
@@ -111,7 +113,7 @@ impl World {
             simulator,
             client,
             past: Vec::new(),
-            honest: BTreeMap::new(),
+            honest: BTreeSet::new(),
             floor: BTreeMap::new(),
             root_version: 1,
         };
@@ -121,9 +123,7 @@ impl World {
 
     fn remember(&mut self) {
         self.past.push(self.simulator.files.clone());
-        for (name, bytes) in &self.simulator.files {
-            self.honest.entry(name.clone()).or_default().push(bytes.clone());
-        }
+        self.honest.extend(self.simulator.files.values().map(|bytes| signed_part(bytes)));
     }
 
     /// Publishes, with a timestamp that is good for three days.
@@ -210,8 +210,7 @@ impl World {
         let listing = ROLES.iter().take_while(|name| **name != role).copied().collect::<Vec<_>>();
         for name in listing.iter().rev() {
             self.simulator.publish(&[name]);
-            let bytes = self.simulator.latest(name).to_vec();
-            self.honest.entry(Simulator::role(name).file_name()).or_default().push(bytes);
+            self.honest.insert(signed_part(self.simulator.latest(name)));
         }
     }
 
@@ -233,12 +232,7 @@ impl World {
             let floor = self.floor.entry(name.as_str().to_owned()).or_default();
             assert!(version >= *floor, "{name} went back from {floor} to {version}");
             *floor = version;
-            let published = self.honest.get(&name.file_name()).is_some_and(|all| all.contains(bytes));
-            let numbered = self
-                .honest
-                .iter()
-                .any(|(path, all)| path.ends_with(&name.file_name()) && all.contains(bytes));
-            assert!(published || numbered, "{name} was never published, and is trusted");
+            assert!(self.honest.contains(&signed_part(bytes)), "{name} was never published, and is trusted");
         }
         if succeeded {
             let trusted = self.client.updater().trusted().expect("a refresh that succeeded");
@@ -247,6 +241,12 @@ impl World {
             assert_eq!(trusted.snapshot().meta["targets"].version, trusted.targets().common.version);
         }
     }
+}
+
+/// What signatures are made over.
+fn signed_part(bytes: &[u8]) -> Vec<u8> {
+    let Ok(Value::Object(envelope)) = Value::parse(bytes) else { return Vec::new() };
+    envelope.value("signed").map(Value::canonical).unwrap_or_default()
 }
 
 proptest! {

@@ -1,5 +1,6 @@
 //! What an earlier update left on the client's disk: damaged, foreign, older or newer, it is worth what it verifies to.
 
+use sealdex_testkit::clock;
 use sealdex_testkit::simulator::{Failure, numbered};
 use sealdex_tuf::Error;
 
@@ -83,6 +84,22 @@ fn files_signed_by_keys_that_were_revoked_since_are_worth_nothing() {
         simulator.publish(&["root"]);
         client.refresh(&simulator, NOW).unwrap();
         assert_eq!(client.store[name], simulator.latest(name), "{name}");
+    }
+}
+
+/// A repository that gives an expired file a new date and not a new version: what is stored is not all there is.
+#[test]
+fn expired_files_of_the_version_asked_for_are_fetched_again() {
+    for name in ["snapshot", "targets"] {
+        let (mut simulator, _) = refreshed();
+        simulator.common(name).expires = clock::days_after_start(1);
+        simulator.publish_targets(&["targets"]);
+        let mut client = SimulatedClient::of(&simulator);
+        client.refresh(&simulator, NOW).unwrap();
+        simulator.common(name).expires = Simulator::expiry();
+        simulator.republish(name);
+        client.refresh(&simulator, clock::days_after_start(2)).unwrap();
+        assert_eq!(client.store[name], simulator.latest(name));
     }
 }
 
