@@ -1,0 +1,116 @@
+//! `GET /healthz`: whether clients can rely on what is served, and whether uploads get published.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use jiff::Timestamp;
+use sealdex_repository::Status;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::health::WriterState;
+use crate::refusal::chain;
+
+pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
+    let readiness = match app.repository.status().await {
+        Ok(status) => Readiness::assess(&status, app.writer.state(), app.clock.now()),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "cannot read the repository's status");
+            Readiness::unreadable(app.writer.state())
+        }
+    };
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    match serde_json::to_vec(&readiness) {
+        Ok(body) => (status, headers, body).into_response(),
+        Err(error) => crate::refusal::Refusal::internal(&error).into_response(),
+    }
+}
+
+/// The body of the answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Readiness {
+    /// `ready` or `unready`
+    status: &'static str,
+    /// What is wrong.
+    problems: Vec<String>,
+    /// The role that expires next.
+    next_expiry: Option<Expiry>,
+    timestamp: Option<Expiry>,
+    writer: WriterState,
+    pending_transactions: Option<u64>,
+    development_keys: Option<bool>,
+    server_version: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Expiry {
+    role: String,
+    version: u64,
+    expires: Timestamp,
+    seconds_left: i64,
+}
+
+impl Readiness {
+    /// Whether clients accept what is served now, and who publishes is alive.
+    pub(crate) fn assess(status: &Status, writer: WriterState, now: Timestamp) -> Self {
+        let expiry = |name: &str, version, expires: Timestamp| Expiry {
+            role: name.to_owned(),
+            version,
+            expires,
+            seconds_left: expires.as_second().saturating_sub(now.as_second()),
+        };
+        let roles = status.roles.iter().map(|role| expiry(&role.name, role.version, role.expires));
+        let bins = status.bins.iter().map(|bins| {
+            expiry(&format!("{}-*", bins.name_prefix), bins.highest_version, bins.earliest_expiry)
+        });
+        let all: Vec<Expiry> = roles.chain(bins).collect();
+        let mut problems: Vec<String> = all
+            .iter()
+            .filter(|expiry| expiry.expires <= now)
+            .map(|expiry| format!("{} expired at {}", expiry.role, expiry.expires))
+            .collect();
+        let timestamp = all.iter().find(|expiry| expiry.role == "timestamp").cloned();
+        if timestamp.is_none() {
+            problems.push("there is no timestamp".to_owned());
+        }
+        match (writer, &status.writer) {
+            (WriterState::Running, _) | (WriterState::Elsewhere, Some(_)) => {}
+            (WriterState::Stopped, _) => problems.push("the snapshot process has stopped".to_owned()),
+            (WriterState::Elsewhere, None) => {
+                problems.push("no snapshot process runs: uploads are not published".to_owned());
+            }
+        }
+        Self {
+            status: if problems.is_empty() { "ready" } else { "unready" },
+            problems,
+            next_expiry: all.iter().min_by_key(|expiry| expiry.expires).cloned(),
+            timestamp,
+            writer,
+            pending_transactions: Some(status.pending_transactions),
+            development_keys: Some(status.development),
+            server_version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// The repository's state could not be read.
+    fn unreadable(writer: WriterState) -> Self {
+        Self {
+            status: "unready",
+            problems: vec!["the repository's state cannot be read, see the server's log".to_owned()],
+            next_expiry: None,
+            timestamp: None,
+            writer,
+            pending_transactions: None,
+            development_keys: None,
+            server_version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.problems.is_empty()
+    }
+}

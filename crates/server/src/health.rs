@@ -1,0 +1,60 @@
+//! How the one writer of the repository is, as far as this program knows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use serde::Serialize;
+
+/// The state of the repository's snapshot process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum WriterState {
+    /// It runs in another process, or not at all: this program cannot tell.
+    Elsewhere,
+    /// It runs in this program.
+    Running,
+    /// It ran in this program, and ended: nothing is published any more.
+    Stopped,
+}
+
+/// Tells the server how the snapshot process of this program is. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct WriterHealth(Arc<AtomicU8>);
+
+impl WriterHealth {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(WriterState::Elsewhere as u8)))
+    }
+
+    /// Says how it is from now on.
+    pub fn set(&self, state: WriterState) {
+        self.0.store(state as u8, Ordering::Release);
+    }
+
+    /// How it was said to be.
+    #[must_use]
+    pub fn state(&self) -> WriterState {
+        match self.0.load(Ordering::Acquire) {
+            state if state == WriterState::Running as u8 => WriterState::Running,
+            state if state == WriterState::Stopped as u8 => WriterState::Stopped,
+            _ => WriterState::Elsewhere,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_the_state() {
+        let health = WriterHealth::new();
+        let other = health.clone();
+        assert_eq!(health.state(), WriterState::Elsewhere);
+        for state in [WriterState::Running, WriterState::Stopped, WriterState::Elsewhere] {
+            other.set(state);
+            assert_eq!(health.state(), state);
+        }
+    }
+}
