@@ -119,3 +119,27 @@ impl UploadLimits {
         self.max_file_bytes.saturating_add(self.max_field_bytes).saturating_add(framing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_has_its_default_and_what_is_unknown_is_an_error() {
+        let config: ServerConfig =
+            serde_json::from_str(r#"{"listen":"[::1]:80","uploads":{"max_file_bytes":5}}"#).unwrap();
+        let uploads = UploadLimits { max_file_bytes: 5, ..UploadLimits::default() };
+        let listen = "[::1]:80".parse().unwrap();
+        assert_eq!(config, ServerConfig { listen, uploads, ..ServerConfig::default() });
+        for unknown in [r#"{"lissten":"[::1]:80"}"#, r#"{"uploads":{"max_file_byte":5}}"#] {
+            assert!(serde_json::from_str::<ServerConfig>(unknown).is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn waiting_for_a_publication_is_no_stall() {
+        let uploads = UploadLimits { publish_seconds: 600, ..UploadLimits::default() };
+        let config = ServerConfig { uploads, ..ServerConfig::default() };
+        assert!(config.stall() > Duration::from_secs(600));
+    }
+}

@@ -99,7 +99,12 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 accepted = accept(&listener, &connections) => accepted,
-                Some(_) = tasks.join_next() => continue,
+                Some(ended) = tasks.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a connection ended by a fault of this program");
+                    }
+                    continue;
+                }
                 () = &mut shutdown => break,
             };
             if let Some((stream, permit)) = accepted {

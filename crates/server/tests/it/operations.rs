@@ -1,6 +1,7 @@
 //! What those see who look after the server: health, numbers, an orderly end.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sealdex_server::{ServerConfig, UploadLimits};
@@ -92,6 +93,65 @@ fn numbers_for_prometheus() {
         assert!(text.lines().any(|own| own == line), "{line}\n{text}");
     }
     assert!(text.contains(r#"sealdex_role_expiry_seconds{role="timestamp"} "#), "{text}");
+}
+
+#[test]
+fn http_2_is_spoken_to_who_begins_with_it() {
+    let app = TestApp::start();
+    let mut stream = client::connect(app.address());
+    // The preface and an empty SETTINGS frame (RFC 9113, 3.4).
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(frame[3], 4, "the first frame is SETTINGS: {frame:?}");
+}
+
+#[test]
+fn the_log_tells_requests_and_no_secrets() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&log);
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || LogWriter(Arc::clone(&writer)))
+        .init();
+    let app = TestApp::start();
+    let wheel = WheelBuilder::new("six", "1.0").build();
+    app.publish(&wheel);
+    let wrong = "sdx_0123456789abcdef_a-secret-that-is-wrong";
+    assert_eq!(app.upload(wrong, &Form::new(&wheel)).status, 403);
+    app.get("/simple/six/?a-secret-in-a-query");
+
+    let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    let secret = app.token().rsplit('_').next().unwrap();
+    for secret in [secret, "a-secret", &authorization(app.token())["Basic ".len()..]] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    let line = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|line| line["fields"]["path"] == "/simple/six/")
+        .unwrap();
+    let fields = &line["fields"];
+    assert_eq!(
+        (&fields["method"], &fields["route"], &fields["status"]),
+        (&"GET".into(), &"/simple/{project}/".into(), &200.into())
+    );
+    assert!(fields["ms"].as_f64().is_some() && fields["bytes"].as_u64().is_some(), "{fields}");
+    assert!(fields["id"].as_str().is_some_and(|id| !id.is_empty()), "{fields}");
+}
+
+/// Keeps what is logged.
+struct LogWriter(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]
