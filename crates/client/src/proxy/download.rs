@@ -190,3 +190,33 @@ impl Download {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt as _, TryStreamExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_is_withheld_until_all_is_verified() {
+        let length = 3 * WITHHELD;
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&vec![7; usize::try_from(length).unwrap()]).unwrap();
+        for verifies in [true, false] {
+            // Every byte has come, but whether they are the right ones is not known yet.
+            let (report, progress) = watch::channel(Progress::Received(length));
+            let file = Arc::new(file.reopen().unwrap());
+            let download = Arc::new(Download { file, length, progress });
+            let mut stream = Box::pin(download.stream(|_| {}));
+            let first = stream.next().await.unwrap().unwrap();
+            assert_eq!(first.len() as u64, length - WITHHELD);
+            let pause = std::time::Duration::from_millis(50);
+            assert!(tokio::time::timeout(pause, stream.next()).await.is_err());
+            let failed = || Progress::Failed(Arc::new(Error::Task { task: "test" }));
+            report.send_replace(if verifies { Progress::Verified } else { failed() });
+            let rest: Result<Vec<Bytes>, _> = stream.try_collect().await;
+            let rest = rest.map(|pieces| pieces.iter().map(|piece| piece.len() as u64).sum::<u64>());
+            assert_eq!(rest.ok(), verifies.then_some(WITHHELD));
+        }
+    }
+}

@@ -127,7 +127,8 @@ async fn an_endless_body_is_left_after_its_limit() {
         assert!(matches!(error, Error::EndlessData { .. }), "{framing:?} {error:?}");
         world.server.clear();
     }
-    assert!(world.server.body_bytes_sent() < 20 << 20);
+    // Six transfers; the system's buffers between the two ends hold some megabytes of each.
+    assert!(world.server.body_bytes_sent() < 120 << 20);
 }
 
 #[tokio::test]

@@ -124,6 +124,9 @@ async fn a_file_that_does_not_verify_is_refused_in_words() {
 
     world.server.clear();
     assert_eq!(get(proxy.address(), WHEEL, &[]).await.body, hello().bytes);
+    world.server.set(Paths::ending_with(".metadata"), Behaviour::CorruptByte(10));
+    let answer = get(proxy.address(), &format!("{WHEEL}.metadata"), &[]).await;
+    assert!(answer.status == 409 && answer.reason.contains(".whl.metadata has sha256"), "{}", answer.reason);
     world.server.set(Paths::ending_with(".metadata"), Behaviour::Endless(Framing::Chunked));
     let answer = get(proxy.address(), &format!("{WHEEL}.metadata"), &[]).await;
     assert!(answer.reason.contains("endless data attack"), "{}", answer.reason);

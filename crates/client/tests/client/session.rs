@@ -74,6 +74,25 @@ async fn one_session_stays_with_its_snapshot() {
 }
 
 #[tokio::test]
+async fn an_older_session_does_not_put_back_what_a_newer_one_keeps() {
+    let mut world = World::new().await;
+    let older = Session::refresh(&world.client, &world.trusted).await.unwrap();
+    world.repository.add("helper", &WheelBuilder::new("helper", "2.0").build());
+    world.repository.publish();
+    let newer = Session::refresh(&world.client, &world.trusted).await.unwrap();
+    newer.page(&project("helper")).await.unwrap().unwrap();
+    let kept = || {
+        let folder = std::fs::read_dir(world.trusted.directory().join("metadata")).unwrap();
+        let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.into_iter().map(|path| (std::fs::read(&path).unwrap(), path)).collect::<Vec<_>>()
+    };
+    let before = kept();
+    assert_eq!(older.page(&project("helper")).await.unwrap().unwrap().page().files.len(), 1);
+    assert!(kept() == before);
+}
+
+#[tokio::test]
 async fn a_bad_role_ends_one_search_and_no_other() {
     let world = World::new().await;
     let session = Session::refresh(&world.client, &world.trusted).await.unwrap();
