@@ -57,8 +57,8 @@ pub(crate) fn write_file(staging: &Path, path: &Path, bytes: &[u8]) -> Result<()
 
 /// [`write_file`] for many: their synchronisation goes on side by side, which a disk does in few rounds.
 pub(crate) fn write_files(staging: &Path, files: &[(PathBuf, &[u8])]) -> Result<(), Error> {
-    let lanes = files.len().div_ceil(FILES_A_LANE).clamp(1, MAX_LANES);
-    if lanes == 1 {
+    let lanes = files.len().min(MAX_LANES);
+    if lanes <= 1 {
         return files.iter().try_for_each(|(path, bytes)| write_file(staging, path, bytes));
     }
     std::thread::scope(|scope| {
@@ -71,7 +71,6 @@ pub(crate) fn write_files(staging: &Path, files: &[(PathBuf, &[u8])]) -> Result<
     })
 }
 
-const FILES_A_LANE: usize = 4;
 const MAX_LANES: usize = 16;
 
 /// Temporary files are private; what is served is for every web server's eyes.

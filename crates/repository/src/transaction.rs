@@ -13,6 +13,7 @@ use crate::token::TokenId;
 /// One change of a repository. It happens as a whole, in one consistent snapshot, or not at all.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "one is made for each request and moved once")]
 pub enum Transaction {
     /// Adds a distribution to its project, which is created by its first one.
     AddDistribution(AddDistribution),

@@ -40,10 +40,11 @@ pub(crate) struct Signed {
     pub(crate) snapshot_file: MetaFile,
 }
 
-/// Makes and signs everything; pages are on the disk when this returns.
+/// Makes and signs everything; pages are on the disk when this returns. The state's snapshot then lists the new versions
+/// already: unless they are committed, the state is worth nothing any more.
 pub(crate) fn build(
     repository: &Repository,
-    state: &State,
+    state: &mut State,
     batch: &Batch,
     online: &dyn Signer,
 ) -> Result<Signed, Error> {
@@ -63,7 +64,7 @@ pub(crate) fn build(
         signer.sign_targets(role, held, changes.targets.get(role))?;
     }
     let snapshot_file = if signer.roles.is_empty() && !batch.renew_snapshot {
-        state.snapshot_file().clone()
+        signer.state.snapshot_file().clone()
     } else {
         signer.sign_snapshot()?
     };
@@ -163,7 +164,7 @@ impl Changes {
 /// Signs one role after another, each in its next version.
 struct Signing<'a> {
     repository: &'a Repository,
-    state: &'a State,
+    state: &'a mut State,
     online: &'a dyn Signer,
     at: Time,
     roles: Vec<RoleRow>,
@@ -196,15 +197,11 @@ impl Signing<'_> {
     }
 
     fn sign_snapshot(&mut self) -> Result<MetaFile, Error> {
-        let mut index = self.state.snapshot().clone();
-        for row in &self.roles {
-            let version = self.state.next_version(&row.name)?;
-            index.set(&RoleName::parse(row.name.as_str())?, version);
-        }
+        self.state.list_in_snapshot(&self.roles)?;
         let role = RoleName::snapshot();
         let expires = self.repository.settings().expiry.snapshot.from(self.at);
         let common = Common::new(self.state.next_version(role.as_str())?, expires);
-        let content = index.sign(&common, self.online)?;
+        let content = self.state.snapshot().sign(&common, self.online)?;
         let file = MetaFile::of_bytes(common.version, &content);
         let name = role.versioned_file_name(common.version);
         self.put(&role, &common, OutboxFile { name, content });

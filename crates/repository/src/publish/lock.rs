@@ -26,7 +26,7 @@ impl WriterLock {
                     return Ok(Some(Self { _file: file }));
                 }
                 Err(TryLockError::WouldBlock) if attempt + 1 < ATTEMPTS => {
-                    std::thread::sleep(BETWEEN_ATTEMPTS)
+                    std::thread::sleep(BETWEEN_ATTEMPTS);
                 }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),

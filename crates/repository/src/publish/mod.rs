@@ -123,10 +123,10 @@ impl SnapshotProcess {
     }
 
     /// The four steps. The state comes back only if all of them were done.
-    async fn publish(&mut self, state: State, batch: Batch) -> Result<Publication, Error> {
+    async fn publish(&mut self, mut state: State, batch: Batch) -> Result<Publication, Error> {
         let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
         let (signed, mut state) = disk::blocking(move || {
-            let signed = build(&repository, &state, &batch, online.as_ref())?;
+            let signed = build(&repository, &mut state, &batch, online.as_ref())?;
             Ok((signed, state))
         })
         .await?;

@@ -14,16 +14,18 @@ use crate::error::Error;
 /// The versions of all targets roles, in the order of their METAPATHs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SnapshotIndex {
-    entries: Vec<(String, Version)>,
+    /// METAPATHs, and the members of `meta` as they are written: `"ROLE.json":{"version":N}`.
+    entries: Vec<(String, String)>,
 }
 
 impl SnapshotIndex {
     /// Sets the version of a role. Fast for roles it knows, and for new ones in order.
     pub(crate) fn set(&mut self, role: &RoleName, version: Version) {
         let path = role.meta_path();
+        let member = format!(r#""{path}":{{"version":{version}}}"#);
         match self.entries.binary_search_by(|(own, _)| own.as_str().cmp(&path)) {
-            Ok(at) => self.entries[at].1 = version,
-            Err(at) => self.entries.insert(at, (path, version)),
+            Ok(at) => self.entries[at].1 = member,
+            Err(at) => self.entries.insert(at, (path, member)),
         }
     }
 
@@ -46,13 +48,11 @@ impl SnapshotIndex {
         let expires = common.expires.strftime("%Y-%m-%dT%H:%M:%SZ");
         // Writing to memory cannot fail.
         let _ = write!(out, r#"{{"_type":"snapshot","expires":"{expires}","meta":{{"#);
-        for (index, (path, version)) in self.entries.iter().enumerate() {
+        for (index, (_, member)) in self.entries.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            out.push(b'"');
-            out.extend_from_slice(path.as_bytes());
-            let _ = write!(out, r#"":{{"version":{version}}}"#);
+            out.extend_from_slice(member.as_bytes());
         }
         let _ = write!(out, r#"}},"spec_version":"{SPEC_VERSION}","version":{}}}"#, common.version);
         out

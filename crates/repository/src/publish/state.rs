@@ -59,15 +59,19 @@ impl State {
         &self.snapshot_file
     }
 
-    /// Takes in what was published.
+    /// Lists new versions of targets roles in the snapshot.
+    pub(crate) fn list_in_snapshot(&mut self, roles: &[RoleRow]) -> Result<(), Error> {
+        for row in roles.iter().filter(|row| !matches!(row.name.as_str(), "root" | "snapshot" | "timestamp"))
+        {
+            self.snapshot.set(&RoleName::parse(row.name.as_str())?, current(row)?.version);
+        }
+        Ok(())
+    }
+
+    /// Takes in what was published; the snapshot lists it already.
     pub(crate) fn advance(&mut self, roles: &[RoleRow], snapshot_file: MetaFile) -> Result<(), Error> {
         for row in roles {
-            let current = current(row)?;
-            let name = RoleName::parse(row.name.as_str())?;
-            if !matches!(row.name.as_str(), "root" | "snapshot" | "timestamp") {
-                self.snapshot.set(&name, current.version);
-            }
-            self.roles.insert(row.name.clone(), current);
+            self.roles.insert(row.name.clone(), current(row)?);
         }
         self.snapshot_file = snapshot_file;
         Ok(())
@@ -118,6 +122,7 @@ pub(crate) async fn recover(repository: &Repository) -> Result<State, Error> {
             snapshot: SnapshotIndex::default(),
             snapshot_file: snapshot_file.clone(),
         };
+        state.list_in_snapshot(&rows)?;
         state.advance(&rows, snapshot_file)?;
         Ok(state)
     })

@@ -1,7 +1,8 @@
 //! The transaction log.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, SqliteConnection, Type};
 
 use super::{next_number, signed, time, unsigned};
 use crate::audit::AuditEntry;
@@ -110,7 +111,7 @@ pub(crate) async fn entries(
     after: u64,
     limit: u32,
 ) -> Result<Vec<AuditEntry>, Error> {
-    let rows: Vec<(i64, i64, String, String, String, Option<String>, Option<i64>)> = sqlx::query_as(
+    let rows = sqlx::query(
         "SELECT t.id, t.submitted_at, t.actor, t.action, t.path, t.sha256, p.snapshot_version \
          FROM transactions t LEFT JOIN publications p ON p.id = t.publication \
          WHERE t.id > $1 ORDER BY t.id LIMIT $2",
@@ -120,16 +121,20 @@ pub(crate) async fn entries(
     .fetch_all(connection)
     .await
     .map_err(Error::database("read the log"))?;
-    let entries = rows.into_iter().map(|(id, submitted, actor, action, path, sha256, snapshot)| {
-        Ok(AuditEntry {
-            transaction: TransactionId(unsigned(id)?),
-            submitted: time(submitted)?,
-            actor,
-            action,
-            path,
-            sha256,
-            snapshot_version: snapshot.map(unsigned).transpose()?,
-        })
-    });
-    entries.collect()
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &SqliteRow) -> Result<AuditEntry, Error> {
+    fn column<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, name: &str) -> Result<T, Error> {
+        row.try_get(name).map_err(Error::database("give the columns of the log"))
+    }
+    Ok(AuditEntry {
+        transaction: TransactionId(unsigned(column(row, "id")?)?),
+        submitted: time(column(row, "submitted_at")?)?,
+        actor: column(row, "actor")?,
+        action: column(row, "action")?,
+        path: column(row, "path")?,
+        sha256: column(row, "sha256")?,
+        snapshot_version: column::<Option<i64>>(row, "snapshot_version")?.map(unsigned).transpose()?,
+    })
 }

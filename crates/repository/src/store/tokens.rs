@@ -1,7 +1,8 @@
 //! Tokens, by their hashes.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 use super::time;
 use crate::error::Error;
@@ -35,25 +36,25 @@ pub(crate) async fn add(connection: &mut SqliteConnection, row: &TokenRow) -> Re
 }
 
 pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<TokenRow>, Error> {
-    let rows: Vec<(String, String, String, String, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+    let rows = sqlx::query(
         "SELECT id, secret_sha256, projects, actions, created_at, expires_at, revoked_at FROM tokens \
          ORDER BY created_at, id",
     )
     .fetch_all(connection)
     .await
     .map_err(Error::database("list the tokens"))?;
-    rows.into_iter().map(token_row).collect()
+    rows.iter().map(token_row).collect()
 }
 
 pub(crate) async fn by_id(connection: &mut SqliteConnection, id: &str) -> Result<Option<TokenRow>, Error> {
-    let row: Option<(String, String, String, String, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+    let row = sqlx::query(
         "SELECT id, secret_sha256, projects, actions, created_at, expires_at, revoked_at FROM tokens WHERE id = $1",
     )
     .bind(id)
     .fetch_optional(connection)
     .await
     .map_err(Error::database("read a token"))?;
-    row.map(token_row).transpose()
+    row.as_ref().map(token_row).transpose()
 }
 
 /// Revokes a token; one revoked before stays so. `false`: there is no such token.
@@ -71,24 +72,21 @@ pub(crate) async fn revoke(
     Ok(done.rows_affected() == 1)
 }
 
-fn token_row(
-    (id, secret_sha256, projects, actions, created, expires, revoked): (
-        String,
-        String,
-        String,
-        String,
-        i64,
-        Option<i64>,
-        Option<i64>,
-    ),
-) -> Result<TokenRow, Error> {
+fn token_row(row: &SqliteRow) -> Result<TokenRow, Error> {
+    let text = |name| row.try_get::<String, _>(name).map_err(Error::database("give the columns of a token"));
+    let moment = |name| -> Result<Option<Timestamp>, Error> {
+        let column: Option<i64> =
+            row.try_get(name).map_err(Error::database("give the columns of a token"))?;
+        column.map(time).transpose()
+    };
     Ok(TokenRow {
-        id,
-        secret_sha256,
-        projects,
-        actions,
-        created: time(created)?,
-        expires: expires.map(time).transpose()?,
-        revoked: revoked.map(time).transpose()?,
+        id: text("id")?,
+        secret_sha256: text("secret_sha256")?,
+        projects: text("projects")?,
+        actions: text("actions")?,
+        created: moment("created_at")?
+            .ok_or_else(|| Error::State { reason: "a token was never made".to_owned() })?,
+        expires: moment("expires_at")?,
+        revoked: moment("revoked_at")?,
     })
 }

@@ -1,6 +1,12 @@
 //! What the tests share: a repository with keys and a clock of its own, and a client as the judge.
-#![expect(dead_code, reason = "each test binary uses a part of this")]
+#![expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses a part of this, and a panic is a test's failure report"
+)]
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,14 +27,14 @@ use sealdex_tuf::{
 
 /// A clock that goes when it is told to.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(START.as_second())))
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::SeqCst);
     }
 }
@@ -39,54 +45,59 @@ impl Clock for TestClock {
     }
 }
 
-pub fn key() -> Arc<dyn Signer> {
+pub(crate) fn key() -> Arc<dyn Signer> {
     Arc::new(KeyPair::generate(&Scheme::Ed25519).unwrap())
 }
 
 /// A new repository in a temporary folder, and its online key.
-pub struct World {
-    pub folder: tempfile::TempDir,
-    pub repository: Repository,
-    pub online: Arc<dyn Signer>,
-    pub clock: Arc<TestClock>,
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) repository: Repository,
+    pub(crate) online: Arc<dyn Signer>,
+    pub(crate) clock: Arc<TestClock>,
+}
+
+/// Initial keys with thresholds of two, and their online key as given.
+pub(crate) fn initial_keys(online: Arc<dyn Signer>) -> InitialKeys {
+    InitialKeys {
+        root: vec![key(), key(), key()],
+        root_threshold: 2,
+        targets: vec![key(), key()],
+        targets_threshold: 2,
+        online,
+        development: Development::No,
+    }
 }
 
 impl World {
-    pub async fn new(layout: Layout) -> Self {
+    pub(crate) async fn new(layout: Layout) -> Self {
         Self::with_settings(Settings::new(layout)).await
     }
 
-    pub async fn with_settings(settings: Settings) -> Self {
+    pub(crate) async fn with_settings(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, online) = (TestClock::new(), key());
-        let keys = InitialKeys {
-            root: vec![key(), key(), key()],
-            root_threshold: 2,
-            targets: vec![key(), key()],
-            targets_threshold: 2,
-            online: Arc::clone(&online),
-            development: Development::No,
-        };
+        let keys = initial_keys(Arc::clone(&online));
         let directory = RepositoryDirectory::new(folder.path().join("repository"));
         let repository =
             Repository::create(directory, settings, &keys, Arc::<TestClock>::clone(&clock)).await.unwrap();
         Self { folder, repository, online, clock }
     }
 
-    pub async fn writer(&self) -> SnapshotProcess {
+    pub(crate) async fn writer(&self) -> SnapshotProcess {
         SnapshotProcess::acquire(&self.repository, Arc::clone(&self.online)).await.unwrap().unwrap()
     }
 
-    pub fn judge(&self) -> Judge {
+    pub(crate) fn judge(&self) -> Judge {
         Judge::new(self.repository.directory(), self.clock.now()).unwrap()
     }
 }
 
-pub fn wheel(name: &str, version: &str) -> Archive {
+pub(crate) fn wheel(name: &str, version: &str) -> Archive {
     WheelBuilder::new(name, version).requires_python(">=3.9").build()
 }
 
-pub async fn stage(repository: &Repository, bytes: &[u8]) -> sealdex_repository::Received {
+pub(crate) async fn stage(repository: &Repository, bytes: &[u8]) -> sealdex_repository::Received {
     let mut staged = repository.stage().unwrap();
     for chunk in bytes.chunks(1000) {
         staged.write(chunk).unwrap();
@@ -95,7 +106,7 @@ pub async fn stage(repository: &Repository, bytes: &[u8]) -> sealdex_repository:
 }
 
 /// Adds a wheel as a server does: receive, look into it, submit.
-pub async fn add_wheel(
+pub(crate) async fn add_wheel(
     repository: &Repository,
     wheel: &Archive,
 ) -> Result<Receipt, sealdex_repository::Error> {
@@ -107,7 +118,7 @@ pub async fn add_wheel(
     repository.submit(Transaction::AddDistribution(add), Actor::Local).await
 }
 
-pub async fn add_target(
+pub(crate) async fn add_target(
     repository: &Repository,
     path: &str,
     bytes: &[u8],
@@ -118,60 +129,64 @@ pub async fn add_target(
     repository.submit(Transaction::AddTarget(add), Actor::Local).await
 }
 
-pub fn project(name: &str) -> ProjectName {
+pub(crate) fn project(name: &str) -> ProjectName {
     ProjectName::parse(name).unwrap()
 }
 
-pub fn file_name(name: &str) -> FileName {
+pub(crate) fn file_name(name: &str) -> FileName {
     FileName::parse(name).unwrap()
 }
 
 /// A client that knows the first root and sees what a web server would serve: the public directory, nothing else.
-pub struct Judge {
+pub(crate) struct Judge {
     updater: Updater,
     public: std::path::PathBuf,
     /// Every metadata file it read.
-    pub seen: Vec<(String, Vec<u8>)>,
+    pub(crate) seen: Vec<(String, Vec<u8>)>,
+    stored: Stored,
 }
 
 /// What a refreshed client came to trust, for the next one to start from.
-pub type Stored = Arc<Mutex<std::collections::HashMap<RoleName, Vec<u8>>>>;
+#[derive(Clone, Default)]
+pub(crate) struct Stored(Arc<Mutex<HashMap<RoleName, Vec<u8>>>>);
 
 impl Judge {
     /// Refreshes a new client.
-    pub fn new(directory: &RepositoryDirectory, now: Timestamp) -> Result<Self, sealdex_tuf::Error> {
+    pub(crate) fn new(directory: &RepositoryDirectory, now: Timestamp) -> Result<Self, sealdex_tuf::Error> {
         Self::with_stored(directory, now, &Stored::default())
     }
 
     /// Refreshes a client that was here before: it also notices what went back.
-    pub fn with_stored(
+    pub(crate) fn with_stored(
         directory: &RepositoryDirectory,
         now: Timestamp,
         stored: &Stored,
     ) -> Result<Self, sealdex_tuf::Error> {
         let root = std::fs::read(directory.metadata().join("1.root.json")).unwrap();
         let updater = Updater::new(&root, now, Limits::default())?;
-        let mut this = Self { updater, public: directory.public(), seen: Vec::new() };
-        this.drive(stored)?;
+        let stored = Stored::clone(stored);
+        let mut this = Self { updater, public: directory.public(), seen: Vec::new(), stored };
+        this.drive()?;
         Ok(this)
     }
 
-    fn drive(&mut self, stored: &Stored) -> Result<(), sealdex_tuf::Error> {
+    fn drive(&mut self) -> Result<(), sealdex_tuf::Error> {
         loop {
             let answer = match self.updater.step()? {
                 Step::Done => return Ok(()),
                 Step::Read(role) => {
-                    stored.lock().unwrap().get(&role).cloned().map_or(Answer::Absent, Answer::Bytes)
+                    self.stored.0.lock().unwrap().get(&role).cloned().map_or(Answer::Absent, Answer::Bytes)
                 }
                 Step::Write(role, bytes) => {
-                    stored.lock().unwrap().insert(role, bytes.to_vec());
+                    self.stored.0.lock().unwrap().insert(role, bytes.to_vec());
                     Answer::Written
                 }
                 Step::Delete(role) => {
-                    stored.lock().unwrap().remove(&role);
+                    self.stored.0.lock().unwrap().remove(&role);
                     Answer::Written
                 }
-                Step::Fetch(request) => match std::fs::read(self.public.join("metadata").join(&request.path)) {
+                Step::Fetch(request) => match std::fs::read(self.public.join("metadata").join(&request.path))
+                {
                     Ok(bytes) => {
                         assert!(bytes.len() as u64 <= request.max_bytes, "{} is too long", request.path);
                         self.seen.push((request.path, bytes.clone()));
@@ -185,20 +200,37 @@ impl Judge {
     }
 
     /// Searches a target; its bytes must be the listed ones.
-    pub fn target(&mut self, path: &str) -> Option<Vec<u8>> {
+    pub(crate) fn target(&mut self, path: &str) -> Option<Vec<u8>> {
         let target = self.search(path).unwrap()?;
-        let bytes = read(&self.public.join("targets").join(target.url_path()));
+        let bytes = read(&self.public.join("targets").join(percent_decoded(&target.url_path())));
         target.verify(&bytes).unwrap();
         Some(bytes)
     }
 
-    pub fn search(&mut self, path: &str) -> Result<Option<VerifiedTarget>, sealdex_tuf::Error> {
+    pub(crate) fn search(&mut self, path: &str) -> Result<Option<VerifiedTarget>, sealdex_tuf::Error> {
         self.updater.search(TargetPath::parse(path).unwrap())?;
-        self.drive(&Stored::default())?;
+        self.drive()?;
         Ok(self.updater.found()?.cloned())
     }
 }
 
 fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What a web server makes of a URL's path.
+fn percent_decoded(path: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                bytes.extend(hex::decode([*high, *low]).unwrap());
+                rest = tail;
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    String::from_utf8(bytes).unwrap()
 }
