@@ -78,7 +78,7 @@ impl Session {
 
     async fn begin(client: &Client, repository: &TrustedRepository, network: Network) -> Result<Self, Error> {
         let store = repository.store();
-        let (updater, top_level) = refresh(client, &store, repository.record(), network).await?;
+        let updater = refresh(client, &store, repository.record(), network).await?;
         let trusted = updater.trusted().ok_or(Error::Task { task: "refresh" })?;
         let versions = RoleVersions {
             root: trusted.root().common.version.number(),
@@ -87,6 +87,7 @@ impl Session {
             targets: trusted.targets().common.version.number(),
         };
         let (expires, started_at) = (trusted.expires(), trusted.started_at());
+        let snapshot = trusted.snapshot().bytes().clone();
         tracing::debug!(repository = %repository.name(), ?versions, %expires, "refreshed");
         Ok(Self {
             shared: Arc::new(Shared {
@@ -94,7 +95,7 @@ impl Session {
                 repository: repository.clone(),
                 store,
                 network,
-                searches: Searches::new(updater, top_level),
+                searches: Searches::new(updater, snapshot),
                 pages: Pages::default(),
                 versions,
                 expires,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use sealdex_tuf::{Answer, Limits, Request, RoleName, Step, Updater};
 
 use crate::client::Client;
@@ -18,24 +17,13 @@ pub(super) enum Network {
     Offline,
 }
 
-/// The top-level metadata that a session came to trust: enough to verify it all again.
-#[derive(Clone, Debug)]
-pub(super) struct TopLevel {
-    now: Timestamp,
-    limits: Limits,
-    root: Arc<[u8]>,
-    timestamp: Arc<[u8]>,
-    pub(super) snapshot: Arc<[u8]>,
-    targets: Arc<[u8]>,
-}
-
 /// One refresh (5.1 to 5.6). Holds the store's lock from beginning to end.
 pub(super) async fn refresh(
     client: &Client,
     store: &RepositoryStore,
     record: &RepositoryRecord,
     network: Network,
-) -> Result<(Updater, TopLevel), Error> {
+) -> Result<Updater, Error> {
     let settings = client.settings();
     let lock = store.lock(settings.lock_wait).await?;
     let root = store.trusted_root(record, &settings.metadata)?;
@@ -46,8 +34,7 @@ pub(super) async fn refresh(
     // 5.3.8: what was verified before a later failure stays trusted.
     state.flush_root()?;
     outcome?;
-    let top_level = TopLevel::of(&updater, settings.metadata)?;
-    Ok((updater, top_level))
+    Ok(updater)
 }
 
 async fn drive(
@@ -133,38 +120,5 @@ fn stored(store: &RepositoryStore, request: &Request, limits: &Limits) -> Result
             answer => Ok(answer),
         },
         _ => Err(Error::Offline { file: request.path.clone() }),
-    }
-}
-
-impl TopLevel {
-    fn of(updater: &Updater, limits: Limits) -> Result<Self, Error> {
-        let trusted = updater.trusted().ok_or(Error::Task { task: "refresh" })?;
-        Ok(Self {
-            now: trusted.started_at(),
-            limits,
-            root: trusted.root().bytes().clone(),
-            timestamp: trusted.timestamp().bytes().clone(),
-            snapshot: trusted.snapshot().bytes().clone(),
-            targets: trusted.targets().bytes().clone(),
-        })
-    }
-
-    /// Verifies all of it again, at the same fixed time: an updater as after the refresh.
-    pub(super) fn updater(&self) -> Result<Updater, Error> {
-        let mut updater = Updater::new(&self.root, self.now, self.limits)?;
-        loop {
-            let answer = match updater.step()? {
-                Step::Done => return Ok(updater),
-                Step::Read(_) => Answer::Absent,
-                Step::Write(..) | Step::Delete(_) => Answer::Written,
-                Step::Fetch(request) => match request.role.as_str() {
-                    "timestamp" => Answer::Bytes(self.timestamp.to_vec()),
-                    "snapshot" => Answer::Bytes(self.snapshot.to_vec()),
-                    "targets" => Answer::Bytes(self.targets.to_vec()),
-                    _ => Answer::Absent,
-                },
-            };
-            updater.answer(answer)?;
-        }
     }
 }

@@ -4,11 +4,11 @@
 //! the file, and begins again with the file at hand. What was loaded by then, by whichever search, is not loaded again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sealdex_tuf::{Answer, Request, RoleName, Step, TargetPath, Updater, VerifiedTarget};
 
-use super::refresh::{Network, TopLevel, fetch, read};
+use super::refresh::{Network, fetch, read};
 use crate::client::Client;
 use crate::error::Error;
 use crate::store::{RepositoryRecord, RepositoryStore};
@@ -17,7 +17,8 @@ use crate::store::{RepositoryRecord, RepositoryStore};
 #[derive(Debug)]
 pub(super) struct Searches {
     updater: Mutex<Updater>,
-    top_level: TopLevel,
+    /// The snapshot that lists what is searched.
+    snapshot: Arc<[u8]>,
 }
 
 /// What a search needs next, or its outcome.
@@ -36,8 +37,8 @@ struct Files {
 }
 
 impl Searches {
-    pub(super) fn new(updater: Updater, top_level: TopLevel) -> Self {
-        Self { updater: Mutex::new(updater), top_level }
+    pub(super) fn new(updater: Updater, snapshot: Arc<[u8]>) -> Self {
+        Self { updater: Mutex::new(updater), snapshot }
     }
 
     pub(super) async fn run(
@@ -64,23 +65,14 @@ impl Searches {
                 Need::Fetch(request) => return Err(Error::Offline { file: request.path }),
             }
         };
-        store.keep_delegated(&self.top_level.snapshot, files.verified).await;
+        store.keep_delegated(&self.snapshot, files.verified).await;
         Ok(found)
     }
 
-    pub(super) fn updater(&self) -> MutexGuard<'_, Updater> {
-        self.updater.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Searches as far as the files at hand allow.
+    /// Searches as far as the files at hand allow. One that fails leaves the others unharmed.
     fn advance(&self, path: &TargetPath, files: &mut Files) -> Result<Need, Error> {
-        let mut updater = self.updater();
-        let outcome = search(&mut updater, path, files);
-        if outcome.is_err() {
-            // An error ends an updater; the searches of other targets are to go on.
-            *updater = self.top_level.updater()?;
-        }
-        outcome.map_err(Error::from)
+        let mut updater = self.updater.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(search(&mut updater, path, files)?)
     }
 }
 
