@@ -243,7 +243,7 @@ async fn keep(scene: Scene, directory: TempDir) -> Result<(), Failure> {
     say(format!("  sealdex fetch {trust} simple/{}/index.json", scene.packages.victim));
     say(format!("  sealdex status --repository {stage}/repository"));
     say(format!(
-        "  {stage}/venv-plain/bin/pip install --index-url http://{address}/simple/ --no-deps --target /tmp/x {}",
+        "  {stage}/venv-plain/bin/pip install --index-url http://{address}/simple/ --no-deps --target {stage}/plain {}",
         scene.packages.victim
     ));
     say("Ctrl-C stops the server and removes everything.");
