@@ -86,7 +86,6 @@ impl World {
             VerifyingProxy::start(client, &self.trusted, address, ProxyOptions::default()).await.unwrap();
         let (environment, output, _folder) = installer.run(&proxy, &["hello"]).await;
         let output = output.expect_failure();
-        println!("{}\n", output.report());
         assert_eq!(environment.evaluate("import importlib.util as u; print(u.find_spec('hello'))"), "None");
         assert!(output.elapsed < QUICK, "{}", output.report());
         // uv asks for several files at once, and shows the refusal that came first.
