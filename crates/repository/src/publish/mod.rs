@@ -12,6 +12,9 @@
 //!    since the timestamp still names the snapshot before.
 //! 4. `timestamp.json` is replaced in one step. *After a crash*: everything is served; writing the outbox again changes
 //!    nothing.
+//!
+//! The outbox is emptied by the next publication's database transaction, which saves a commit, so a new writer always
+//! writes the last publication once more.
 
 mod build;
 mod deliver;
