@@ -1,5 +1,7 @@
 //! What is refused, and that nothing is left of it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
+
 mod support;
 
 use std::collections::BTreeSet;

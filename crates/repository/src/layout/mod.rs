@@ -3,7 +3,7 @@
 //! A [`Layout`] says which roles the top-level targets role delegates to, for which paths, who signs them, and whether
 //! they spread their targets over bins. [`pep458`](Layout::pep458), [`index_only`](Layout::index_only) and
 //! [`tree`](Layout::tree) are such data; an operator may write another in `sealdex.toml`. One engine interprets them
-//! all: it makes the delegations ([`delegate`](Layout::delegations)), and finds the role that speaks for a path by
+//! all: it makes the delegations, and finds the role that speaks for a path by
 //! walking the tree in the order a client does ([`Layout::responsible`]).
 
 mod bins;
