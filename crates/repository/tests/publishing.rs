@@ -203,3 +203,34 @@ async fn status_shows_every_role() {
     assert!(!status.development);
     assert_eq!(status.root_fingerprint, world.repository.root_fingerprint().await.unwrap());
 }
+
+#[tokio::test]
+async fn a_transaction_beyond_the_limit_of_a_publication_is_not_published_by_half() {
+    /// More than one publication takes.
+    const TRANSACTIONS: usize = 1000;
+    let world = World::new(Layout::default()).await;
+    let (first, second) = (wheel("six", "1.0"), wheel("six", "2.0"));
+    add_wheel(&world.repository, &first).await.unwrap();
+    let mut yanks = tokio::task::JoinSet::new();
+    for number in 1..TRANSACTIONS {
+        let repository = world.repository.clone();
+        let (project, filename) = (project("six"), file_name(&first.file_name));
+        let yank = Transaction::Yank { project, filename, reason: Some(number.to_string()) };
+        yanks.spawn(async move { repository.submit(yank, Actor::Local).await.unwrap() });
+    }
+    yanks.join_all().await;
+    add_wheel(&world.repository, &second).await.unwrap();
+
+    let mut writer = world.writer().await;
+    let mut publications = 0;
+    while writer.publish_pending().await.unwrap().is_some() {
+        publications += 1;
+        let mut judge = world.judge();
+        for file in page(&world).unwrap().files {
+            let path = format!("files/six/{}", file.filename);
+            assert!(judge.target(&path).is_some(), "{path} is on the page and not signed");
+        }
+    }
+    assert_eq!(publications, 2);
+    assert_eq!(page(&world).unwrap().files.len(), 2);
+}

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealdex_simple::ProjectName;
-use sealdex_simple::layout::index_page_target_path;
+use sealdex_simple::layout::{file_target_path, index_page_target_path};
+use sealdex_simple::{FileName, ProjectName};
 use sealdex_tuf::{RoleName, TargetPath};
 
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub(crate) struct Batch {
 pub(crate) struct ProjectChange {
     pub(crate) project: ProjectName,
     pub(crate) distributions: Vec<DistributionRow>,
-    /// The target paths of the distributions that change.
+    /// The target paths of the distributions that changed since the last publication.
     pub(crate) touched: BTreeSet<String>,
 }
 
@@ -44,28 +44,31 @@ pub(crate) async fn gather(
 ) -> Result<Batch, Error> {
     let mut read = repository.store().read().await?;
     let pending = if limit > 0 { log::pending(&mut read, limit).await? } else { Vec::new() };
+    let oldest = pending.first().map_or(u64::MAX, |first| first.id);
     let mut batch = Batch {
         through: pending.last().map(|last| last.id),
         transactions: pending.len(),
         ..Batch::default()
     };
     let mut roles: BTreeSet<RoleName> = renew.into_iter().collect();
-    let mut projects: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut projects = BTreeSet::new();
     let mut files = BTreeSet::new();
     for transaction in pending {
         match transaction.project {
-            Some(project) => {
-                projects.entry(project).or_default().insert(transaction.path);
-            }
-            None => {
-                files.insert(transaction.path);
-            }
-        }
+            Some(project) => projects.insert(project),
+            None => files.insert(transaction.path),
+        };
     }
     let layout = &repository.settings().layout;
-    for (project, touched) in projects {
+    for project in projects {
         let distributions = rows::distributions_of(&mut read, &project).await?;
         let project = ProjectName::parse(&project)?;
+        // Transactions beyond the limit stand in the rows, and so on the page, already. Their files are signed with it:
+        // else half of such a transaction would be published.
+        let changed = distributions.iter().filter(|row| row.changed_by >= oldest);
+        let touched: BTreeSet<String> = changed
+            .map(|row| Ok(file_target_path(&project, &FileName::parse(&row.filename)?)))
+            .collect::<Result<_, Error>>()?;
         roles.insert(repository.responsible(&TargetPath::parse(index_page_target_path(&project))?)?);
         for path in &touched {
             roles.extend(layout.responsible(&TargetPath::parse(path.as_str())?)?);
