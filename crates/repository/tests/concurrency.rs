@@ -2,12 +2,14 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::task::Poll;
 use std::time::Duration;
 
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{Layout, Outcome, Repository, SnapshotProcess};
-use sealdex_tuf::Clock;
+use sealdex_tuf::{Clock, Key, Signer};
 use support::{Judge, Stored, TestClock, World, add_wheel, wheel};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -76,6 +78,76 @@ async fn one_writer_at_a_time() {
     assert!(SnapshotProcess::acquire(&world.repository, Arc::clone(&world.online)).await.unwrap().is_none());
     drop(first);
     assert!(SnapshotProcess::acquire(&other, Arc::clone(&world.online)).await.unwrap().is_some());
+}
+
+/// A key that signs once the other end of its gate is gone: a slow device.
+struct SlowKey {
+    key: Arc<dyn Signer>,
+    gate: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Signer for SlowKey {
+    fn key(&self) -> &Key {
+        self.key.key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, sealdex_tuf::Error> {
+        let _open = self.gate.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        self.key.sign(message)
+    }
+}
+
+#[tokio::test]
+async fn a_publication_given_up_ends_before_another_writer_begins() {
+    let world = World::new(Layout::default()).await;
+    let (closed, gate) = mpsc::channel();
+    let slow = SlowKey { key: Arc::clone(&world.online), gate: Mutex::new(gate) };
+    let wheel = wheel("six", "1.0");
+    add_wheel(&world.repository, &wheel).await.unwrap();
+    let mut writer = SnapshotProcess::acquire(&world.repository, Arc::new(slow)).await.unwrap().unwrap();
+    let given_up = tokio::time::timeout(Duration::from_millis(200), writer.publish_pending()).await;
+    assert!(given_up.is_err(), "the key did not sign, and still something was published");
+    drop(writer);
+    let again = || SnapshotProcess::acquire(&world.repository, Arc::clone(&world.online));
+    assert!(again().await.unwrap().is_none(), "what the first writer began is still under way");
+    drop(closed);
+    let mut next = loop {
+        match again().await.unwrap() {
+            Some(next) => break next,
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    next.publish_pending().await.unwrap().unwrap();
+    assert!(world.judge().target(&format!("files/six/{}", wheel.file_name)).is_some());
+}
+
+#[tokio::test]
+async fn a_publication_given_up_at_any_point_is_made_good() {
+    let world = World::new(Layout::default()).await;
+    let mut writer = world.writer().await;
+    let stored = Stored::default();
+    let mut given_up = 0;
+    for polls in 0..60 {
+        let wheel = wheel("six", &polls.to_string());
+        add_wheel(&world.repository, &wheel).await.unwrap();
+        let mut left = polls;
+        let mut publishing = Box::pin(writer.publish_pending());
+        let outcome = poll_fn(|context| match publishing.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                left -= 1;
+                Poll::Pending
+            }
+        });
+        given_up += usize::from(outcome.await.is_none());
+        drop(publishing);
+        while writer.publish_pending().await.unwrap().is_some() {}
+        let now = world.clock.now();
+        let mut judge = Judge::with_stored(world.repository.directory(), now, &stored).unwrap();
+        assert!(judge.target(&format!("files/six/{}", wheel.file_name)).is_some(), "{polls}");
+    }
+    assert!(given_up > 10, "given up {given_up} times");
 }
 
 #[tokio::test]

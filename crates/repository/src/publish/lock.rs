@@ -3,14 +3,16 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::status::WriterStatus;
 
-/// Held for as long as it lives.
+/// Held for as long as it lives: by the writer, and by work of it that goes on when its caller has given up.
 pub(crate) struct WriterLock {
     _file: File,
+    delivered: Mutex<u64>,
 }
 
 impl WriterLock {
@@ -23,7 +25,7 @@ impl WriterLock {
                 Ok(()) => {
                     file.set_len(0).map_err(Error::io("write", path))?;
                     write!(file, "{}", std::process::id()).map_err(Error::io("write", path))?;
-                    return Ok(Some(Self { _file: file }));
+                    return Ok(Some(Self { _file: file, delivered: Mutex::new(0) }));
                 }
                 Err(TryLockError::WouldBlock) if attempt + 1 < ATTEMPTS => {
                     std::thread::sleep(BETWEEN_ATTEMPTS);
@@ -33,6 +35,12 @@ impl WriterLock {
             }
         }
         Ok(None)
+    }
+
+    /// The right to write what is served, one delivery after another; in it the version of the last timestamp written.
+    pub(super) fn delivery(&self) -> MutexGuard<'_, u64> {
+        // The version is set in one step.
+        self.delivered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -55,7 +55,9 @@ pub struct SnapshotProcess {
     online: Arc<dyn Signer>,
     /// The versions as they are in the database and served; `None` while that is not known, after a failure.
     state: Option<State>,
-    _lock: WriterLock,
+    /// Held by everything that signs and writes, too: what a caller that gave up has left behind comes to its end before
+    /// there can be another writer.
+    lock: Arc<WriterLock>,
 }
 
 impl SnapshotProcess {
@@ -72,7 +74,7 @@ impl SnapshotProcess {
         if removed > 0 {
             tracing::info!(files = removed, "removed files that were never submitted");
         }
-        let mut this = Self { repository: repository.clone(), online, state: None, _lock: lock };
+        let mut this = Self { repository: repository.clone(), online, state: None, lock: Arc::new(lock) };
         let state = this.take_state().await?;
         this.state = Some(state);
         Ok(Some(this))
@@ -121,21 +123,24 @@ impl SnapshotProcess {
     async fn take_state(&mut self) -> Result<State, Error> {
         match self.state.take() {
             Some(state) => Ok(state),
-            None => state::recover(&self.repository).await,
+            None => state::recover(&self.repository, &self.lock).await,
         }
     }
 
     /// The four steps. The state comes back only if all of them were done.
     async fn publish(&mut self, mut state: State, batch: Batch) -> Result<Publication, Error> {
         let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
+        let lock = Arc::clone(&self.lock);
         let (signed, mut state) = disk::blocking(move || {
+            let _lock = lock;
             let signed = build(&repository, &mut state, &batch, online.as_ref())?;
             Ok((signed, state))
         })
         .await?;
         self.commit(&state, &signed).await?;
         let (directory, outbox) = (self.repository.directory().clone(), signed.outbox);
-        disk::blocking(move || deliver::deliver(&directory, &outbox)).await?;
+        let (lock, (_, timestamp)) = (Arc::clone(&self.lock), signed.versions);
+        disk::blocking(move || deliver::deliver(&directory, &lock, timestamp, &outbox)).await?;
         state.advance(&signed.roles, signed.snapshot_file)?;
         let publication = state.publication()?;
         self.state = Some(state);

@@ -1,12 +1,14 @@
 //! What the snapshot process knows while it runs, and how it comes to know it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp as Time;
 use sealdex_tuf::metadata::{MetaFile, Root, Unverified};
 use sealdex_tuf::{RoleName, Signer, Version};
 
 use super::deliver;
+use super::lock::WriterLock;
 use super::snapshot::SnapshotIndex;
 use crate::disk;
 use crate::error::Error;
@@ -87,13 +89,14 @@ impl State {
 }
 
 /// Writes what is in the outbox, in case the last writer did not get to it, and reads the state.
-pub(crate) async fn recover(repository: &Repository) -> Result<State, Error> {
-    let mut read = repository.store().read().await?;
+pub(crate) async fn recover(repository: &Repository, lock: &Arc<WriterLock>) -> Result<State, Error> {
+    // As a writer: a commit whose caller gave up comes to its end first.
+    let mut read = repository.store().write().await?;
     let mut rows = publications::roles(&mut read).await?;
     let outbox = publications::outbox(&mut read).await?;
     drop(read);
     rows.sort_by(|a, b| a.name.cmp(&b.name));
-    let directory = repository.directory().clone();
+    let (directory, lock) = (repository.directory().clone(), Arc::clone(lock));
     disk::blocking(move || {
         let known = |role: &str| {
             let row = rows.iter().find(|row| row.name == role);
@@ -111,7 +114,7 @@ pub(crate) async fn recover(repository: &Repository) -> Result<State, Error> {
             let role = "timestamp".to_owned();
             return Err(Error::StateBehindServed { role, served, known: timestamp });
         }
-        deliver::deliver(&directory, &outbox)?;
+        deliver::deliver(&directory, &lock, timestamp, &outbox)?;
         let version = Version::new(known("snapshot")?)
             .ok_or_else(|| Error::State { reason: "the snapshot has version 0".to_owned() })?;
         let path = directory.role_file(&RoleName::snapshot(), version);
