@@ -197,19 +197,18 @@ impl InitialMetadata {
         for role in layout.all_roles() {
             let delegations = role.delegations(&delegation_keys)?;
             let lifetime = if delegations.is_some() { expiry.delegations } else { expiry.bins };
-            let mut metadata = Targets::new(first(lifetime.from(now)));
+            let name = RoleName::parse(role.name.as_str())?;
+            let mut metadata = Targets::new(first(lifetime.from(now))).bound_to(&name);
             metadata.delegations = delegations;
             let signers = match role.keys {
                 KeyHolder::Offline => offline.as_slice(),
                 KeyHolder::Online => online.as_slice(),
             };
-            this.add(&RoleName::parse(role.name.as_str())?, &metadata.common, sign(&metadata, signers)?);
+            this.add(&name, &metadata.common, sign(&metadata, signers)?);
             let Some(bins) = &role.bins else { continue };
-            // Every empty bin has the same content: one signature does for all.
-            let bin = Targets::new(first(expiry.bins.from(now)));
-            let signed = sign(&bin, &online)?;
             for name in bins.role_names()? {
-                this.add(&name, &bin.common, signed.clone());
+                let bin = Targets::new(first(expiry.bins.from(now))).bound_to(&name);
+                this.add(&name, &bin.common, sign(&bin, &online)?);
             }
         }
 

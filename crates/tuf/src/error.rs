@@ -108,6 +108,14 @@ pub enum Error {
         /// The missing role.
         role: RoleName,
     },
+    /// Metadata that is signed for one role was offered as another's.
+    #[error("what was offered as {role} is the metadata of {named}")]
+    WrongRole {
+        /// The role whose metadata was asked for.
+        role: RoleName,
+        /// The role that the metadata names.
+        named: String,
+    },
     /// One version of a role was seen with two contents in one update. Verified through one delegator, the first is
     /// not to be mixed with the second.
     #[error("two different files were offered as {role} version {version}")]
@@ -207,9 +215,10 @@ impl Error {
             Self::Threshold { .. } => Some(Attack::ArbitrarySoftware),
             Self::Rollback { .. } | Self::RemovedFromSnapshot { .. } => Some(Attack::Rollback),
             Self::Expired { .. } => Some(Attack::IndefiniteFreeze),
-            Self::WrongVersion { .. } | Self::NotInSnapshot { .. } | Self::TwoContents { .. } => {
-                Some(Attack::MixAndMatch)
-            }
+            Self::WrongVersion { .. }
+            | Self::NotInSnapshot { .. }
+            | Self::TwoContents { .. }
+            | Self::WrongRole { .. } => Some(Attack::MixAndMatch),
             Self::WrongHash { .. } | Self::WrongLength { .. } => Some(Attack::WrongSoftware),
             Self::TooLong { .. } | Self::TooManyDelegations { .. } | Self::TooManyRoots { .. } => {
                 Some(Attack::EndlessData)

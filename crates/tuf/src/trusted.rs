@@ -468,7 +468,8 @@ impl TrustedMetadata {
     ///
     /// # Errors
     /// [`Error::NotInSnapshot`], [`Error::WrongLength`], [`Error::WrongHash`], [`Error::Malformed`],
-    /// [`Error::Threshold`], [`Error::WrongVersion`], [`Error::Expired`] or [`Error::TwoContents`].
+    /// [`Error::Threshold`], [`Error::WrongRole`], [`Error::WrongVersion`], [`Error::Expired`] or
+    /// [`Error::TwoContents`].
     pub fn load_delegated(
         &mut self,
         delegator: &RoleName,
@@ -564,13 +565,14 @@ fn check_targets(
     Unverified::parse(bytes)
 }
 
-/// 5.6.4 and 5.6.5.
+/// 5.6.4 and 5.6.5, and that the metadata is not another role's ([`Targets::bound_to`]).
 fn check_targets_state(
     role: &RoleName,
     targets: &Targets,
     snapshot: &Snapshot,
     now: Time,
 ) -> Result<(), Error> {
+    targets.check_role(role)?;
     check_version(role, listed(snapshot, role)?.version, targets.common.version)?;
     check_expiry(role, &targets.common, now)
 }

@@ -179,7 +179,8 @@ impl Signing<'_> {
         changes: Option<&BTreeMap<String, (TargetRow, Presence)>>,
     ) -> Result<(), Error> {
         let expires = self.repository.settings().expiry.bins.from(self.at);
-        let mut targets = Targets::new(Common::new(self.state.next_version(role.as_str())?, expires));
+        let common = Common::new(self.state.next_version(role.as_str())?, expires);
+        let mut targets = Targets::new(common).bound_to(role);
         let changed = |path: &str| changes.is_some_and(|changes| changes.contains_key(path));
         let kept = held.iter().filter(|target| !changed(&target.path));
         let new = changes.into_iter().flat_map(BTreeMap::values);

@@ -13,7 +13,7 @@ use jiff::Timestamp as Time;
 pub use delegations::{DelegatedRole, DelegatedRoles, Delegations, PathHashPrefix, PathSet, SuccinctRoles};
 pub use root::{RoleKeys, Root};
 pub use snapshot::{MetaFile, Snapshot};
-pub use targets::{TargetFile, Targets};
+pub use targets::{ROLE_MEMBER, TargetFile, Targets};
 pub use timestamp::Timestamp;
 pub use unverified::{MetadataSignature, Unverified};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Common, Delegations, Fields, Metadata, common_object, private::Sealed};
 use crate::digest::Hashes;
-use crate::error::Error;
+use crate::error::{Error, Malformed};
 use crate::json::{Object, Value};
-use crate::name::TargetPath;
+use crate::name::{RoleName, TargetPath};
 
 /// Targets: what target files there are, and who else may say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,38 @@ impl TargetFile {
     }
 }
 
+/// The member under which a role's metadata may name its own role; see [`Targets::bound_to`].
+pub const ROLE_MEMBER: &str = "x-sealdex-role";
+
 impl Targets {
+    /// The same metadata, good for the role `role` alone.
+    ///
+    /// The specification leaves targets metadata without the name of its role: where one key signs many roles, as it
+    /// does for hashed bins, and the snapshot lists versions alone, one of them could be served in place of another of
+    /// the same version. A client that knows this member refuses that; others ignore it.
+    #[must_use]
+    pub fn bound_to(mut self, role: &RoleName) -> Self {
+        self.common.unrecognized.insert(ROLE_MEMBER, role.as_str());
+        self
+    }
+
+    /// Whether this may be the metadata of `role`: it names that role or none ([`Targets::bound_to`]).
+    ///
+    /// # Errors
+    /// [`Error::WrongRole`]
+    pub(crate) fn check_role(&self, role: &RoleName) -> Result<(), Error> {
+        match self.common.unrecognized.value(ROLE_MEMBER) {
+            None => Ok(()),
+            Some(Value::String(named)) if named == role.as_str() => Ok(()),
+            Some(Value::String(named)) => {
+                Err(Error::WrongRole { role: role.clone(), named: named.escape_debug().to_string() })
+            }
+            Some(_) => {
+                Err(Malformed::new(role.to_string(), format!("\"{ROLE_MEMBER}\" is not a string")).into())
+            }
+        }
+    }
+
     /// No targets and no delegations yet.
     #[must_use]
     pub fn new(common: Common) -> Self {

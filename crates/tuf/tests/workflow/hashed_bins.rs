@@ -158,3 +158,30 @@ fn bits_are_1_to_32() {
         assert_eq!(bins(bits).is_ok(), accepted, "{bits}");
     }
 }
+
+#[test]
+fn a_bin_in_place_of_another_is_refused_where_bins_name_their_role() {
+    let swapped = |names_its_role: bool| {
+        let (mut simulator, mut client) = refreshed();
+        let pair = simulator.delegate_bins("targets", 1, "bin");
+        for bin in ["bin-0", "bin-1"].map(|bin| RoleName::parse(bin).unwrap()) {
+            simulator.signers.insert(bin.clone(), vec![pair.clone()]);
+            simulator.new_targets(&bin);
+            if names_its_role {
+                let targets = simulator.targets_role(bin.as_str());
+                *targets = targets.clone().bound_to(&bin);
+            }
+        }
+        let (path, _) = paths().into_iter().find(|(_, digest)| digest.as_bytes()[0] < b'8').unwrap();
+        simulator.add_target("bin-0", &path, b"page");
+        simulator.publish_targets(&["bin-0", "bin-1", "targets"]);
+        let (zero, one) = (simulator.latest("bin-0").to_vec(), simulator.latest("bin-1").to_vec());
+        let file = simulator.files.iter().find(|(_, bytes)| **bytes == zero).map(|(name, _)| name.clone());
+        client.refresh_and_find(&simulator, NOW, &path).unwrap().unwrap();
+        simulator.files.insert(file.unwrap(), one);
+        crate::SimulatedClient::of(&simulator).refresh_and_find(&simulator, NOW, &path)
+    };
+    // Plain TUF metadata does not say which role it is: the target is hidden.
+    assert_eq!(swapped(false), Ok(None));
+    assert_refused!(swapped(true), Error::WrongRole { named, .. } if named == "bin-1");
+}
