@@ -1,6 +1,8 @@
 //! python-tuf's `ngclient`, unmodified, as a client of the served repository: whatever it verifies is TUF, not our reading
 //! of it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
+
 mod support;
 
 use std::process::Command;

@@ -6,7 +6,7 @@
 //! - [`ProjectName`], [`FileName`], [`DistributionFilename`]: what may name a project or a file (PEP 503, 427, 625).
 //! - [`IndexPage`], [`ProjectList`]: the pages, read from JSON and written as JSON and HTML (PEP 503, 592, 658, 691,
 //!   700, 714, 740, 792).
-//! - [`negotiate`]: which of the representations a request wants (PEP 691).
+//! - [`negotiate()`]: which of the representations a request wants (PEP 691).
 //! - [`distribution`]: reads the core metadata out of wheels and source distributions, hostile ones included.
 //! - [`layout`]: the paths under which pages and files are sealed.
 //!

@@ -22,7 +22,6 @@ const KILLS: u64 = 100;
 
 /// Not a test: what the child processes of the tests below run. Serves and asks a proxy that refreshes for every
 /// request, and prints each version it came to.
-#[ignore = "runs in child processes"]
 #[tokio::test(flavor = "multi_thread")]
 async fn child() {
     let Some(home) = env::var_os(HOME).map(PathBuf::from) else { return };
@@ -46,7 +45,7 @@ fn start_child(home: &Path) -> Process {
 
 fn child_command(home: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["processes::child", "--exact", "--ignored", "--nocapture"]).env(HOME, home);
+    command.args(["processes::child", "--exact", "--nocapture"]).env(HOME, home);
     command
 }
 

@@ -1,5 +1,9 @@
 //! A stage for end-to-end tests: a repository made, filled and served by the binary, and a user's own directories.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test binary uses a part of it, and a panic is a test's failure report"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,36 +14,36 @@ use sealdex_testkit::process::{self, Output, Process};
 use sealdex_testkit::wheel::WheelBuilder;
 
 /// No command of these tests takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-pub struct Stage {
+pub(crate) struct Stage {
     directory: tempfile::TempDir,
 }
 
 /// A running `sealdex serve`.
-pub struct Served {
-    pub url: String,
-    pub process: Process,
+pub(crate) struct Served {
+    pub(crate) url: String,
+    pub(crate) process: Process,
 }
 
 impl Stage {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
     /// A stage with a development repository made by `sealdex init`.
-    pub fn with_repository(flags: &[&str]) -> Self {
+    pub(crate) fn with_repository(flags: &[&str]) -> Self {
         let stage = Self::new();
         stage.run(&[&["init", "--dev", "--bins", "16", "repository"], flags].concat()).expect_success();
         stage
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// The command `sealdex ARGUMENTS` in the stage's directory, with its own trust and cache directories.
-    pub fn sealdex(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn sealdex(&self, arguments: &[&str]) -> Command {
         let mut command = process::sealdex();
         command.args(arguments).current_dir(self.directory.path());
         for (name, _) in std::env::vars_os() {
@@ -53,19 +57,19 @@ impl Stage {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         process::run(&mut self.sealdex(arguments), PATIENCE)
     }
 
     /// Writes a wheel into `dist/` and gives its path.
-    pub fn wheel(&self, archive: &Archive) -> PathBuf {
+    pub(crate) fn wheel(&self, archive: &Archive) -> PathBuf {
         let dist = self.path("dist");
         std::fs::create_dir_all(&dist).unwrap();
         archive.write_to(&dist)
     }
 
     /// `alpha 1.0`, which needs `beta`, and `beta 2.0`, in `dist/`.
-    pub fn two_wheels(&self) -> Vec<PathBuf> {
+    pub(crate) fn two_wheels(&self) -> Vec<PathBuf> {
         let alpha = WheelBuilder::new("alpha", "1.0")
             .requires("beta>=1")
             .module("alpha.py", "NAME = 'alpha'\n")
@@ -74,13 +78,13 @@ impl Stage {
         vec![self.wheel(&alpha), self.wheel(&beta)]
     }
 
-    pub fn add(&self, files: &[PathBuf]) {
+    pub(crate) fn add(&self, files: &[PathBuf]) {
         let mut command = self.sealdex(&["add", "--repository", "repository"]);
         process::run(command.args(files), PATIENCE).expect_success();
     }
 
     /// Starts `sealdex serve` on a free port.
-    pub fn serve(&self) -> Served {
+    pub(crate) fn serve(&self) -> Served {
         let process = Process::start(&mut self.sealdex(&[
             "serve",
             "--repository",
@@ -94,19 +98,19 @@ impl Stage {
         Served { url, process }
     }
 
-    pub fn root_file(&self) -> PathBuf {
+    pub(crate) fn root_file(&self) -> PathBuf {
         self.path("repository/public/metadata/1.root.json")
     }
 
     /// `sealdex trust add NAME URL --root FILE`
-    pub fn trust(&self, name: &str, url: &str) {
+    pub(crate) fn trust(&self, name: &str, url: &str) {
         let root = self.root_file();
         self.run(&["trust", "add", name, url, "--root", root.to_str().unwrap()]).expect_success();
     }
 }
 
 /// The text of `path`'s only file whose name ends so.
-pub fn only_file(directory: &Path, ending: &str) -> PathBuf {
+pub(crate) fn only_file(directory: &Path, ending: &str) -> PathBuf {
     let mut found: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -12,7 +12,7 @@ pub(crate) use write::{write_list, write_page};
 use crate::Error;
 
 /// The last is a mistake in the JSON of the public index that clients have learnt to read: left among the unknown
-/// fields, it would still promise metadata after [`IndexFile::core_metadata`] was changed.
+/// fields, it would still promise metadata after [`crate::IndexFile::core_metadata`] was changed.
 const CORE_METADATA_KEYS: [&str; 3] = ["core-metadata", "dist-info-metadata", "data-dist-info-metadata"];
 
 /// An [`Error::InvalidPage`].
