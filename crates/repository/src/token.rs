@@ -164,6 +164,14 @@ impl Repository {
         if known { Ok(()) } else { Err(Error::NotFound { what: format!("the token {id}") }) }
     }
 
+    /// Whether a token is one that allows something now, whatever that is; gives its identifier, for the log.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`]: refused. [`Error::Database`].
+    pub async fn authenticate(&self, secret: &str) -> Result<TokenId, Error> {
+        Ok(self.valid_token(secret).await?.id)
+    }
+
     /// Whether a token allows an action on a project; gives its identifier, for the log.
     ///
     /// # Errors
@@ -174,20 +182,7 @@ impl Repository {
         project: &ProjectName,
         action: Action,
     ) -> Result<TokenId, Error> {
-        let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
-        let id = id.and_then(TokenId::parse).ok_or(Error::InvalidToken)?;
-        let mut read = self.store().read().await?;
-        let row = tokens::by_id(&mut read, id.as_str()).await?.ok_or(Error::InvalidToken)?;
-        drop(read);
-        let found = HashAlgorithm::Sha256.hex_digest(secret.as_bytes());
-        if !equal_in_constant_time(found.as_bytes(), row.secret_sha256.as_bytes()) {
-            return Err(Error::InvalidToken);
-        }
-        let Token { scope, revoked, .. } = read_row(&row)?;
-        let now = self.clock().now();
-        if revoked.is_some() || scope.expires.is_some_and(|expires| expires <= now) {
-            return Err(Error::InvalidToken);
-        }
+        let Token { id, scope, .. } = self.valid_token(secret).await?;
         let project_allowed = match &scope.projects {
             Projects::All => true,
             Projects::Only(projects) => projects.contains(project),
@@ -197,6 +192,25 @@ impl Repository {
             return Err(Error::TokenScope { token, action: action.name(), project });
         }
         Ok(id)
+    }
+
+    /// The token with this secret, unless it was revoked or has expired.
+    async fn valid_token(&self, secret: &str) -> Result<Token, Error> {
+        let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
+        let id = id.and_then(TokenId::parse).ok_or(Error::InvalidToken)?;
+        let mut read = self.store().read().await?;
+        let row = tokens::by_id(&mut read, id.as_str()).await?.ok_or(Error::InvalidToken)?;
+        drop(read);
+        let found = HashAlgorithm::Sha256.hex_digest(secret.as_bytes());
+        if !equal_in_constant_time(found.as_bytes(), row.secret_sha256.as_bytes()) {
+            return Err(Error::InvalidToken);
+        }
+        let token = read_row(&row)?;
+        let now = self.clock().now();
+        if token.revoked.is_some() || token.scope.expires.is_some_and(|expires| expires <= now) {
+            return Err(Error::InvalidToken);
+        }
+        Ok(token)
     }
 }
 

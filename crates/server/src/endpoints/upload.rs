@@ -52,6 +52,8 @@ async fn upload(app: &App, headers: &HeaderMap, body: UploadBody) -> Result<Resp
     if announced.is_some_and(|length| length > app.config.uploads.max_body_bytes()) {
         return Err(check::too_large(max_file_bytes(app)));
     }
+    // Whoever holds no token gets no place. What the token allows is known with the file's name.
+    app.repository.authenticate(offered.expose()).await.map_err(check::unauthorized)?;
 
     // One of a few places, while the body comes in and is looked through.
     let queue_time = Duration::from_secs(app.config.uploads.queue_seconds);

@@ -159,13 +159,13 @@ fn an_upload_that_stops_leaves_nothing() {
     let app = TestApp::start();
     let form = Form::new(&WheelBuilder::new("six", "1.0").build()).to_bytes();
     for length in [0, 10, 1000, form.len() / 2, form.len() - 1] {
-        let mut stream = begin_upload(&app, form.len());
+        let mut stream = begin_upload(&app, app.token(), form.len());
         stream.write_all(&form[..length]).unwrap();
         drop(stream);
     }
     // A body that is shorter than the form in it, correctly framed.
     for length in [1000, form.len() - 10] {
-        let mut stream = begin_upload(&app, length);
+        let mut stream = begin_upload(&app, app.token(), length);
         stream.write_all(&form[..length]).unwrap();
         let response = Response::read(&mut stream, HeadOnly::No);
         assert_eq!(response.status, 400);
@@ -185,7 +185,7 @@ fn a_slow_upload_is_cut_off() {
     let limits = UploadLimits { rate_window_seconds: 1, min_bytes_per_second: 1000, ..config().uploads };
     let app = TestApp::start_with(ServerConfig { uploads: limits, ..config() });
     let form = Form::new(&WheelBuilder::new("six", "1.0").build()).to_bytes();
-    let mut stream = begin_upload(&app, form.len());
+    let mut stream = begin_upload(&app, app.token(), form.len());
     let start = Instant::now();
     stream.write_all(&form[..500]).unwrap();
     let mut writer = stream.try_clone().unwrap();
@@ -204,6 +204,30 @@ fn a_slow_upload_is_cut_off() {
     assert!(start.elapsed() < Duration::from_secs(10));
     drop(stream);
     drip.join().unwrap();
+}
+
+#[test]
+fn who_has_no_token_takes_no_place_from_those_who_have() {
+    let limits = UploadLimits { max_concurrent: 1, queue_seconds: 1, ..config().uploads };
+    let app = TestApp::start_with(ServerConfig { uploads: limits, ..config() });
+    let wheel = WheelBuilder::new("six", "1.0").build();
+    let form = Form::new(&wheel).to_bytes();
+    let (id, _) = app.token().rsplit_once('_').unwrap();
+    let forged = format!("{id}_{}", "0".repeat(64));
+    let mut waiting = Vec::new();
+    for token in ["nonsense", &forged] {
+        let mut stream = begin_upload(&app, token, form.len());
+        stream.write_all(&form[..10]).unwrap();
+        waiting.push(stream);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    app.publish(&wheel);
+    for mut stream in waiting {
+        let mut head = [0; 200];
+        let read = stream.read(&mut head).unwrap();
+        let head = String::from_utf8_lossy(&head[..read]).into_owned();
+        assert!(head.starts_with("HTTP/1.1 403 the token is not valid"), "{head}");
+    }
 }
 
 #[test]
@@ -234,12 +258,12 @@ fn heads_are_bounded() {
 }
 
 /// Sends the head of an upload and leaves its body to the caller.
-fn begin_upload(app: &TestApp, content_length: usize) -> std::net::TcpStream {
+fn begin_upload(app: &TestApp, token: &str, content_length: usize) -> std::net::TcpStream {
     let mut stream = client::connect(app.address());
     let head = format!(
         "POST /legacy/ HTTP/1.1\r\nhost: t\r\nconnection: close\r\nauthorization: {}\r\ncontent-type: {}\r\n\
          content-length: {content_length}\r\n\r\n",
-        authorization(app.token()),
+        authorization(token),
         content_type()
     );
     stream.write_all(head.as_bytes()).unwrap();
