@@ -14,6 +14,7 @@ use crate::metadata_cache::MetadataCache;
 use crate::metrics::Metrics;
 use crate::page_cache::PageCache;
 use crate::project_list::ProjectListCache;
+use crate::status_cache::StatusCache;
 
 /// What all requests share.
 pub(crate) struct App {
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) pages: PageCache,
     pub(crate) project_list: ProjectListCache,
     pub(crate) metadata: MetadataCache,
+    pub(crate) status: StatusCache,
     /// Places for uploads that are being received.
     pub(crate) uploads: Arc<Semaphore>,
     requests: AtomicU64,
@@ -51,6 +53,7 @@ impl App {
             pages: PageCache::new(watch.clone(), config.max_page_cache_bytes),
             project_list: ProjectListCache::new(watch.clone()),
             metadata: MetadataCache::new(watch, config.max_metadata_cache_bytes),
+            status: StatusCache::default(),
             uploads: Arc::new(Semaphore::new(config.uploads.max_concurrent)),
             requests: AtomicU64::new(first_request),
             repository,

@@ -33,6 +33,7 @@ mod protocol;
 mod refusal;
 mod router;
 mod server;
+mod status_cache;
 mod upload;
 
 pub use config::{ConnectionLimits, ServerConfig, UploadLimits};

@@ -12,15 +12,11 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::health::WriterState;
-use crate::refusal::chain;
 
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
-    let readiness = match app.repository.status().await {
-        Ok(status) => Readiness::assess(&status, app.writer.state(), app.clock.now()),
-        Err(error) => {
-            tracing::error!(error = %chain(&error), "cannot read the repository's status");
-            Readiness::unreadable(app.writer.state())
-        }
+    let readiness = match app.status.status(&app.repository).await {
+        Some(status) => Readiness::assess(&status, app.writer.state(), app.clock.now()),
+        None => Readiness::unreadable(app.writer.state()),
     };
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];

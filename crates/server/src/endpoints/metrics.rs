@@ -11,8 +11,8 @@ use crate::app::App;
 
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
     let now = app.clock.now();
-    match app.repository.status().await {
-        Ok(status) => {
+    match app.status.status(&app.repository).await {
+        Some(status) => {
             let ready = Readiness::assess(&status, app.writer.state(), now).is_ready();
             app.metrics.gauge("sealdex_ready", None, i64::from(ready));
             for role in &status.roles {
@@ -31,10 +31,7 @@ pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
             app.metrics.gauge("sealdex_files", None, count(status.files));
         }
         // The other numbers are as good without.
-        Err(error) => {
-            tracing::error!(error = %crate::refusal::chain(&error), "cannot read the repository's status");
-            app.metrics.gauge("sealdex_ready", None, 0);
-        }
+        None => app.metrics.gauge("sealdex_ready", None, 0),
     }
     let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (CACHE_CONTROL, "no-store")];
     (headers, app.metrics.render()).into_response()

@@ -96,6 +96,25 @@ fn numbers_for_prometheus() {
 }
 
 #[test]
+fn the_status_is_read_once_a_second_however_many_ask() {
+    let app = TestApp::start();
+    let projects = || {
+        let text = app.get("/metrics").text();
+        let line = text.lines().find_map(|line| line.strip_prefix("sealdex_projects ")).unwrap();
+        line.to_owned()
+    };
+    let start = Instant::now();
+    assert_eq!(projects(), "0");
+    app.publish(&WheelBuilder::new("six", "1.0").build());
+    let after = projects();
+    if start.elapsed() < Duration::from_secs(1) {
+        assert_eq!(after, "0");
+    }
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(projects(), "1");
+}
+
+#[test]
 fn http_2_is_spoken_to_who_begins_with_it() {
     let app = TestApp::start();
     let mut stream = client::connect(app.address());

@@ -1,0 +1,38 @@
+//! How the repository is, read now and then, however many ask.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sealdex_repository::{Repository, Status};
+use tokio::sync::Mutex;
+
+use crate::refusal::chain;
+
+/// Reading counts every row and opens every top-level role: seconds, for a large index. Anybody may ask for it.
+const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// The status last read. One request reads; those that come meanwhile wait for it.
+#[derive(Debug, Default)]
+pub(crate) struct StatusCache(Mutex<Option<(Instant, Option<Arc<Status>>)>>);
+
+impl StatusCache {
+    /// The status, at most a second old; `None` where it cannot be read, which the log then tells.
+    pub(crate) async fn status(&self, repository: &Repository) -> Option<Arc<Status>> {
+        let mut kept = self.0.lock().await;
+        if let Some((read, status)) = &*kept
+            && read.elapsed() < MAX_AGE
+        {
+            return status.clone();
+        }
+        let status = match repository.status().await {
+            Ok(status) => Some(Arc::new(status)),
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "cannot read the repository's status");
+                None
+            }
+        };
+        // The age counts from the end of the reading: what takes long must not be read all the time.
+        *kept = Some((Instant::now(), status.clone()));
+        status
+    }
+}
