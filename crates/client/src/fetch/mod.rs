@@ -2,8 +2,8 @@
 //!
 //! Nothing fetched is trusted: whoever asks verifies. So redirects are a question of what else could be reached, not of
 //! trust: metadata stays with the host it was asked of, files may come from anywhere (an index may keep them on a
-//! delivery network), and neither goes from https to http. Packed answers are refused, since lengths are those of
-//! plain bytes.
+//! delivery network), and neither goes from https to http, nor from another host to this machine. Packed answers are
+//! refused, since lengths are those of plain bytes.
 
 mod limits;
 mod rate;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http::header;
 use reqwest::{Response, StatusCode};
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::Error;
 use crate::name::escaped;
@@ -31,8 +31,8 @@ const MAX_REDIRECTS: usize = 5;
 pub struct HttpFetcher {
     /// For other hosts: through the proxies that the environment names.
     outside: reqwest::Client,
-    /// For this machine: never through a proxy.
-    loopback: reqwest::Client,
+    /// For this machine and its link: never through a proxy.
+    local: reqwest::Client,
 }
 
 /// What to fetch, and what the answer may cost.
@@ -60,7 +60,7 @@ impl HttpFetcher {
                 .redirect(reqwest::redirect::Policy::none())
                 .pool_idle_timeout(Duration::from_secs(60))
         };
-        Ok(Self { outside: build(builder)?, loopback: build(|| builder().no_proxy())? })
+        Ok(Self { outside: build(builder)?, local: build(|| builder().no_proxy())? })
     }
 
     /// Fetches a whole file; `None` when the server says that it has none (404, 410, and 403, which object stores
@@ -103,7 +103,7 @@ impl HttpFetcher {
     }
 
     async fn request(&self, url: &Url, limits: &FetchLimits) -> Result<Response, Error> {
-        let client = if is_loopback(url) { &self.loopback } else { &self.outside };
+        let client = if redirect::is_local(url) { &self.local } else { &self.outside };
         let request = client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity").send();
         let patience = limits.first_byte;
         match tokio::time::timeout(patience, request).await {
@@ -142,15 +142,6 @@ fn show(url: &Url) -> String {
 fn location(response: &Response) -> String {
     let value = response.headers().get(header::LOCATION).map(|value| value.as_bytes().to_vec());
     String::from_utf8_lossy(&value.unwrap_or_default()).into_owned()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
 }
 
 /// Sorts an error of reqwest before the head of the answer has come.

@@ -36,8 +36,8 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>, mut stopped
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        // The socket is bound to loopback; a peer from elsewhere would be a routing trick.
         let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { continue };
+        // The socket is bound to loopback; a peer from elsewhere would be a routing trick.
         if !peer.ip().is_loopback() {
             continue;
         }
