@@ -1,9 +1,10 @@
 //! Files written so that they survive a crash: written aside, synchronised, renamed, the directory synchronised.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 
@@ -86,20 +87,50 @@ pub(crate) fn make_readable(file: &File, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a directory below an existing one, with all between; gives the directories whose entries are new, which are
-/// to be synchronised.
-pub(crate) fn make_directories(path: &Path) -> Result<BTreeSet<PathBuf>, Error> {
-    let mut new = BTreeSet::new();
-    let mut missing = path;
-    while !missing.is_dir() {
-        let above = parent(missing);
-        new.insert(above.to_owned());
-        missing = above;
+/// The directories that this process knows to survive a crash.
+///
+/// That a directory exists does not say so: whoever made it may not have synchronised it yet, or have been killed before.
+#[derive(Debug, Default)]
+pub(crate) struct DurableDirectories(Mutex<HashSet<PathBuf>>);
+
+/// Beyond so many all are forgotten, and synchronised once more: some megabytes.
+const MAX_KNOWN_DIRECTORIES: usize = 50_000;
+
+impl DurableDirectories {
+    /// Makes directories below `top`, which is durable, with all between. They survive a crash when this returns.
+    pub(crate) fn make<'a>(
+        &self,
+        top: &Path,
+        directories: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<(), Error> {
+        let mut new = BTreeSet::new();
+        for directory in directories {
+            let unknown = self.unknown(top, directory);
+            if !unknown.is_empty() {
+                fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+            }
+            new.extend(unknown);
+        }
+        sync_directories(new.iter().map(|directory| parent(directory)).collect::<BTreeSet<_>>())?;
+        let mut known = self.lock();
+        if known.len() > MAX_KNOWN_DIRECTORIES {
+            known.clear();
+        }
+        known.extend(new);
+        Ok(())
     }
-    if !new.is_empty() {
-        fs::create_dir_all(path).map_err(Error::io("create", path))?;
+
+    /// `directory` and those between it and `top`, as far as they are not known to be durable.
+    fn unknown(&self, top: &Path, directory: &Path) -> Vec<PathBuf> {
+        let known = self.lock();
+        let below = directory.ancestors().take_while(|above| *above != top);
+        below.filter(|above| !(known.contains(*above) && above.is_dir())).map(Path::to_owned).collect()
     }
-    Ok(new)
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        // Every entry was durable when it was added.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Makes what was renamed or created in these directories survive a crash.
@@ -113,4 +144,28 @@ pub(crate) fn sync_directories<'a>(directories: impl IntoIterator<Item = &'a Pat
 
 pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or_else(|| Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_made_is_synchronised_too() {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path();
+        let (above, folder) = (top.join("files"), top.join("files/six"));
+        // Another process made them, and was killed before it synchronised anything.
+        fs::create_dir_all(&folder).unwrap();
+        let durable = DurableDirectories::default();
+        assert_eq!(durable.unknown(top, &folder), [folder.clone(), above]);
+        durable.make(top, [folder.as_path()]).unwrap();
+        assert!(durable.unknown(top, &folder).is_empty());
+        let other = top.join("files/seven");
+        assert_eq!(durable.unknown(top, &other), std::slice::from_ref(&other));
+        durable.make(top, [other.as_path(), folder.as_path()]).unwrap();
+        assert!(other.is_dir());
+        fs::remove_dir(&folder).unwrap();
+        assert_eq!(durable.unknown(top, &folder), [folder]);
+    }
 }

@@ -1,6 +1,7 @@
 //! A repository on disk, open.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use crate::audit::AuditEntry;
 use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
 use crate::directory::RepositoryDirectory;
-use crate::disk;
+use crate::disk::{self, DurableDirectories};
 use crate::error::Error;
 use crate::served::{PageCache, served_timestamp};
 use crate::settings::Settings;
@@ -34,6 +35,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     store: Store,
     queue: SubmitQueue,
+    directories: DurableDirectories,
     pages: PageCache,
     /// Rung when this process has submitted something.
     pending: Notify,
@@ -67,6 +69,7 @@ impl Repository {
             clock,
             store,
             queue: SubmitQueue::default(),
+            directories: DurableDirectories::default(),
             pages: PageCache::default(),
             pending: Notify::new(),
             served: watch::Sender::new(0),
@@ -191,6 +194,14 @@ impl Repository {
 
     pub(crate) fn queue(&self) -> &SubmitQueue {
         &self.0.queue
+    }
+
+    /// Makes directories below `public/targets` that survive a crash.
+    pub(crate) fn make_target_directories<'a>(
+        &self,
+        directories: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<(), Error> {
+        self.0.directories.make(&self.directory().targets(), directories)
     }
 
     pub(crate) fn pages(&self) -> &PageCache {

@@ -178,15 +178,16 @@ impl Repository {
         place: PathBuf,
         beside: Option<(PathBuf, Vec<u8>)>,
     ) -> Result<(), Error> {
-        let staging = self.directory().staging();
+        let repository = self.clone();
         disk::blocking(move || {
+            let staging = repository.directory().staging();
             let folder = disk::parent(&place);
-            let new = disk::make_directories(folder)?;
+            repository.make_target_directories([folder])?;
             if let Some((path, bytes)) = beside {
                 disk::write_file(&staging, &path, &bytes)?;
             }
             received.move_to(&place)?;
-            disk::sync_directories(std::iter::once(folder).chain(new.iter().map(PathBuf::as_path)))
+            disk::sync_directories([folder])
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Step 1: pages, bins, snapshot and timestamp made and signed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp as Time;
 use sealdex_simple::FileName;
@@ -134,16 +134,12 @@ impl Changes {
     }
 
     fn write_pages(&self, repository: &Repository) -> Result<(), Error> {
-        let mut folders = BTreeSet::new();
-        for (path, _) in &self.files {
-            let folder = disk::parent(path);
-            folders.extend(disk::make_directories(folder)?);
-            folders.insert(folder.to_owned());
-        }
+        let folders: BTreeSet<&Path> = self.files.iter().map(|(path, _)| disk::parent(path)).collect();
+        repository.make_target_directories(folders.iter().copied())?;
         let files: Vec<(PathBuf, &[u8])> =
             self.files.iter().map(|(path, json)| (path.clone(), json.as_slice())).collect();
         disk::write_files(&repository.directory().staging(), &files)?;
-        disk::sync_directories(folders.iter().map(PathBuf::as_path))
+        disk::sync_directories(folders)
     }
 
     /// Rows to put and paths to remove.
