@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &ConfigArguments, format: Format) -> Result<(), Fai
     }
     result(format, &rows, || {
         let cells =
-            rows.iter().map(|row| [row.setting.clone(), row.value.clone(), styled(FAINT, row.source)]);
+            rows.iter().map(|row| [row.setting.clone(), shortened(&row.value), styled(FAINT, row.source)]);
         say(table(["setting", "value", "from"], cells));
         say(styled(
             FAINT,
@@ -37,6 +37,15 @@ pub(super) fn run(arguments: &ConfigArguments, format: Format) -> Result<(), Fai
         ));
     })?;
     Ok(())
+}
+
+/// A value as a table can show it; JSON has it whole.
+fn shortened(value: &str) -> String {
+    const WIDTH: usize = 60;
+    match value.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{} ... (whole with --format json)", &value[..end]),
+        None => value.to_owned(),
+    }
 }
 
 /// The environment variables, set or not.
