@@ -36,12 +36,15 @@ impl Source<'_> {
             None => {
                 let first = self.ask(&format!("New passphrase for {}: ", self.what))?;
                 if first != self.ask("The same again: ")? {
-                    return Err(Failure::message(Kind::Usage, "the two passphrases differ"));
+                    return Err(Failure::message(Kind::Usage, "the two passphrases differ")
+                        .hint("nothing was made; begin again"));
                 }
                 first
             }
         };
-        passphrase.check_strength().map_err(|error| Failure::new(Kind::Usage, error))?;
+        passphrase.check_strength().map_err(|error| {
+            Failure::new(Kind::Usage, error).hint("nothing was made; choose a longer one")
+        })?;
         Ok(passphrase)
     }
 
@@ -57,7 +60,8 @@ impl Source<'_> {
 
     fn ask(self, prompt: &str) -> Result<Passphrase, Failure> {
         if !io::stdin().is_terminal() {
-            let message = format!("{} needs a passphrase, and there is no terminal to ask at", self.what);
+            let message =
+                format!("a passphrase is needed for {}, and there is no terminal to ask at", self.what);
             return Err(Failure::message(Kind::Usage, message)
                 .hint(format!("give it with {} FILE or in {}", self.flag, self.variable)));
         }

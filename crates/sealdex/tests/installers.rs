@@ -63,6 +63,24 @@ fn another_index_on_the_command_line_is_refused() {
 }
 
 #[test]
+fn another_proxy_on_the_command_line_is_not_asked() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let other = HostileServer::start(Origin::Nowhere);
+    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
+    let python = fresh.python();
+    let proxy = format!("--proxy={}", other.url());
+    let output = stage
+        .run(&["pip", "--python", python.to_str().unwrap(), "install", &proxy, "alpha"])
+        .expect_failure();
+    assert_eq!(output.code(), Some(2));
+    assert!(other.requests().is_empty(), "the other proxy was asked: {:?}", other.requests());
+    assert!(output.text().contains("--proxy would lead around the verification"), "{}", output.report());
+}
+
+#[test]
 fn a_changed_wheel_is_refused_with_the_reason_on_the_terminal() {
     let stage = Stage::with_repository(&[]);
     stage.add(&stage.two_wheels());

@@ -147,3 +147,26 @@ fn trust_is_explicit() {
     let none = stage.run(&["pip", "install", "alpha"]).expect_failure();
     assert!(none.text().contains("no repository is trusted yet"), "{}", none.report());
 }
+
+#[test]
+fn the_repository_may_be_named_before_and_after_what_to_do_with_its_tokens() {
+    let stage = Stage::with_repository(&[]);
+    let repository = stage.path("repository");
+    let repository = repository.to_str().unwrap();
+    stage.run(&["token", "create", "--repository", repository, "--project", "alpha"]).expect_success();
+    let listed = stage.run(&["token", "--repository", repository, "list"]).expect_success();
+    assert!(listed.stdout.contains("alpha"), "{}", listed.report());
+}
+
+#[test]
+fn what_was_typed_wrongly_is_told_by_its_cause() {
+    let stage = Stage::with_repository(&[]);
+    let repository = stage.path("repository");
+    let repository = repository.to_str().unwrap();
+    let output = stage.run(&["add", "--repository", repository, "no-such.whl"]).expect_failure();
+    assert!(output.text().contains("No such file"), "{}", output.report());
+    let root = stage.root_file();
+    let root = root.to_str().unwrap();
+    let output = stage.run(&["trust", "add", "play", "ftp://host/", "--root", root]).expect_failure();
+    assert_eq!(output.code(), Some(2), "{}", output.report());
+}

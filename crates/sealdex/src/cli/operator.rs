@@ -168,8 +168,10 @@ pub(crate) struct ServeArguments {
 pub(crate) struct TokenArguments {
     #[command(subcommand)]
     pub(crate) command: TokenCommand,
-    #[command(flatten)]
-    pub(crate) repository: RepositoryArguments,
+    // Not `RepositoryArguments`: this one may also stand behind the subcommand.
+    /// The repository's directory
+    #[arg(short, long, value_name = "DIR", env = environment::REPOSITORY, default_value = ".", global = true)]
+    pub(crate) repository: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -102,7 +102,9 @@ fn candidates(arguments: &AddArguments, content: Content) -> Result<Vec<Candidat
     }
     let mut found = Vec::new();
     for path in &arguments.paths {
-        if path.is_dir() {
+        let kind = std::fs::metadata(path)
+            .map_err(|error| Failure::message(Kind::Failed, format!("{}: {error}", path.display())))?;
+        if kind.is_dir() {
             walk(path, path, content, MAX_DEPTH, &mut found)?;
         } else {
             let target = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! `sealdex pip`: the user's own pip, with everything it installs verified.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
@@ -7,7 +8,7 @@ use std::process::{ExitCode, ExitStatus};
 use sealdex_client::{ProxyOptions, Refusal, VerifyingProxy, pip_environment};
 use tokio::process::Command;
 
-use super::trusted::{Chosen, choose, refused};
+use super::trusted::{Chosen, choose, kind, looks_like, refused};
 use crate::cli::InstallerArguments;
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, FAINT, HINT, styled, tell};
@@ -16,6 +17,7 @@ use crate::output::{BAD, FAINT, HINT, styled, tell};
 const REFUSED: u8 = 3;
 
 pub(super) async fn run(arguments: InstallerArguments) -> Result<ExitCode, Failure> {
+    refuse_other_proxy(&arguments.arguments)?;
     let chosen = choose(&arguments.store)?;
     let python = arguments.python.clone().unwrap_or_else(|| PathBuf::from("python3"));
     let mut pip = Command::new(&python);
@@ -28,6 +30,24 @@ pub(super) async fn run(arguments: InstallerArguments) -> Result<ExitCode, Failu
         // A signal ended pip; shells report 128 and the signal's number.
         None => ExitCode::from(130),
     })
+}
+
+/// pip's option `--proxy` counts more than the variables that lead pip to the verifying proxy: everything would come
+/// from elsewhere, unverified, and nobody would notice. pip takes abbreviated options, so the abbreviations count too.
+fn refuse_other_proxy(arguments: &[OsString]) -> Result<(), Failure> {
+    let leads_away = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        let name = argument.split('=').next().unwrap_or_default();
+        name.len() > "--".len() && "--proxy".starts_with(name)
+    };
+    match arguments.iter().find(|argument| leads_away(argument)) {
+        None => Ok(()),
+        Some(_) => Err(Failure::message(
+            Kind::Usage,
+            "pip's option --proxy would lead around the verification",
+        )
+        .hint("to reach the repository through a proxy, set HTTPS_PROXY or HTTP_PROXY for sealdex itself")),
+    }
 }
 
 /// How an installer's run ended.
@@ -57,9 +77,8 @@ pub(super) async fn start_proxy(chosen: &Chosen, pip: &mut Command) -> Result<Ve
     // What is wrong with the repository itself is said before pip starts.
     if let Err(error) = proxy.session().await {
         let hint = error.hint().to_owned();
-        let kind = if error.attack().is_some() { Kind::Refused } else { Kind::Failed };
-        let looks = error.attack().map(|attack| format!("this looks like a {attack}: ")).unwrap_or_default();
-        return Err(Failure::message(kind, format!("{looks}{error}")).hint(hint));
+        let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
+        return Err(Failure::message(kind(&error), format!("{looks}{error}")).hint(hint));
     }
     let cache =
         chosen.client.settings().cache_directory.join("installers").join(chosen.repository.name().as_str());
@@ -106,4 +125,24 @@ fn boxed(refusal: &Refusal) -> Vec<String> {
         styled(FAINT, "nothing of it was handed to the installer")
     ));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_option_leads_pip_to_another_proxy() {
+        for (arguments, refused) in [
+            (&["install", "six"][..], false),
+            (&["install", "--pre", "--progress-bar", "off", "--prefix=/x", "-p", "--", "six"], false),
+            (&["install", "--proxy", "http://other:1", "six"], true),
+            (&["--proxy=http://other:1", "install", "six"], true),
+            (&["install", "--prox=", "six"], true),
+            (&["--p", "http://other:1", "install", "six"], true),
+        ] {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            assert_eq!(refuse_other_proxy(&arguments).is_err(), refused, "{arguments:?}");
+        }
+    }
 }

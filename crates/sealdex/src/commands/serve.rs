@@ -17,7 +17,7 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         config.listen = listen;
     }
     let process = if arguments.no_writer { None } else { Some(writer(&repository, &arguments).await?) };
-    let server = Server::bind(repository.clone(), config).await?;
+    let server = Server::bind(repository.clone(), config).await.map_err(unbound)?;
     let address = server.local_addr();
     tell(format!("{} http://{address}/simple/", styled(GOOD, "serving")));
     if repository.is_development().await? {
@@ -26,6 +26,12 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     tell(format!("  trust it:  sealdex trust add NAME http://{address}/ --root {}", root_file(&repository)));
     tell(format!("  upload:    twine upload --repository-url http://{address}/legacy/ dist/*"));
     serve(server, process).await
+}
+
+fn unbound(error: sealdex_server::Error) -> Failure {
+    let busy = matches!(error, sealdex_server::Error::Listen { .. });
+    let failure = Failure::new(Kind::Failed, error);
+    if busy { failure.hint("choose another address with --listen ADDRESS:PORT") } else { failure }
 }
 
 /// Serves until asked to stop. The process that publishes outlives the server, because uploads under way wait for it.

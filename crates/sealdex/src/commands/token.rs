@@ -39,7 +39,7 @@ impl Row {
 }
 
 pub(super) async fn run(arguments: TokenArguments, format: Format) -> Result<(), Failure> {
-    let repository = open(&arguments.repository.repository).await?;
+    let repository = open(&arguments.repository).await?;
     match arguments.command {
         TokenCommand::Create { projects, days } => create(&repository, &projects, days, format).await,
         TokenCommand::List => {

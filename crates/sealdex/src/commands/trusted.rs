@@ -52,14 +52,32 @@ fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepositor
 
 /// A client's error with its hint; what looks like an attack or does not verify is a refusal.
 pub(super) fn refused(error: sealdex_client::Error) -> Failure {
-    let verification = matches!(error, sealdex_client::Error::Verification(_));
-    let kind = if verification || error.attack().is_some() { Kind::Refused } else { Kind::Failed };
+    let kind = kind(&error);
     let hint = error.hint().to_owned();
     let failure = match error.attack() {
-        Some(attack) => {
-            Failure::new(kind, anyhow::Error::new(error).context(format!("this looks like a {attack}")))
-        }
+        Some(attack) => Failure::new(kind, anyhow::Error::new(error).context(looks_like(attack))),
         None => Failure::new(kind, error),
     };
     failure.hint(hint)
+}
+
+/// What kind of failure an error is. It is a refusal if what it is about does not verify, or looks like an attack.
+pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
+    use sealdex_client::Error;
+    match error {
+        Error::Verification(_) => Kind::Refused,
+        Error::InvalidName { .. }
+        | Error::InvalidUrl { .. }
+        | Error::InvalidFingerprint { .. }
+        | Error::NotLoopback { .. } => Kind::Usage,
+        error if error.attack().is_some() => Kind::Refused,
+        _ => Kind::Failed,
+    }
+}
+
+/// `this looks like an endless data attack`
+pub(super) fn looks_like(attack: impl std::fmt::Display) -> String {
+    let attack = attack.to_string();
+    let article = if attack.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("this looks like {article} {attack}")
 }
