@@ -13,7 +13,8 @@ use sealdex_repository::{
     Action, Actor, AddDistribution, Development, Error, Existing, InitialKeys, Layout, Outcome, Projects,
     Repository, RepositoryDirectory, Settings, SnapshotProcess, TokenScope, Transaction,
 };
-use sealdex_simple::{ArchiveLimits, DistributionFilename};
+use sealdex_simple::{ArchiveLimits, DistributionFilename, IndexPage, PageLimits, Yanked};
+use sealdex_testkit::wheel::WheelBuilder;
 use sealdex_tuf::{Clock, TargetPath};
 use support::{TestClock, World, add_target, add_wheel, file_name, key, project, stage, wheel};
 
@@ -29,7 +30,7 @@ async fn a_file_never_changes() {
     let again = add_wheel(repository, &first).await.unwrap();
     assert_eq!((again.transaction, again.outcome), (receipt.transaction, Outcome::Unchanged));
 
-    let mut other = sealdex_testkit::wheel::WheelBuilder::new("six", "1.0").requires("evil").build();
+    let mut other = WheelBuilder::new("six", "1.0").requires("evil").build();
     other.file_name.clone_from(&first.file_name);
     match add_wheel(repository, &other).await {
         Err(Error::FileExists { existing, offered, .. }) => {
@@ -209,4 +210,27 @@ async fn tokens_allow_what_they_say() {
     assert_eq!(tokens.len(), 2);
     assert_eq!(tokens[0].scope, scope);
     assert!(tokens[1].revoked.is_some());
+}
+
+#[tokio::test]
+async fn what_would_make_a_page_unreadable_is_refused() {
+    let world = World::new(small()).await;
+    let good = wheel("six", "1.0");
+    add_wheel(&world.repository, &good).await.unwrap();
+    let long = vec![">=3.9"; 2000].join(",");
+    let bad = WheelBuilder::new("six", "2.0").requires_python(&long).build();
+    assert!(matches!(add_wheel(&world.repository, &bad).await, Err(Error::Simple(_))));
+    let yank = |reason: &str| {
+        let (project, filename) = (project("six"), file_name(&good.file_name));
+        Transaction::Yank { project, filename, reason: Some(reason.to_owned()) }
+    };
+    let nul = world.repository.submit(yank("a\0b"), Actor::Local).await;
+    assert!(matches!(nul, Err(Error::Simple(_))), "{nul:?}");
+
+    world.repository.submit(yank(""), Actor::Local).await.unwrap();
+    world.writer().await.publish_pending().await.unwrap().unwrap();
+    let page = world.judge().target("simple/six/index.json").unwrap();
+    let page = IndexPage::from_json(&page, &PageLimits::default()).unwrap();
+    assert_eq!(page.files.len(), 1);
+    assert_eq!(page.files[0].yanked, Yanked::Yes);
 }

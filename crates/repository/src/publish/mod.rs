@@ -33,6 +33,7 @@ use std::sync::Arc;
 use sealdex_tuf::Signer;
 
 pub(crate) use lock::current_writer;
+pub(crate) use pages::build_page;
 pub(crate) use snapshot::SnapshotIndex;
 
 use crate::disk;

@@ -1,12 +1,13 @@
 //! A change checked against the log and written into it, in one database transaction.
 
 use jiff::Timestamp;
-use sealdex_simple::{FileName, ProjectName};
+use sealdex_simple::{FileName, IndexPage, PageLimits, ProjectName};
 use sealdex_tuf::TargetPath;
 use sqlx::SqliteConnection;
 
 use super::{Change, distribution_path};
 use crate::error::Error;
+use crate::publish::build_page;
 use crate::store::{DistributionRow, NewEntry, PlainFileRow, log, rows};
 use crate::transaction::{Existing, Outcome, Receipt, TransactionId};
 
@@ -120,6 +121,7 @@ async fn update_distribution(
     action: &str,
     by: Signature<'_>,
 ) -> Result<Receipt, Error> {
+    check_readable(&row)?;
     let path = format!("files/{}/{}", row.project, row.filename);
     let entry = NewEntry {
         submitted_at: by.at,
@@ -132,6 +134,14 @@ async fn update_distribution(
     row.changed_by = log::append(connection, &entry).await?;
     rows::put_distribution(connection, &row).await?;
     Ok(accepted(row.changed_by))
+}
+
+/// A page that says this of a distribution can be read by clients: one that cannot would take the project's other files
+/// away with it.
+fn check_readable(row: &DistributionRow) -> Result<(), Error> {
+    let (page, _) = build_page(&ProjectName::parse(&row.project)?, std::slice::from_ref(row))?;
+    IndexPage::from_json(&page.to_json(), &PageLimits::default())?;
+    Ok(())
 }
 
 async fn put_file(
