@@ -18,6 +18,9 @@ pub struct Setting {
     pub reason: &'static str,
 }
 
+/// The proxy says nothing until a file is verified, and bounds that time itself: see [`crate::FetchLimits::files`].
+const PATIENCE_SECONDS: &str = "15000";
+
 const OTHER_SOURCE: &str = "would name a source that is not verified";
 
 /// The environment for pip.
@@ -40,8 +43,13 @@ pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting
             "pip.conf can name further indexes; this value turns all of them off",
         ),
         set("PIP_RETRIES", "0", "the proxy has tried already; a refusal is to be seen at once"),
-        set("PIP_TIMEOUT", "300", "the proxy bounds every transfer itself, and says why it gave one up"),
+        set(
+            "PIP_TIMEOUT",
+            PATIENCE_SECONDS,
+            "the proxy bounds every transfer itself, and says why it gave one up",
+        ),
         set("PIP_DISABLE_PIP_VERSION_CHECK", "1", "the check asks the index for a project nobody asked for"),
+        set("GIT_ALLOW_PROTOCOL", "none", "git has settings of its own that would lead it past the proxy"),
         unset("PIP_EXTRA_INDEX_URL", OTHER_SOURCE),
         unset("PIP_FIND_LINKS", OTHER_SOURCE),
         unset("PIP_NO_INDEX", "would keep pip from the proxy"),
@@ -65,7 +73,12 @@ pub fn uv_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting>
         ),
         set("UV_NO_CONFIG", "1", "uv.toml and pyproject.toml can name further indexes"),
         set("UV_HTTP_RETRIES", "0", "the proxy has tried already; a refusal is to be seen at once"),
-        set("UV_HTTP_TIMEOUT", "300", "the proxy bounds every transfer itself, and says why it gave one up"),
+        set(
+            "UV_HTTP_TIMEOUT",
+            PATIENCE_SECONDS,
+            "the proxy bounds every transfer itself, and says why it gave one up",
+        ),
+        set("GIT_ALLOW_PROTOCOL", "none", "git has settings of its own that would lead it past the proxy"),
         unset("UV_INDEX", OTHER_SOURCE),
         unset("UV_INDEX_URL", OTHER_SOURCE),
         unset("UV_EXTRA_INDEX_URL", OTHER_SOURCE),

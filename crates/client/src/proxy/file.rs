@@ -1,7 +1,6 @@
 //! `GET /files/<project>/<file>`
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Method, StatusCode};
@@ -12,7 +11,6 @@ use super::answer::Answer;
 use super::content::{self, Content, FILE_TYPE};
 use super::download::Wanted;
 use super::page::verified_page;
-use super::range::Range;
 use super::request::Head;
 use super::routes::not_found;
 use super::sidecar;
@@ -21,11 +19,9 @@ use crate::error::Error;
 use crate::name::{Sha256Digest, escaped};
 use crate::store::RepositoryRecord;
 
-/// Files up to this size are verified before their first byte is sent, and sent from memory.
-const MAX_WHOLE_BYTES: u64 = 64 << 20;
-/// ... unless they take longer than this: pip gives up after 15 seconds without a byte. Then, as with larger files, all
-/// but the end is sent while the rest comes.
-const PATIENCE: Duration = Duration::from_secs(13);
+/// Files up to this size are sent from memory, larger ones from the verified file. None is sent before it is verified:
+/// installers wait longer than that takes ([`crate::pip_environment`]), or try again and join the same download.
+const MAX_MEMORY_BYTES: u64 = 64 << 20;
 
 pub(super) async fn answer(
     state: &Arc<State>,
@@ -69,10 +65,7 @@ async fn serve(
     }
     let content = match kept(state, digest, length).await {
         Some(content) => content,
-        None => match download(state, head, project, wanted).await? {
-            Outcome::Verified(content) => content,
-            Outcome::Streaming(answer) => return Ok(content::with_headers(answer, digest)),
-        },
+        None => download(state, wanted).await?,
     };
     Ok(content::with_headers(content.answer(head, digest), digest))
 }
@@ -80,7 +73,7 @@ async fn serve(
 /// The file in the cache, verified now.
 async fn kept(state: &State, digest: Sha256Digest, length: u64) -> Option<Content> {
     let cache = state.client().cache();
-    if length <= MAX_WHOLE_BYTES {
+    if length <= MAX_MEMORY_BYTES {
         let bytes = cache.read(digest, length).await?;
         return (bytes.len() as u64 == length).then(|| Content::Memory(bytes.into()));
     }
@@ -88,48 +81,15 @@ async fn kept(state: &State, digest: Sha256Digest, length: u64) -> Option<Conten
     Some(Content::File { file: Arc::new(file), length })
 }
 
-enum Outcome {
-    Verified(Content),
-    Streaming(Answer),
-}
-
-async fn download(
-    state: &Arc<State>,
-    head: &Head<'_>,
-    project: &ProjectName,
-    wanted: Wanted,
-) -> Result<Outcome, Arc<Error>> {
-    let (name, digest, length) = (wanted.name.clone(), wanted.digest, wanted.length);
-    let download = state.downloads.join(state.client(), wanted)?;
-    let small = length <= MAX_WHOLE_BYTES;
-    let partial = content::wanted(head, digest, length) != Range::Whole;
-    let verified = if partial {
-        download.verified().await?;
-        true
-    } else if small {
-        match tokio::time::timeout(PATIENCE, download.verified()).await {
-            Ok(outcome) => outcome.map(|()| true)?,
-            Err(_) => false,
-        }
-    } else {
-        false
-    };
-    if verified {
-        let file = download.file();
-        if !small {
-            return Ok(Outcome::Verified(Content::File { file, length }));
-        }
-        let bytes = content::read(file, 0, length).await;
-        let bytes = bytes.map_err(|source| Error::io("read", state.client().cache().path(digest), source))?;
-        return Ok(Outcome::Verified(Content::Memory(bytes)));
+async fn download(state: &State, wanted: Wanted) -> Result<Content, Arc<Error>> {
+    let (digest, length) = (wanted.digest, wanted.length);
+    let file = state.downloads.join(state.client(), wanted)?.verified().await?;
+    if length > MAX_MEMORY_BYTES {
+        return Ok(Content::File { file, length });
     }
-    // A refusal before the first byte can still be said in words.
-    download.begun().await?;
-    let (state, project) = (Arc::clone(state), project.clone());
-    let stream = download.stream(move |error| {
-        state.refuse(Some(&project), Some(name.clone()), error);
-    });
-    Ok(Outcome::Streaming(Answer::stream(StatusCode::OK, FILE_TYPE, length, stream)))
+    let bytes = content::read(file, 0, length).await;
+    let bytes = bytes.map_err(|source| Error::io("read", state.client().cache().path(digest), source))?;
+    Ok(Content::Memory(bytes))
 }
 
 /// What the signed page says of a file, which must be enough to verify it.

@@ -27,12 +27,10 @@ pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
         chosen.repository.name().as_str(),
         proxy.index_url()
     ));
-    tell(format!(
-        "  pip install --index-url {} --trusted-host {} ...",
-        proxy.index_url(),
-        proxy.address().ip()
-    ));
-    tell(format!("  uv pip install --default-index {} ...", proxy.index_url()));
+    let (index, host) = (proxy.index_url(), proxy.address().ip());
+    tell(format!("  pip install --timeout 600 --index-url {index} --trusted-host {host} ..."));
+    tell(format!("  UV_HTTP_TIMEOUT=600 uv pip install --default-index {index} ..."));
+    tell("  (Files are handed out when all of them is verified: large ones take a while to begin.)");
     tell("  These flags leave other sources open; `sealdex pip` closes them. Stop with Ctrl-C.");
     shutdown::requested().await;
     proxy.shutdown().await;

@@ -22,11 +22,6 @@ impl Answer {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
-
-    /// Whether the body is as long as announced.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.header("content-length").is_some_and(|length| length == self.body.len().to_string())
-    }
 }
 
 /// `GET path` with further header lines.
