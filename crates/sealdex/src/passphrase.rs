@@ -31,20 +31,19 @@ impl Source<'_> {
 
     /// A passphrase for keys that are being made: typed twice where a person types it.
     pub(crate) fn new_one(self) -> Result<Passphrase, Failure> {
-        let passphrase = match self.given()? {
+        let given = self.given()?;
+        let typed = given.is_none();
+        let passphrase = match given {
             Some(passphrase) => passphrase,
-            None => {
-                let first = self.ask(&format!("New passphrase for {}: ", self.what))?;
-                if first != self.ask("The same again: ")? {
-                    return Err(Failure::message(Kind::Usage, "the two passphrases differ")
-                        .hint("nothing was made; begin again"));
-                }
-                first
-            }
+            None => self.ask(&format!("New passphrase for {}: ", self.what))?,
         };
         passphrase.check_strength().map_err(|error| {
             Failure::new(Kind::Usage, error).hint("nothing was made; choose a longer one")
         })?;
+        if typed && passphrase != self.ask("The same again: ")? {
+            return Err(Failure::message(Kind::Usage, "the two passphrases differ")
+                .hint("nothing was made; begin again"));
+        }
         Ok(passphrase)
     }
 

@@ -13,50 +13,34 @@ use support::{PATIENCE, Stage, only_file};
 
 #[test]
 fn pip_installs_through_sealdex_and_nothing_else_is_asked() {
-    let stage = Stage::with_repository(&[]);
-    stage.add(&stage.two_wheels());
-    let served = stage.serve();
-    stage.trust("play", &served.url);
-    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
-    let python = fresh.python();
-    stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "alpha"]).expect_success();
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let (fresh, python) = stage.fresh();
+    stage.run(&["pip", "--python", &python, "install", "alpha"]).expect_success();
     assert_eq!(fresh.evaluate("import alpha, beta; print(alpha.NAME, beta.NAME)").trim(), "alpha beta");
 }
 
 #[test]
 fn pips_exit_code_is_passed_on() {
-    let stage = Stage::with_repository(&[]);
-    stage.add(&stage.two_wheels());
-    let served = stage.serve();
-    stage.trust("play", &served.url);
-    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
-    let python = fresh.python();
-    let output = stage
-        .run(&["pip", "--python", python.to_str().unwrap(), "install", "no-such-project"])
-        .expect_failure();
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let (_fresh, python) = stage.fresh();
+    let output = stage.run(&["pip", "--python", &python, "install", "no-such-project"]).expect_failure();
     assert_eq!(output.code(), Some(1));
     assert!(
         output.text().contains("No matching distribution found for no-such-project"),
         "{}",
         output.report()
     );
-    let output =
-        stage.run(&["pip", "--python", python.to_str().unwrap(), "no-such-command"]).expect_failure();
+    let output = stage.run(&["pip", "--python", &python, "no-such-command"]).expect_failure();
     assert!(output.text().contains("unknown command"), "{}", output.report());
 }
 
 #[test]
 fn another_index_on_the_command_line_is_refused() {
-    let stage = Stage::with_repository(&[]);
-    stage.add(&stage.two_wheels());
-    let served = stage.serve();
-    stage.trust("play", &served.url);
+    let (stage, _served) = Stage::with_trusted_wheels();
     let other = HostileServer::start(Origin::Nowhere);
-    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
-    let python = fresh.python();
+    let (_fresh, python) = stage.fresh();
     let extra = format!("{}/simple/", other.url().trim_end_matches('/'));
-    let arguments =
-        ["pip", "--python", python.to_str().unwrap(), "install", "--extra-index-url", &extra, "alpha"];
+    let arguments = ["pip", "--python", &python, "install", "--extra-index-url", &extra, "alpha"];
     let output = stage.run(&arguments).expect_failure();
     assert!(other.requests().is_empty(), "the other index was asked: {:?}", other.requests());
     assert!(output.text().contains("sealdex refused"), "{}", output.report());
@@ -64,17 +48,11 @@ fn another_index_on_the_command_line_is_refused() {
 
 #[test]
 fn another_proxy_on_the_command_line_is_not_asked() {
-    let stage = Stage::with_repository(&[]);
-    stage.add(&stage.two_wheels());
-    let served = stage.serve();
-    stage.trust("play", &served.url);
+    let (stage, _served) = Stage::with_trusted_wheels();
     let other = HostileServer::start(Origin::Nowhere);
-    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
-    let python = fresh.python();
+    let (_fresh, python) = stage.fresh();
     let proxy = format!("--proxy={}", other.url());
-    let output = stage
-        .run(&["pip", "--python", python.to_str().unwrap(), "install", &proxy, "alpha"])
-        .expect_failure();
+    let output = stage.run(&["pip", "--python", &python, "install", &proxy, "alpha"]).expect_failure();
     assert_eq!(output.code(), Some(2));
     assert!(other.requests().is_empty(), "the other proxy was asked: {:?}", other.requests());
     assert!(output.text().contains("--proxy would lead around the verification"), "{}", output.report());
@@ -82,19 +60,14 @@ fn another_proxy_on_the_command_line_is_not_asked() {
 
 #[test]
 fn a_changed_wheel_is_refused_with_the_reason_on_the_terminal() {
-    let stage = Stage::with_repository(&[]);
-    stage.add(&stage.two_wheels());
-    let served = stage.serve();
-    stage.trust("play", &served.url);
+    let (stage, _served) = Stage::with_trusted_wheels();
     let wheel = only_file(&stage.path("repository/public/targets/files/beta"), ".whl");
     let mut bytes = std::fs::read(&wheel).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&wheel, bytes).unwrap();
-    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
-    let python = fresh.python();
-    let output =
-        stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "alpha"]).expect_failure();
+    let (fresh, python) = stage.fresh();
+    let output = stage.run(&["pip", "--python", &python, "install", "alpha"]).expect_failure();
     let text = output.text();
     assert!(text.contains("sealdex refused"), "{}", output.report());
     assert!(text.contains("sha256"), "{}", output.report());
@@ -120,10 +93,7 @@ fn a_repository_that_does_not_verify_is_named_before_pip_starts() {
 
 #[test]
 fn uv_installs_through_the_proxy() {
-    let stage = Stage::with_repository(&[]);
-    stage.add(&stage.two_wheels());
-    let served = stage.serve();
-    stage.trust("play", &served.url);
+    let (stage, _served) = Stage::with_trusted_wheels();
     let proxy = Process::start(&mut stage.sealdex(&["proxy", "--listen", "127.0.0.1:0"]));
     let line = proxy.wait_for_line("http://", PATIENCE);
     let index = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
@@ -163,11 +133,10 @@ fn twine_and_uv_upload_and_pip_installs_what_they_uploaded() {
     python::run(&mut uv, PATIENCE).expect_success();
 
     stage.trust("play", &served.url);
-    let fresh = FreshEnvironment::create_with_pip(&stage.path("venv"));
-    let python = fresh.python();
-    stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "gamma==1.0"]).expect_success();
+    let (fresh, python) = stage.fresh();
+    stage.run(&["pip", "--python", &python, "install", "gamma==1.0"]).expect_success();
     assert_eq!(fresh.evaluate("import gamma; print(gamma.VERSION)").trim(), "1");
-    stage.run(&["pip", "--python", python.to_str().unwrap(), "install", "gamma==2.0"]).expect_success();
+    stage.run(&["pip", "--python", &python, "install", "gamma==2.0"]).expect_success();
     assert_eq!(fresh.evaluate("import gamma; print(gamma.VERSION)").trim(), "2");
 
     // The token is for gamma alone.

@@ -38,7 +38,7 @@ fn a_repository_with_real_keys_needs_its_passphrase() {
     stage.run(&["add", "--repository", "index", "--online-passphrase-file", "online", file]).expect_success();
     let status = stage.run(&["status", "--repository", "index"]).expect_success().stdout;
     assert!(!status.contains("DEVELOPMENT"), "{status}");
-    for (role, signed) in [("root", "3 of 2"), ("targets", "2 of 2"), ("timestamp", "1 of 1")] {
+    for (role, signed) in [("root", "3, needs 2"), ("targets", "2, needs 2"), ("timestamp", "1, needs 1")] {
         let line = status.lines().find(|line| line.starts_with(&format!("{role}  "))).unwrap_or_default();
         assert!(line.contains(signed), "{role}: {status}");
     }
@@ -169,4 +169,38 @@ fn what_was_typed_wrongly_is_told_by_its_cause() {
     let root = root.to_str().unwrap();
     let output = stage.run(&["trust", "add", "play", "ftp://host/", "--root", root]).expect_failure();
     assert_eq!(output.code(), Some(2), "{}", output.report());
+}
+
+#[test]
+fn more_files_than_one_publication_takes_are_all_published() {
+    let stage = Stage::with_repository(&["--layout", "tree"]);
+    std::fs::create_dir(stage.path("files")).unwrap();
+    for number in 0..1005 {
+        std::fs::write(stage.path(&format!("files/{number}")), number.to_string()).unwrap();
+    }
+    let added = stage.run(&["add", "--repository", "repository", "files"]).expect_success().stdout;
+    assert!(added.contains("sealed 1005 files"), "{added}");
+    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    assert!(status.contains("nothing pending"), "{status}");
+}
+
+#[test]
+fn commands_at_the_same_time_all_publish() {
+    let stage = Stage::with_repository(&["--layout", "tree"]);
+    let add = |name: &str| {
+        std::fs::write(stage.path(name), name).unwrap();
+        sealdex_testkit::process::Process::start(&mut stage.sealdex(&[
+            "add",
+            "--repository",
+            "repository",
+            name,
+        ]))
+    };
+    let running: Vec<_> = (0..6).map(|number| add(&format!("file-{number}"))).collect();
+    for process in running {
+        let (status, log) = process.wait(support::PATIENCE);
+        assert!(status.success(), "{log}");
+    }
+    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    assert!(status.contains("6 targets") && status.contains("nothing pending"), "{status}");
 }

@@ -9,8 +9,8 @@ use sealdex_repository::layout::Content;
 use sealdex_repository::{
     Actor, AddDistribution, AddTarget, Existing, Receipt, Received, Repository, Transaction,
 };
+use sealdex_simple::DistributionFilename;
 use sealdex_simple::distribution::{ArchiveLimits, inspect};
-use sealdex_simple::{DistributionFilename, DistributionKind};
 use sealdex_tuf::TargetPath;
 use serde::Serialize;
 
@@ -169,15 +169,13 @@ async fn submit(repository: &Repository, content: Content, candidate: &Candidate
     Ok(repository.submit(transaction, Actor::Local).await?)
 }
 
-async fn distribution(repository: &Repository, file: &Path) -> anyhow::Result<AddDistribution> {
+/// Takes a distribution in: hashed, and its archive found to be what its name says.
+pub(super) async fn distribution(repository: &Repository, file: &Path) -> anyhow::Result<AddDistribution> {
     let name = file.file_name().context("it has no file name")?.to_string_lossy();
     let filename = DistributionFilename::parse(&name)?;
     let received = receive(repository, file).await?;
     let metadata = inspect(received.open()?, &filename, &ArchiveLimits::default())?;
-    // What a source distribution says of itself may still change when it is built.
-    let metadata = (filename.kind() == DistributionKind::Wheel || metadata.requires_python.is_some())
-        .then_some(metadata);
-    Ok(AddDistribution { filename, received, metadata, upload_time: None })
+    Ok(AddDistribution { filename, received, metadata: Some(metadata), upload_time: None })
 }
 
 /// Copies a file into the repository's staging area, hashing it on the way.

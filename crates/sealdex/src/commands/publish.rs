@@ -2,9 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealdex_keys::{StoredAs, read_key, stored_as};
+use sealdex_repository::Error::NotPublishedYet;
 use sealdex_repository::{Publication, Receipt, Repository, RepositoryDirectory, SnapshotProcess};
 use sealdex_tuf::Signer;
 
@@ -16,36 +17,54 @@ use crate::passphrase::Source;
 /// How long a command waits for the process that publishes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long a command waits before it looks whether that process is still there.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
+
 /// An open repository, and the right to publish in it unless another process has it.
-pub(super) struct Publisher {
+pub(super) struct Publisher<'a> {
     pub(super) repository: Repository,
+    online: &'a OnlineKeyArguments,
     process: Option<SnapshotProcess>,
 }
 
-impl Publisher {
+impl<'a> Publisher<'a> {
     /// Opens the repository and, where no other process publishes, its online key. What is wrong with the key is found
     /// before anything is changed.
-    pub(super) async fn open(directory: &Path, online: &OnlineKeyArguments) -> Result<Self, Failure> {
-        let repository = open(directory).await?;
-        if repository.status().await?.writer.is_some() {
-            return Ok(Self { repository, process: None });
-        }
-        let key = online_key(repository.directory(), online)?;
-        let process = SnapshotProcess::acquire(&repository, key).await?;
-        Ok(Self { repository, process })
+    pub(super) async fn open(directory: &Path, online: &'a OnlineKeyArguments) -> Result<Self, Failure> {
+        let mut this = Self { repository: open(directory).await?, online, process: None };
+        this.become_writer().await?;
+        Ok(this)
     }
 
     /// Publishes what was submitted; completes when clients can see it.
     pub(super) async fn publish(&mut self, receipts: &[Receipt]) -> Result<Option<Publication>, Failure> {
-        if let Some(process) = &mut self.process {
-            process.publish_pending().await?;
-        }
         let Some(last) = receipts.iter().max_by_key(|receipt| receipt.transaction) else { return Ok(None) };
-        let published = self.repository.published(last, PATIENCE).await.map_err(|error| {
-            Failure::new(Kind::Failed, error)
-                .hint("the process that publishes is slow or stuck; nothing is lost, it goes on when that process does")
-        })?;
-        Ok(Some(published))
+        let began = Instant::now();
+        loop {
+            if let Some(process) = &mut self.process {
+                // Each takes a bounded number of transactions.
+                while process.publish_pending().await?.is_some() {}
+            }
+            match self.repository.published(last, LOOK_AFTER).await {
+                Ok(published) => return Ok(Some(published)),
+                // The process that was to publish may have ended: then this one takes its place.
+                Err(NotPublishedYet { .. }) if began.elapsed() < PATIENCE => self.become_writer().await?,
+                Err(error) => {
+                    return Err(Failure::new(Kind::Failed, error).hint(
+                        "the process that publishes is slow or stuck; nothing is lost, it goes on when that process does",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Takes the right to publish, unless this process or another one has it.
+    async fn become_writer(&mut self) -> Result<(), Failure> {
+        if self.process.is_none() && self.repository.status().await?.writer.is_none() {
+            let key = online_key(self.repository.directory(), self.online)?;
+            self.process = SnapshotProcess::acquire(&self.repository, key).await?;
+        }
+        Ok(())
     }
 }
 

@@ -40,7 +40,7 @@ fn tell_people(status: &Status, now: Timestamp) {
     say(format!("{pending}; {writer}"));
     say("");
     let roles = status.roles.iter().map(|role| {
-        let signed = format!("{} of {}", role.signed_by.len(), role.threshold);
+        let signed = format!("{}, needs {}", role.signed_by.len(), role.threshold);
         let complete = role.signed_by.len() as u64 >= role.threshold;
         let signed = if complete { styled(GOOD, signed) } else { styled(BAD, signed) };
         [role.name.clone(), role.version.to_string(), expiry(role.expires, now), signed, keys(&role.keys)]
@@ -52,7 +52,7 @@ fn tell_people(status: &Status, now: Timestamp) {
             name,
             version,
             expiry(bins.earliest_expiry, now),
-            format!("{} needed", bins.threshold),
+            format!("needs {}", bins.threshold),
             keys(&bins.keys),
         ]
     });

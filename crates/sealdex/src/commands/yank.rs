@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: YankArguments, format: Format) -> Result<(), 
 
 /// The files of a release: versions are compared as PEP 440 compares them, so 1.0 is 1.0.0.
 async fn release(
-    publisher: &Publisher,
+    publisher: &Publisher<'_>,
     project: &ProjectName,
     version: &str,
 ) -> Result<Vec<FileName>, Failure> {

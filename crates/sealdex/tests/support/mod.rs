@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use sealdex_testkit::archive::Archive;
 use sealdex_testkit::process::{self, Output, Process};
+use sealdex_testkit::python::FreshEnvironment;
 use sealdex_testkit::wheel::WheelBuilder;
 
 /// No command of these tests takes longer.
@@ -100,6 +101,22 @@ impl Stage {
 
     pub(crate) fn root_file(&self) -> PathBuf {
         self.path("repository/public/metadata/1.root.json")
+    }
+
+    /// A repository with [`Stage::two_wheels`], served and trusted as `play`.
+    pub(crate) fn with_trusted_wheels() -> (Self, Served) {
+        let stage = Self::with_repository(&[]);
+        stage.add(&stage.two_wheels());
+        let served = stage.serve();
+        stage.trust("play", &served.url);
+        (stage, served)
+    }
+
+    /// A fresh environment with a pip of its own, and its Python as `--python` takes it.
+    pub(crate) fn fresh(&self) -> (FreshEnvironment, String) {
+        let fresh = FreshEnvironment::create_with_pip(&self.path("venv"));
+        let python = fresh.python().to_str().unwrap().to_owned();
+        (fresh, python)
     }
 
     /// `sealdex trust add NAME URL --root FILE`

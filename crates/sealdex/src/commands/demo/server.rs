@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use sealdex_repository::{
-    Actor, AddDistribution, Development, InitialKeys, Receipt, Repository, RepositoryDirectory, Settings,
-    SnapshotProcess, Transaction,
+    Actor, Development, InitialKeys, Receipt, Repository, RepositoryDirectory, Settings, SnapshotProcess,
+    Transaction,
 };
 use sealdex_server::{Server, ServerConfig, WriterState};
-use sealdex_simple::DistributionFilename;
-use sealdex_simple::distribution::{ArchiveLimits, inspect};
 use sealdex_tuf::{KeyPair, Scheme, Signer};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::commands::add::distribution;
 
 /// A repository of the demo's own, with keys that live as long as the demo.
 pub(super) struct Operator {
@@ -82,22 +82,13 @@ impl Running {
     pub(super) async fn publish(&self, files: &[PathBuf]) -> anyhow::Result<u64> {
         let mut last: Option<Receipt> = None;
         for file in files {
-            last = Some(self.submit(file).await.with_context(|| file.display().to_string())?);
+            let add =
+                distribution(&self.repository, file).await.with_context(|| file.display().to_string())?;
+            last = Some(self.repository.submit(Transaction::AddDistribution(add), Actor::Local).await?);
         }
         let last = last.context("there is nothing to publish")?;
         let published = self.repository.published(&last, Duration::from_secs(60)).await?;
         Ok(published.snapshot_version.number())
-    }
-
-    async fn submit(&self, file: &Path) -> anyhow::Result<Receipt> {
-        let name = file.file_name().context("it has no file name")?.to_string_lossy();
-        let filename = DistributionFilename::parse(&name)?;
-        let mut staged = self.repository.stage()?;
-        staged.write(&std::fs::read(file)?)?;
-        let received = staged.finish().await?;
-        let metadata = inspect(received.open()?, &filename, &ArchiveLimits::default())?;
-        let add = AddDistribution { filename, received, metadata: Some(metadata), upload_time: None };
-        Ok(self.repository.submit(Transaction::AddDistribution(add), Actor::Local).await?)
     }
 
     /// Stops the server, as an attacker who owns the machine can, and waits until it has stopped.
