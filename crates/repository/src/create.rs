@@ -81,6 +81,8 @@ impl Repository {
             for folder in [place.staging(), place.metadata(), place.targets()] {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
             }
+            // SQLite gives the files beside it the same permissions.
+            disk::private_file(&place.state_file())?;
             let initial = InitialMetadata::sign(&layout, &expiry, &keys, now)?;
             initial.write(&place)?;
             Ok(initial.roles)

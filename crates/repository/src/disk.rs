@@ -74,6 +74,15 @@ pub(crate) fn write_files(staging: &Path, files: &[(PathBuf, &[u8])]) -> Result<
 
 const MAX_LANES: usize = 16;
 
+/// Makes an empty file that its owner alone can read: what the state holds, token hashes too, is nobody else's.
+pub(crate) fn private_file(path: &Path) -> Result<(), Error> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(Error::io("create", path))
+}
+
 /// Temporary files are private; what is served is for every web server's eyes.
 pub(crate) fn make_readable(file: &File, path: &Path) -> Result<(), Error> {
     #[cfg(unix)]

@@ -234,3 +234,16 @@ async fn a_transaction_beyond_the_limit_of_a_publication_is_not_published_by_hal
     assert_eq!(publications, 2);
     assert_eq!(page(&world).unwrap().files.len(), 2);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_the_state() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new(Layout::default()).await;
+    let receipt = add_wheel(&world.repository, &wheel("six", "1.0")).await.unwrap();
+    assert!(!receipt.is_unchanged());
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let state = world.repository.directory().state_file();
+    assert_eq!(mode(&state), 0o600);
+    assert_eq!(mode(&state.with_extension("sqlite-wal")), 0o600);
+}

@@ -46,8 +46,8 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
 
     let waiting = spinner("making keys");
     let scheme = scheme(arguments.scheme);
-    std::fs::create_dir_all(&offline_directory)?;
-    std::fs::create_dir_all(directory.keys())?;
+    make_private(&offline_directory)?;
+    make_private(&directory.keys())?;
     let root = make("root", root_keys, &scheme, &offline_directory)?;
     let targets = make("targets", targets_keys, &scheme, &offline_directory)?;
     let online = Made { pair: Arc::new(KeyPair::generate(&scheme)?), file: directory.online_key_file() };
@@ -81,6 +81,20 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     };
     result(format, &summary, || tell_people(&summary, &offline_directory))?;
     Ok(())
+}
+
+/// Makes a folder that its owner alone can look into; one that is there already stays as it is.
+fn make_private(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder)
+        .and_then(|()| {
+            #[cfg(unix)]
+            std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+            Ok(())
+        })
+        .map_err(|error| Failure::message(Kind::Failed, format!("{}: {error}", folder.display())))
 }
 
 /// The passphrases of the two kinds of keys; none for development keys.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Fields, Metadata, read_signed};
-use crate::error::Error;
+use crate::error::{Error, Malformed};
 use crate::json::Value;
 use crate::key::KeyId;
 
@@ -32,7 +32,11 @@ impl<M: Metadata> Unverified<M> {
     /// [`Error::Malformed`]: not strict JSON, a member missing or of the wrong type, another role's type, two
     /// signatures under one key id (4.2.1 forbids them).
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut envelope = Fields::of(M::TYPE, Value::parse(bytes)?)?;
+        let value = Value::parse(bytes).map_err(|error| match error {
+            Error::Malformed(error) => Malformed::new(format!("{} metadata", M::TYPE), error.reason).into(),
+            error => error,
+        })?;
+        let mut envelope = Fields::of(M::TYPE, value)?;
         let signed = envelope.object("signed")?;
         let mut signatures: Vec<MetadataSignature> = Vec::new();
         for value in envelope.array("signatures")? {
