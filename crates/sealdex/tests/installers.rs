@@ -5,7 +5,7 @@ mod support;
 use std::process::Command;
 
 use sealdex_testkit::hostile::{Behaviour, HostileServer, Origin, Paths};
-use sealdex_testkit::process::Process;
+use sealdex_testkit::process::{self, Process};
 use sealdex_testkit::python::{self, Environment, FreshEnvironment};
 use sealdex_testkit::sdist::SdistBuilder;
 use sealdex_testkit::wheel::WheelBuilder;
@@ -56,6 +56,19 @@ fn another_proxy_on_the_command_line_is_not_asked() {
     assert_eq!(output.code(), Some(2));
     assert!(other.requests().is_empty(), "the other proxy was asked: {:?}", other.requests());
     assert!(output.text().contains("--proxy would lead around the verification"), "{}", output.report());
+}
+
+#[test]
+fn git_is_not_led_past_the_proxy_by_settings_of_its_own() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let other = HostileServer::start(Origin::Nowhere);
+    let (_fresh, python) = stage.fresh();
+    let settings = stage.path("gitconfig");
+    std::fs::write(&settings, format!("[http]\n\tproxy = {}\n", other.url())).unwrap();
+    let requirement = format!("alpha @ git+{}/alpha.git", other.url().trim_end_matches('/'));
+    let mut command = stage.sealdex(&["pip", "--python", &python, "install", &requirement]);
+    let output = process::run(command.env("GIT_CONFIG_GLOBAL", &settings), PATIENCE).expect_failure();
+    assert!(other.requests().is_empty(), "{:?}\n{}", other.requests(), output.report());
 }
 
 #[test]

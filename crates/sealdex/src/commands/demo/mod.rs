@@ -237,11 +237,14 @@ async fn keep(scene: Scene, directory: TempDir) -> Result<(), Failure> {
     say(format!(
         "Still running, as the attacker left it; everything is in {stage}. Try, in another terminal:"
     ));
-    let trust = format!("--trust-dir {stage}/trust --cache-dir {stage}/cache");
+    let sealdex = std::env::current_exe()?;
+    let sealdex = sealdex.display();
+    // With the cache of the first installation, the honest files would be taken from there.
+    let trust = format!("--trust-dir {stage}/trust --cache-dir {stage}/another-cache");
     let sealed = format!("--python {stage}/venv-attacked/bin/python");
-    say(format!("  sealdex pip {trust} {sealed} install {}", victim_requirement(&scene.packages)));
-    say(format!("  sealdex fetch {trust} simple/{}/index.json", scene.packages.victim));
-    say(format!("  sealdex status --repository {stage}/repository"));
+    say(format!("  {sealdex} pip {trust} {sealed} install {}", victim_requirement(&scene.packages)));
+    say(format!("  {sealdex} fetch {trust} simple/{}/index.json", scene.packages.victim));
+    say(format!("  {sealdex} status --repository {stage}/repository"));
     say(format!(
         "  {stage}/venv-plain/bin/pip install --index-url http://{address}/simple/ --no-deps --target {stage}/plain {}",
         scene.packages.victim
