@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use sealdex_server::{Server, ServerConfig};
+use sealdex_simple::ProjectName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -27,6 +28,9 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
         Server::bind(scene.repository.clone(), ServerConfig { listen, ..ServerConfig::default() }).await?;
     let address = server.local_addr();
     let serving = tokio::spawn(server.run(std::future::pending()));
+    let page = scene.repository.project_page(&ProjectName::parse("served")?).await?.context("no page")?;
+    ensure!(page.page.files.len() == FILES, "the page lists {} files", page.page.files.len());
+    let kilobytes = page.json.len() / 1000;
     let mut rows = Vec::new();
     for (name, accept) in [("JSON", "application/vnd.pypi.simple.v1+json"), ("HTML", "text/html")] {
         let mut rates = Vec::new();
@@ -34,7 +38,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
             rates.push(round(address, accept).await?);
         }
         rows.push(Row::new(
-            format!("serve a {name} page of {FILES} files"),
+            format!("serve a {name} page of {FILES} files ({kilobytes} KB as JSON)"),
             "requests/s",
             Spread::of(rates),
             None,
@@ -78,6 +82,7 @@ async fn worker(address: SocketAddr, accept: &str, until: Instant) -> anyhow::Re
             filled += read;
         }
         answered += 1;
+        ensure!(end > FILES * 100, "the answer has {end} bytes only");
     }
     Ok(answered)
 }
