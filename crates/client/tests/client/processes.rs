@@ -20,12 +20,11 @@ use crate::support::{TestRepository, World, client, get, name, project};
 const HOME: &str = "SEALDEX_TEST_CHILD_HOME";
 const KILLS: u64 = 100;
 
-/// Not a test: what the child processes of the tests below run. Serves and asks a proxy that refreshes for every
-/// request, and prints each version it came to.
-#[tokio::test(flavor = "multi_thread")]
-async fn child() {
-    let Some(home) = env::var_os(HOME).map(PathBuf::from) else { return };
-    let client = client(&home, Arc::new(Timestamp::now));
+/// What the child processes of the tests below do: serve and ask a proxy that refreshes for every request, and print
+/// each version it came to.
+#[expect(clippy::print_stdout, reason = "the test reads what its child prints")]
+async fn refresh_until_stopped(home: &Path) {
+    let client = client(home, Arc::new(Timestamp::now));
     let trusted = TrustStore::open(home.join("trust")).unwrap().repository(&name("test")).unwrap();
     let options = ProxyOptions::default().snapshots(SnapshotPolicy::RefreshAfter(Duration::ZERO));
     let proxy =
@@ -45,7 +44,9 @@ fn start_child(home: &Path) -> Process {
 
 fn child_command(home: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["processes::child", "--exact", "--nocapture"]).env(HOME, home);
+    command
+        .args(["processes::a_state_whose_process_was_killed_is_usable", "--exact", "--nocapture"])
+        .env(HOME, home);
     command
 }
 
@@ -120,6 +121,9 @@ async fn two_proxies_share_one_state_under_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_whose_process_was_killed_is_usable() {
+    if let Some(home) = env::var_os(HOME).map(PathBuf::from) {
+        return refresh_until_stopped(&home).await;
+    }
     let World { repository, server: _server, home, trusted, client, _origin, .. } = World::new().await;
     let publisher = Publisher::start(repository);
     let (mut last, mut halfway) = (0, 0);
