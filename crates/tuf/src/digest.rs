@@ -1,12 +1,12 @@
 //! Hash functions and the HASHES objects of metadata (TUF spec 4.4).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use aws_lc_rs::digest as aws;
 use blake2::{Blake2b, Digest as _, digest::consts::U32};
 
 use crate::error::{Error, Malformed};
-use crate::json::{Object, Value};
+use crate::json::{Node, Object, Value};
 
 /// A hash function this crate knows, by its name in metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,7 +102,10 @@ impl Hasher {
 
 /// A HASHES object (4.4): hash function names and lower-case hex digests, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hashes(BTreeMap<String, String>);
+pub struct Hashes(Vec<Digest>);
+
+/// One entry: the name of the function and the digest, as they were listed. Sorted by name.
+type Digest = (Cow<'static, str>, String);
 
 impl Hashes {
     /// The SHA-256 of `bytes` alone.
@@ -114,17 +117,25 @@ impl Hashes {
     /// A SHA-256 that was computed already.
     #[must_use]
     pub fn from_sha256(digest: [u8; 32]) -> Self {
-        Self(BTreeMap::from([(HashAlgorithm::Sha256.name().to_owned(), hex::encode(digest))]))
+        Self(vec![(Cow::Borrowed(HashAlgorithm::Sha256.name()), hex::encode(digest))])
     }
 
     /// These digests, of the named functions.
     ///
     /// # Errors
-    /// No digest at all, or one that is not hex.
+    /// No digest at all, two of one function, or one that is not hex.
     pub fn new(digests: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
-        let digests: BTreeMap<String, String> = digests.into_iter().collect();
+        Self::of(digests.into_iter().map(|(name, digest)| (known_name(name.into()), digest)).collect())
+    }
+
+    fn of(mut digests: Vec<Digest>) -> Result<Self, Error> {
+        digests.sort_unstable();
         if digests.is_empty() {
             return Err(Malformed::new("hashes", "no hash is listed").into());
+        }
+        if let Some(twice) = digests.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let reason = format!("{} is listed twice", twice[0].0.escape_debug());
+            return Err(Malformed::new("hashes", reason).into());
         }
         for (name, digest) in &digests {
             if digest.is_empty() || digest.len() > 256 || !digest.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -138,19 +149,19 @@ impl Hashes {
 
     /// Function names and hex digests.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, digest)| (name.as_str(), digest.as_str()))
+        self.0.iter().map(|(name, digest)| (name.as_ref(), digest.as_str()))
     }
 
     /// The hex digest of `algorithm`, if listed.
     #[must_use]
     pub fn digest(&self, algorithm: HashAlgorithm) -> Option<&str> {
-        self.0.get(algorithm.name()).map(String::as_str)
+        self.iter().find(|(name, _)| *name == algorithm.name()).map(|(_, digest)| digest)
     }
 
     /// The digest to ask for in a consistent-snapshot file name (5.7.3): SHA-256 where listed, else the first one.
     #[must_use]
     pub fn file_name_digest(&self) -> Option<&str> {
-        self.digest(HashAlgorithm::Sha256).or_else(|| self.0.values().next().map(String::as_str))
+        self.digest(HashAlgorithm::Sha256).or_else(|| self.iter().next().map(|(_, digest)| digest))
     }
 
     /// Starts a check of `file` against every listed function this crate knows.
@@ -168,7 +179,7 @@ impl Hashes {
             .collect();
         if hashers.is_empty() {
             let listed =
-                self.0.keys().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+                self.iter().map(|(name, _)| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
             return Err(Error::NoKnownHash { file: file.to_owned(), listed });
         }
         Ok(HashCheck { file: file.to_owned(), hashers })
@@ -184,21 +195,27 @@ impl Hashes {
         check.finish()
     }
 
-    pub(crate) fn from_value(value: Value) -> Result<Self, Error> {
-        let Value::Object(object) = value else {
+    pub(crate) fn read(value: Node<'_>) -> Result<Self, Error> {
+        let Node::Object(members) = value else {
             return Err(Malformed::new("hashes", "not an object").into());
         };
-        let digests = object.into_iter().map(|(name, digest)| match digest {
-            Value::String(digest) => Ok((name, digest)),
+        let digests = members.into_iter().map(|(name, digest)| match digest {
+            Node::String(digest) => Ok((known_name(name), digest.into_owned())),
             _ => Err(Error::from(Malformed::new("hashes", "a digest is not a string"))),
         });
-        Self::new(digests.collect::<Result<Vec<_>, _>>()?)
+        Self::of(digests.collect::<Result<_, _>>()?)
     }
 
     pub(crate) fn to_value(&self) -> Value {
-        Value::Object(
-            self.0.iter().map(|(name, digest)| (name.clone(), digest.as_str().into())).collect::<Object>(),
-        )
+        Value::Object(self.iter().map(|(name, digest)| (name.to_owned(), digest.into())).collect::<Object>())
+    }
+}
+
+/// The names that most digests go by need not be kept once for each.
+fn known_name(name: Cow<'_, str>) -> Cow<'static, str> {
+    match HashAlgorithm::from_name(&name) {
+        Some(algorithm) => Cow::Borrowed(algorithm.name()),
+        None => Cow::Owned(name.into_owned()),
     }
 }
 

@@ -343,6 +343,12 @@ impl TargetsStage {
         &self.limits
     }
 
+    /// The snapshot that this update trusts.
+    #[must_use]
+    pub fn snapshot(&self) -> &Verified<Snapshot> {
+        &self.snapshot
+    }
+
     /// What the trusted snapshot says of `targets`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fields, RoleKeys, root};
 use crate::digest::sha256;
 use crate::error::{Error, Malformed};
-use crate::json::{Object, Value};
+use crate::json::{Node, Object, Value};
 use crate::key::{Key, KeyId};
 use crate::name::{MAX_TARGET_PATH_BYTES, RoleName, TargetPath};
 use crate::pattern::PathPattern;
@@ -136,12 +136,12 @@ impl SuccinctRoles {
             .unwrap_or_else(|_| RoleName::targets())
     }
 
-    fn read(value: Value) -> Result<Self, Error> {
+    fn read(value: Node<'_>) -> Result<Self, Error> {
         let mut fields = Fields::of("succinct_roles", value)?;
         let (key_ids, threshold) = (fields.key_ids("keyids")?, fields.threshold()?);
         let bit_length = u8::try_from(fields.number("bit_length")?)
             .map_err(|_| fields.malformed("\"bit_length\" is not 1 to 32"))?;
-        let name_prefix = fields.string("name_prefix")?;
+        let name_prefix = fields.string("name_prefix")?.into_owned();
         Self::new(RoleKeys { key_ids, threshold, unrecognized: fields.rest() }, bit_length, name_prefix)
     }
 
@@ -200,11 +200,11 @@ impl Delegations {
         }
     }
 
-    pub(super) fn read(value: Value) -> Result<Self, Error> {
+    pub(super) fn read(value: Node<'_>) -> Result<Self, Error> {
         let mut fields = Fields::of("delegations", value)?;
         let keys = root::read_keys(fields.object("keys")?)?;
         let roles = match (fields.optional("roles"), fields.optional("succinct_roles")) {
-            (Some(Value::Array(roles)), None) => {
+            (Some(Node::Array(roles)), None) => {
                 let roles: Vec<_> = roles.into_iter().map(DelegatedRole::read).collect::<Result<_, _>>()?;
                 let mut names = BTreeSet::new();
                 if let Some(twice) = roles.iter().find(|role| !names.insert(&role.name)) {
@@ -246,7 +246,7 @@ impl PathSet {
 }
 
 impl DelegatedRole {
-    fn read(value: Value) -> Result<Self, Error> {
+    fn read(value: Node<'_>) -> Result<Self, Error> {
         let mut fields = Fields::of("delegated role", value)?;
         let name = RoleName::parse(fields.string("name")?)?;
         if name.is_top_level() {
@@ -254,18 +254,8 @@ impl DelegatedRole {
         }
         let (key_ids, threshold) = (fields.key_ids("keyids")?, fields.threshold()?);
         let terminating = fields.boolean("terminating")?.unwrap_or(false);
-        let strings = |fields: &mut Fields, name: &str| -> Result<Option<Vec<String>>, Error> {
-            let Some(value) = fields.optional(name) else { return Ok(None) };
-            let Value::Array(items) = value else {
-                return Err(fields.malformed(format!("\"{name}\" is not an array")));
-            };
-            let texts = items.into_iter().map(|item| match item {
-                Value::String(text) => Ok(text),
-                _ => Err(fields.malformed(format!("\"{name}\" holds something else than strings"))),
-            });
-            texts.collect::<Result<_, _>>().map(Some)
-        };
-        let paths = match (strings(&mut fields, "paths")?, strings(&mut fields, "path_hash_prefixes")?) {
+        let given = (fields.optional_strings("paths")?, fields.optional_strings("path_hash_prefixes")?);
+        let paths = match given {
             (Some(_), Some(_)) => {
                 return Err(fields.malformed(format!("{name} has both \"paths\" and \"path_hash_prefixes\"")));
             }
@@ -357,7 +347,7 @@ mod tests {
     #[test]
     fn a_role_listed_twice_is_refused() {
         let role = r#"{"name":"a","keyids":[],"threshold":1,"terminating":false,"paths":["*"]}"#;
-        let read = |json: String| Delegations::read(Value::parse(json.as_bytes()).unwrap());
+        let read = |json: String| Delegations::read(Node::parse(json.as_bytes()).unwrap());
         assert!(read(format!(r#"{{"keys":{{}},"roles":[{role}]}}"#)).is_ok());
         assert!(read(format!(r#"{{"keys":{{}},"roles":[{role},{role}]}}"#)).is_err());
         assert!(read(r#"{"keys":{}}"#.to_owned()).is_err());

@@ -18,7 +18,7 @@ pub use timestamp::Timestamp;
 pub use unverified::{MetadataSignature, Unverified};
 
 use crate::error::{Error, Malformed};
-use crate::json::Object;
+use crate::json::{Members, Object};
 use crate::name::Version;
 use fields::Fields;
 
@@ -70,19 +70,19 @@ pub(crate) mod private {
 
     pub trait Sealed: Sized {
         /// Reads the role's own members; the common ones have been taken already.
-        fn read(common: super::Common, fields: &mut Fields) -> Result<Self, Error>;
+        fn read(common: super::Common, fields: &mut Fields<'_>) -> Result<Self, Error>;
         fn unrecognized(&mut self) -> &mut super::Object;
     }
 }
 
 /// Reads the signed object of a role.
-fn read_signed<M: Metadata>(object: Object) -> Result<M, Error> {
-    let mut fields = Fields::new(M::TYPE, object);
+fn read_signed<M: Metadata>(members: Members<'_>) -> Result<M, Error> {
+    let mut fields = Fields::new(M::TYPE, members);
     let kind = fields.string("_type")?;
     if kind != M::TYPE {
         return Err(fields.malformed(format!("_type is {}", kind.escape_debug())));
     }
-    let spec_version = fields.string("spec_version")?;
+    let spec_version = fields.string("spec_version")?.into_owned();
     // 4.3: "clients MUST verify that spec_version matches"; the major version decides.
     let mut parts = spec_version.split('.');
     let numeric =

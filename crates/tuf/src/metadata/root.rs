@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Common, Fields, Metadata, common_object, private::Sealed};
 use crate::error::Error;
-use crate::json::{Object, Value};
+use crate::json::{Members, Node, Object, Value};
 use crate::key::{Key, KeyId};
 use crate::name::RoleName;
 
@@ -47,7 +47,7 @@ impl RoleKeys {
         Self { key_ids, threshold, unrecognized: Object::new() }
     }
 
-    fn read(what: &str, value: Value) -> Result<Self, Error> {
+    fn read(what: String, value: Node<'_>) -> Result<Self, Error> {
         let mut fields = Fields::of(what, value)?;
         let (key_ids, threshold) = (fields.key_ids("keyids")?, fields.threshold()?);
         Ok(Self { key_ids, threshold, unrecognized: fields.rest() })
@@ -102,11 +102,11 @@ impl Metadata for Root {
 }
 
 impl Sealed for Root {
-    fn read(common: Common, fields: &mut Fields) -> Result<Self, Error> {
+    fn read(common: Common, fields: &mut Fields<'_>) -> Result<Self, Error> {
         let consistent_snapshot = fields.boolean("consistent_snapshot")?.unwrap_or(false);
         let keys = read_keys(fields.object("keys")?)?;
         let mut roles = Fields::new("root roles", fields.object("roles")?);
-        let mut role = |name: &str| RoleKeys::read(&format!("root role {name}"), roles.value(name)?);
+        let mut role = |name: &str| RoleKeys::read(format!("root role {name}"), roles.value(name)?);
         let (root, timestamp, snapshot, targets) =
             (role("root")?, role("timestamp")?, role("snapshot")?, role("targets")?);
         for role in [&root, &timestamp, &snapshot, &targets] {
@@ -131,8 +131,9 @@ impl Sealed for Root {
     }
 }
 
-pub(super) fn read_keys(object: Object) -> Result<BTreeMap<KeyId, Key>, Error> {
-    object.into_iter().map(|(id, key)| Ok((KeyId::parse(id)?, Key::from_value(key)?))).collect()
+pub(super) fn read_keys(members: Members<'_>) -> Result<BTreeMap<KeyId, Key>, Error> {
+    let keys = members.into_iter();
+    keys.map(|(id, key)| Ok((KeyId::parse(id)?, Key::from_value(key.into_value())?))).collect()
 }
 
 pub(super) fn write_keys(keys: &BTreeMap<KeyId, Key>) -> Object {

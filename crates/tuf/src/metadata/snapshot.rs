@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Common, Fields, Metadata, common_object, private::Sealed};
 use crate::digest::Hashes;
 use crate::error::{Error, Malformed};
-use crate::json::{Object, Value};
+use crate::json::{Node, Object, Value};
 use crate::name::{RoleName, Version};
 
 /// Snapshot: the version of every targets role.
@@ -55,11 +55,11 @@ impl MetaFile {
         self.hashes.as_ref().map_or(Ok(()), |hashes| hashes.verify(file, bytes))
     }
 
-    pub(super) fn read(what: &str, value: Value) -> Result<Self, Error> {
+    pub(super) fn read(what: &'static str, value: Node<'_>) -> Result<Self, Error> {
         let mut fields = Fields::of(what, value)?;
         let version = fields.version("version")?;
         let length = fields.optional_number("length")?;
-        let hashes = fields.optional("hashes").map(Hashes::from_value).transpose()?;
+        let hashes = fields.optional("hashes").map(Hashes::read).transpose()?;
         Ok(Self { version, length, hashes, unrecognized: fields.rest() })
     }
 
@@ -92,18 +92,15 @@ impl Metadata for Snapshot {
 }
 
 impl Sealed for Snapshot {
-    fn read(common: Common, fields: &mut Fields) -> Result<Self, Error> {
-        let mut meta = BTreeMap::new();
-        for (path, value) in fields.object("meta")? {
+    fn read(common: Common, fields: &mut Fields<'_>) -> Result<Self, Error> {
+        let listed = fields.object("meta")?.into_iter().map(|(path, file)| {
             let Some(name) = path.strip_suffix(".json") else {
-                return Err(Malformed::new(
-                    "snapshot",
-                    format!("{} does not end in .json", path.escape_debug()),
-                )
-                .into());
+                let reason = format!("{} does not end in .json", path.escape_debug());
+                return Err(Error::from(Malformed::new("snapshot", reason)));
             };
-            meta.insert(RoleName::parse(name)?, MetaFile::read("snapshot meta", value)?);
-        }
+            Ok((RoleName::parse(name)?, MetaFile::read("snapshot meta", file)?))
+        });
+        let meta: BTreeMap<_, _> = listed.collect::<Result<_, _>>()?;
         if !meta.contains_key("targets") {
             return Err(fields.malformed("targets.json is not listed"));
         }

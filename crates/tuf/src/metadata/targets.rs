@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Common, Delegations, Fields, Metadata, common_object, private::Sealed};
 use crate::digest::Hashes;
 use crate::error::{Error, Malformed};
-use crate::json::{Object, Value};
+use crate::json::{Node, Object, Value};
 use crate::name::{RoleName, TargetPath};
 
 /// Targets: what target files there are, and who else may say so.
@@ -45,13 +45,13 @@ impl TargetFile {
         Self::new(bytes.len() as u64, Hashes::sha256_of(bytes))
     }
 
-    fn read(value: Value) -> Result<Self, Error> {
+    fn read(value: Node<'_>) -> Result<Self, Error> {
         let mut fields = Fields::of("target", value)?;
         let length = fields.number("length")?;
-        let hashes = Hashes::from_value(fields.value("hashes")?)?;
+        let hashes = Hashes::read(fields.value("hashes")?)?;
         let custom = match fields.optional("custom") {
             None => None,
-            Some(Value::Object(custom)) => Some(custom),
+            Some(Node::Object(custom)) => Some(custom.into_object()),
             Some(_) => return Err(fields.malformed("\"custom\" is not an object")),
         };
         Ok(Self { length, hashes, custom, unrecognized: fields.rest() })
@@ -127,7 +127,7 @@ impl Metadata for Targets {
 }
 
 impl Sealed for Targets {
-    fn read(common: Common, fields: &mut Fields) -> Result<Self, Error> {
+    fn read(common: Common, fields: &mut Fields<'_>) -> Result<Self, Error> {
         let targets = fields.object("targets")?.into_iter();
         let targets = targets.map(|(path, file)| Ok((TargetPath::parse(path)?, TargetFile::read(file)?)));
         let targets = targets.collect::<Result<_, Error>>()?;

@@ -29,7 +29,7 @@ impl Metadata for Timestamp {
 }
 
 impl Sealed for Timestamp {
-    fn read(common: Common, fields: &mut Fields) -> Result<Self, Error> {
+    fn read(common: Common, fields: &mut Fields<'_>) -> Result<Self, Error> {
         let mut meta = Fields::new("timestamp meta", fields.object("meta")?);
         let snapshot = MetaFile::read("timestamp meta", meta.value("snapshot.json")?)?;
         // 4.6: "this MUST only include a description of the snapshot.json file".

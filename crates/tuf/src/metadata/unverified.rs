@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Fields, Metadata, read_signed};
 use crate::error::{Error, Malformed};
-use crate::json::Value;
+use crate::json::Node;
 use crate::key::KeyId;
 
 /// A signature as it stands in an envelope: not checked, perhaps not even hex.
@@ -32,7 +32,7 @@ impl<M: Metadata> Unverified<M> {
     /// [`Error::Malformed`]: not strict JSON, a member missing or of the wrong type, another role's type, two
     /// signatures under one key id (4.2.1 forbids them).
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let value = Value::parse(bytes).map_err(|error| match error {
+        let value = Node::parse(bytes).map_err(|error| match error {
             Error::Malformed(error) => Malformed::new(format!("{} metadata", M::TYPE), error.reason).into(),
             error => error,
         })?;
@@ -45,16 +45,12 @@ impl<M: Metadata> Unverified<M> {
             if signatures.iter().any(|known| known.key_id == key_id) {
                 return Err(envelope.malformed(format!("two signatures have the key id {key_id}")));
             }
-            signatures.push(MetadataSignature { key_id, signature: fields.string("sig")? });
+            signatures.push(MetadataSignature { key_id, signature: fields.string("sig")?.into_owned() });
             if signatures.len() > MAX_SIGNATURES {
                 return Err(envelope.malformed(format!("more than {MAX_SIGNATURES} signatures")));
             }
         }
-        let signed = Value::Object(signed);
         let canonical = signed.canonical();
-        let Value::Object(signed) = signed else {
-            return Err(envelope.malformed("\"signed\" is not an object"));
-        };
         Ok(Self { bytes: bytes.into(), canonical, signatures, metadata: read_signed(signed)? })
     }
 

@@ -235,8 +235,9 @@ impl Updater {
             }
             // 5.4.2 to 5.4.5
             (Phase::FetchTimestamp(mut stage), Some(bytes)) => {
-                if stage.update(&bytes)? == Freshness::New {
-                    self.pending.push(Step::Write(RoleName::timestamp(), bytes.into()));
+                let freshness = stage.update(&bytes)?;
+                if let Some(new) = stage.timestamp().filter(|_| freshness == Freshness::New) {
+                    self.pending.push(Step::Write(RoleName::timestamp(), new.bytes().clone()));
                 }
                 Ok(Phase::StoredSnapshot(stage.finish()?))
             }
@@ -251,8 +252,9 @@ impl Updater {
             // 5.5.2 to 5.5.7
             (Phase::FetchSnapshot(mut stage), Some(bytes)) => {
                 stage.update(&bytes)?;
-                self.pending.push(Step::Write(RoleName::snapshot(), bytes.into()));
-                Ok(Phase::StoredTargets(stage.finish()?))
+                let stage = stage.finish()?;
+                self.pending.push(Step::Write(RoleName::snapshot(), stage.snapshot().bytes().clone()));
+                Ok(Phase::StoredTargets(stage))
             }
             (Phase::StoredTargets(stage), Some(bytes)) => Ok(match stage.update(&bytes) {
                 Ok(trusted) => Phase::Trusted(Box::new(trusted), None),
@@ -262,7 +264,7 @@ impl Updater {
             // 5.6.2 to 5.6.6
             (Phase::FetchTargets(stage), Some(bytes)) => {
                 let trusted = stage.update(&bytes).map_err(|refused| refused.1)?;
-                self.pending.push(Step::Write(RoleName::targets(), bytes.into()));
+                self.pending.push(Step::Write(RoleName::targets(), trusted.targets().bytes().clone()));
                 Ok(Phase::Trusted(Box::new(trusted), None))
             }
             (Phase::FetchTimestamp(_), None) => {

@@ -8,11 +8,13 @@
 //! white space, only `"` and `\` escaped. Unicode is *not* normalised. It is computed from the parse, never from the
 //! typed metadata, so fields this crate does not know are covered by signatures too.
 
-use std::fmt;
+mod node;
+mod write;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+pub(crate) use node::{Members, Node};
+use write::{Document, Writer};
 
-use crate::error::{Error, Malformed};
+use crate::error::Error;
 
 /// A JSON value without floating-point numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,17 +86,6 @@ impl Object {
     fn position(&self, key: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|(own, _)| own.as_str().cmp(key))
     }
-
-    /// Builds an object; `None` if a key occurs twice.
-    fn from_entries(mut entries: Vec<(String, Value)>) -> Option<Self> {
-        if !entries.is_sorted_by(|a, b| a.0 < b.0) {
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
-            if entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                return None;
-            }
-        }
-        Some(Self { entries })
-    }
 }
 
 impl IntoIterator for Object {
@@ -160,138 +151,38 @@ impl Value {
     /// # Errors
     /// [`Error::Malformed`] for anything but one JSON document with unique keys and 64-bit integers.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        serde_json::from_slice(bytes).map_err(|error| Malformed::new("json", error.to_string()).into())
+        Node::parse(bytes).map(Node::into_value)
     }
 
     /// The canonical encoding: what signatures are made over (TUF spec 4.2.1).
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.write(&mut out, write_canonical_string);
-        out
+        self.written(Writer::canonical())
     }
 
     /// Compact JSON with members in canonical order: valid JSON even where strings hold control characters, which
     /// the canonical form leaves raw.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.write(&mut out, write_json_string);
-        out
+        self.written(Writer::json())
     }
 
-    fn write(&self, out: &mut Vec<u8>, write_string: fn(&mut Vec<u8>, &str)) {
+    fn written(&self, mut writer: Writer) -> Vec<u8> {
+        self.write(&mut writer);
+        writer.finish()
+    }
+}
+
+impl Document for Value {
+    fn write(&self, writer: &mut Writer) {
         match self {
-            Self::Null => out.extend_from_slice(b"null"),
-            Self::Bool(true) => out.extend_from_slice(b"true"),
-            Self::Bool(false) => out.extend_from_slice(b"false"),
-            Self::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            Self::String(text) => write_string(out, text),
-            Self::Array(items) => {
-                out.push(b'[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    item.write(out, write_string);
-                }
-                out.push(b']');
-            }
-            Self::Object(object) => {
-                out.push(b'{');
-                for (index, (key, value)) in object.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    write_string(out, key);
-                    out.push(b':');
-                    value.write(out, write_string);
-                }
-                out.push(b'}');
-            }
+            Self::Null => writer.null(),
+            Self::Bool(truth) => writer.bool(*truth),
+            Self::Integer(number) => writer.integer(*number),
+            Self::String(text) => writer.string(text),
+            Self::Array(items) => writer.array(items),
+            Self::Object(object) => writer.object(object.iter()),
         }
-    }
-}
-
-fn write_canonical_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(&[b'\\', rest[at]]);
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest);
-    out.push(b'"');
-}
-
-fn write_json_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => out.push(byte),
-        }
-    }
-    out.push(b'"');
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON without floating-point numbers")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
-        Ok(Value::Bool(truth))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Integer(number.into()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::Integer(number.into()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = access.next_entry::<String, Value>()? {
-            entries.push(entry);
-        }
-        Object::from_entries(entries)
-            .map(Value::Object)
-            .ok_or_else(|| serde::de::Error::custom("an object has the same key twice"))
     }
 }
 
