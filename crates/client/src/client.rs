@@ -79,9 +79,9 @@ impl Client {
     /// Makes a client; opens no connection. Binaries pass `Arc::new(jiff::Timestamp::now)` as clock.
     ///
     /// # Errors
-    /// [`Error::HttpClient`], or [`Error::Io`] or [`Error::NotADirectory`] for the cache folder.
+    /// [`Error::Io`] or [`Error::NotADirectory`] for the cache folder.
     pub fn new(settings: ClientSettings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let fetcher = HttpFetcher::new(settings.metadata_fetch.connect)?;
+        let fetcher = HttpFetcher::new(settings.metadata_fetch.connect);
         let cache = FileCache::open(&settings.cache_directory, settings.max_cache_bytes)?;
         Ok(Self { shared: Arc::new(Shared { settings, clock, fetcher, cache }) })
     }

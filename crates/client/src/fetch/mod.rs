@@ -10,6 +10,7 @@ mod rate;
 mod redirect;
 mod transfer;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header;
@@ -29,10 +30,19 @@ const MAX_REDIRECTS: usize = 5;
 /// HTTP connections, kept open between transfers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HttpFetcher {
+    clients: Arc<Clients>,
+}
+
+/// Made when first asked for: to read the system's certificates takes longer than to verify a snapshot.
+#[derive(Debug)]
+struct Clients {
+    connect: Duration,
     /// For other hosts: through the proxies that the environment names.
-    outside: reqwest::Client,
+    outside: OnceLock<reqwest::Client>,
     /// For this machine and its link: never through a proxy.
-    local: reqwest::Client,
+    local: OnceLock<reqwest::Client>,
+    /// The same without TLS, and so without certificates.
+    local_plain: OnceLock<reqwest::Client>,
 }
 
 /// What to fetch, and what the answer may cost.
@@ -47,20 +57,12 @@ pub(crate) struct Fetch<'a> {
 
 impl HttpFetcher {
     /// Makes a fetcher whose connections must stand within `connect`; opens none yet.
-    ///
-    /// # Errors
-    /// [`Error::HttpClient`]
-    pub fn new(connect: Duration) -> Result<Self, Error> {
+    #[must_use]
+    pub fn new(connect: Duration) -> Self {
         // One provider for the whole process; when another part has chosen already, that choice stands.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(USER_AGENT)
-                .connect_timeout(connect)
-                .redirect(reqwest::redirect::Policy::none())
-                .pool_idle_timeout(Duration::from_secs(60))
-        };
-        Ok(Self { outside: build(builder)?, local: build(|| builder().no_proxy())? })
+        let (outside, local, local_plain) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { clients: Arc::new(Clients { connect, outside, local, local_plain }) }
     }
 
     /// Fetches a whole file; `None` when the server says that it has none (404, 410, and 403, which object stores
@@ -103,7 +105,7 @@ impl HttpFetcher {
     }
 
     async fn request(&self, url: &Url, limits: &FetchLimits) -> Result<Response, Error> {
-        let client = if redirect::is_local(url) { &self.local } else { &self.outside };
+        let client = self.clients.client_for(url)?;
         let request = client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity").send();
         let patience = limits.first_byte;
         match tokio::time::timeout(patience, request).await {
@@ -119,13 +121,39 @@ impl HttpFetcher {
     }
 }
 
+impl Clients {
+    fn client_for(&self, url: &Url) -> Result<reqwest::Client, Error> {
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(USER_AGENT)
+                .connect_timeout(self.connect)
+                .redirect(reqwest::redirect::Policy::none())
+                .pool_idle_timeout(Duration::from_secs(60))
+        };
+        match (redirect::is_local(url), url.scheme()) {
+            (true, "http") => made(&self.local_plain, || builder().no_proxy().tls_certs_only([]).build()),
+            (true, _) => made(&self.local, || with_certificates(|| builder().no_proxy())),
+            (false, _) => made(&self.outside, || with_certificates(builder)),
+        }
+    }
+}
+
+/// The client in `cell`; of two made at the same time, one is kept.
+fn made(
+    cell: &OnceLock<reqwest::Client>,
+    make: impl FnOnce() -> reqwest::Result<reqwest::Client>,
+) -> Result<reqwest::Client, Error> {
+    if let Some(client) = cell.get() {
+        return Ok(client.clone());
+    }
+    let client = make().map_err(|error| Error::HttpClient { reason: reason(&error) })?;
+    Ok(cell.get_or_init(|| client).clone())
+}
+
 /// A machine without any certificates (a bare container) can speak plain http all the same, which is good enough here;
 /// on https it trusts nobody.
-fn build(builder: impl Fn() -> reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
-    builder()
-        .build()
-        .or_else(|_| builder().tls_certs_only([]).build())
-        .map_err(|error| Error::HttpClient { reason: reason(&error) })
+fn with_certificates(builder: impl Fn() -> reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
+    builder().build().or_else(|_| builder().tls_certs_only([]).build())
 }
 
 /// The URL as messages show it.
