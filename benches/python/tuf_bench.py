@@ -1,15 +1,14 @@
-"""The jobs of the benchmarks as python-tuf does them. Prints one JSON object: {"milliseconds": [...], "peak_kib": N}.
+"""The jobs of the benchmarks as python-tuf does them. Prints one JSON object.
 
-    tuf_bench.py publish BIT_LENGTH RUNS DIRECTORY     add one target: bin, snapshot, timestamp, signed and written
-    tuf_bench.py refresh URL ROOT TARGET RUNS          cold and warm refresh and lookup, over HTTP
+    tuf_bench.py publish BIT_LENGTH RUNS DIRECTORY        add one target: bin, snapshot, timestamp, signed and written
+    tuf_bench.py client URL ROOT TARGET DIRECTORY RUNS    refresh and look up, cold and warm, many times in one process
+    tuf_bench.py process URL ROOT TARGET DIRECTORY        refresh and look up once: what the whole process takes
+    tuf_bench.py verify snapshot|bin DIRECTORY RUNS       verify one large file
 """
 
 import json
 import os
-import resource
-import shutil
 import sys
-import tempfile
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -25,6 +24,8 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 from tuf.ngclient import Updater
+from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
+from tuf.ngclient.config import EnvelopeType
 
 
 def publish(bit_length: int, runs: int, directory: str) -> list[float]:
@@ -63,35 +64,70 @@ def publish(bit_length: int, runs: int, directory: str) -> list[float]:
     return times
 
 
-def refresh(url: str, root: str, target: str, runs: int) -> dict[str, list[float]]:
+def refresh(url: str, root: str, target: str, directory: str) -> tuple[float, float]:
     with open(root, "rb") as file:
         root_bytes = file.read()
+    os.makedirs(directory, exist_ok=True)
+    start = time.perf_counter()
+    updater = Updater(directory, f"{url}metadata/", directory, f"{url}targets/", bootstrap=root_bytes)
+    updater.config.prefix_targets_with_hash = True
+    updater.config.snapshot_max_length = 8_000_000
+    updater.config.targets_max_length = 8_000_000
+    updater.refresh()
+    refreshed = time.perf_counter()
+    if updater.get_targetinfo(target) is None:
+        sys.exit(f"{target} was not found")
+    return (refreshed - start) * 1000, (time.perf_counter() - refreshed) * 1000
 
-    def lookup(directory: str) -> float:
-        start = time.perf_counter()
-        updater = Updater(directory, f"{url}metadata/", directory, f"{url}targets/", bootstrap=root_bytes)
-        updater.config.prefix_targets_with_hash = True
-        updater.refresh()
-        if updater.get_targetinfo(target) is None:
-            sys.exit(f"{target} was not found")
-        return (time.perf_counter() - start) * 1000
 
-    cold, warm = [], []
+def client(url: str, root: str, target: str, directory: str, runs: int) -> dict[str, list[float]]:
+    figures: dict[str, list[float]] = {}
+    for run in range(runs):
+        for state in ("cold", "warm"):
+            refreshed, found = refresh(url, root, target, os.path.join(directory, str(run)))
+            figures.setdefault(f"{state}_refresh", []).append(refreshed)
+            figures.setdefault(f"{state}_lookup", []).append(found)
+    return figures
+
+
+def verify(job: str, directory: str, runs: int) -> dict[str, list[float]]:
+    def read(name: str) -> bytes:
+        with open(os.path.join(directory, name), "rb") as file:
+            return file.read()
+
+    times = []
     for _ in range(runs):
-        directory = tempfile.mkdtemp()
-        cold.append(lookup(directory))
-        warm.append(lookup(directory))
-        shutil.rmtree(directory)
-    return {"cold": cold, "warm": warm}
+        trusted = TrustedMetadataSet(read("root.json"), EnvelopeType.METADATA)
+        trusted.update_timestamp(read("timestamp.json"))
+        snapshot = read("snapshot.json")
+        start = time.perf_counter()
+        trusted.update_snapshot(snapshot)
+        if job == "bin":
+            trusted.update_targets(read("targets.json"))
+            bin_bytes = read("bin.json")
+            start = time.perf_counter()
+            trusted.update_delegated_targets(bin_bytes, "index-0007", "targets")
+        times.append((time.perf_counter() - start) * 1000)
+    return {"milliseconds": times}
+
+
+def whole_process() -> dict[str, float]:
+    with open("/proc/self/status", encoding="ascii") as status:
+        peak = next(line for line in status if line.startswith("VmHWM:"))
+    return {"cpu_milliseconds": time.process_time() * 1000, "peak_mib": int(peak.split()[1]) / 1024}
 
 
 def main() -> None:
     job, *arguments = sys.argv[1:]
     if job == "publish":
         result = {"milliseconds": publish(int(arguments[0]), int(arguments[1]), arguments[2])}
+    elif job == "client":
+        result = client(*arguments[:4], int(arguments[4]))
+    elif job == "process":
+        refresh(*arguments)
+        result = whole_process()
     else:
-        result = refresh(arguments[0], arguments[1], arguments[2], int(arguments[3]))
-    result["peak_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        result = verify(arguments[0], arguments[1], int(arguments[2])) | whole_process()
     print(json.dumps(result))
 
 

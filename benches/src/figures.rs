@@ -7,7 +7,8 @@ pub(crate) struct Row {
     job: String,
     unit: &'static str,
     ours: Spread,
-    peer: Option<Spread>,
+    python_tuf: Option<Spread>,
+    sigstore_tuf: Option<Spread>,
 }
 
 /// Lowest, median and highest of several measurements.
@@ -35,25 +36,29 @@ impl Row {
         job: impl Into<String>,
         unit: &'static str,
         ours: Spread,
-        peer: Option<Spread>,
+        python_tuf: Option<Spread>,
     ) -> Self {
-        Self { job: job.into(), unit, ours, peer }
+        Self { job: job.into(), unit, ours, python_tuf, sigstore_tuf: None }
+    }
+
+    pub(crate) fn with_sigstore_tuf(self, sigstore_tuf: Option<Spread>) -> Self {
+        Self { sigstore_tuf, ..self }
     }
 }
 
 /// Prints the rows as a Markdown table: medians, with the lowest and highest in brackets.
 pub(crate) fn print(rows: &[Row]) {
-    println!("| job | unit | Sealdex | python-tuf | ratio |");
-    println!("|---|---|---|---|---|");
-    for Row { job, unit, ours, peer } in rows {
+    println!("| job | unit | Sealdex | python-tuf | ratio | sigstore-tuf | ratio |");
+    println!("|---|---|---|---|---|---|---|");
+    for Row { job, unit, ours, python_tuf, sigstore_tuf } in rows {
         let text = |spread: &Spread| {
             let digits = if spread.median >= 100.0 { 0 } else { 2 };
             format!("{:.digits$} ({:.digits$} to {:.digits$})", spread.median, spread.low, spread.high)
         };
-        let (theirs, ratio) = match peer {
-            Some(peer) => (text(peer), format!("{:.1}", peer.median / ours.median)),
-            None => ("-".to_owned(), "-".to_owned()),
+        let theirs = |peer: &Option<Spread>| match peer {
+            Some(peer) => format!("{} | {:.1}", text(peer), peer.median / ours.median),
+            None => "- | -".to_owned(),
         };
-        println!("| {job} | {unit} | {} | {theirs} | {ratio} |", text(ours));
+        println!("| {job} | {unit} | {} | {} | {} |", text(ours), theirs(python_tuf), theirs(sigstore_tuf));
     }
 }

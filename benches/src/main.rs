@@ -1,32 +1,59 @@
-//! Benchmarks of Sealdex, with python-tuf in the same run where it does the same job. `cargo xtask bench` runs them.
+//! Benchmarks of Sealdex, with python-tuf and sigstore-tuf in the same run where they do the same job. `cargo xtask bench` runs them.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
 mod figures;
 mod publish;
 mod python;
-mod refresh;
 mod scene;
 mod serve;
+mod verify;
 
 use anyhow::ensure;
 
 use figures::Row;
+use sealdex_repository::layout::BinStyle;
+
+const GROUPS: [&str; 4] = ["publish", "client", "verify", "serve"];
 
 fn main() -> anyhow::Result<()> {
     ensure!(!cfg!(debug_assertions), "benchmarks are for release builds: cargo xtask bench");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, client, job @ ..] = arguments.as_slice()
+        && word == "child"
+    {
+        return verify::run_child(client, job);
+    }
+    let wanted = |group: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == group);
+    ensure!(
+        arguments.iter().all(|argument| GROUPS.contains(&argument.as_str())),
+        "what can be measured: {}; everything when nothing is said",
+        GROUPS.join(", ")
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut rows: Vec<Row> = Vec::new();
-    for bit_length in [8, 14] {
-        eprintln!("publishing with {} bins ...", 1_u64 << bit_length);
-        rows.extend(runtime.block_on(publish::measure(bit_length))?);
+    if wanted("publish") {
+        for bit_length in [8, 14] {
+            eprintln!("publishing with {} bins ...", 1_u64 << bit_length);
+            rows.extend(runtime.block_on(publish::measure(bit_length))?);
+        }
     }
-    for bit_length in [8, 14] {
-        eprintln!("refreshing and looking up with {} bins ...", 1_u64 << bit_length);
-        rows.extend(runtime.block_on(refresh::measure(bit_length))?);
+    if wanted("client") {
+        for (style, bit_length) in
+            [(BinStyle::Succinct, 8), (BinStyle::Succinct, 14), (BinStyle::Explicit, 14)]
+        {
+            eprintln!("refreshing and looking up with {} {style} bins ...", 1_u64 << bit_length);
+            rows.extend(runtime.block_on(verify::measure_client(style, bit_length))?);
+        }
     }
-    eprintln!("serving ...");
-    rows.extend(runtime.block_on(serve::measure())?);
+    if wanted("verify") {
+        eprintln!("verifying large files ...");
+        rows.extend(verify::measure_files()?);
+    }
+    if wanted("serve") {
+        eprintln!("serving ...");
+        rows.extend(runtime.block_on(serve::measure())?);
+    }
     figures::print(&rows);
     Ok(())
 }

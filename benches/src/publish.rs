@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use sealdex_repository::layout::BinStyle;
+
 use crate::figures::{Row, Spread};
 use crate::python;
 use crate::scene::Scene;
@@ -10,7 +12,7 @@ const RUNS: usize = 60;
 const GROUP: usize = 500;
 
 pub(crate) async fn measure(bit_length: u8) -> anyhow::Result<Vec<Row>> {
-    let mut scene = Scene::new(bit_length).await?;
+    let mut scene = Scene::new(BinStyle::Succinct, bit_length).await?;
     let mut alone = Vec::new();
     for run in 0..RUNS {
         let start = Instant::now();

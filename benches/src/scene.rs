@@ -23,8 +23,8 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The layout `index-only`, with so many succinct bins.
-    pub(crate) async fn new(bit_length: u8) -> anyhow::Result<Self> {
+    /// The layout `index-only`, with so many bins.
+    pub(crate) async fn new(style: BinStyle, bit_length: u8) -> anyhow::Result<Self> {
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
         let signer =
@@ -38,7 +38,7 @@ impl Scene {
             online: Arc::clone(&online),
             development: Development::Yes,
         };
-        let settings = Settings::new(Layout::index_only(BinStyle::Succinct, bit_length)?);
+        let settings = Settings::new(Layout::index_only(style, bit_length)?);
         let directory = RepositoryDirectory::new(place.path().join("repository"));
         let repository =
             Repository::create(directory, settings, &keys, Arc::new(jiff::Timestamp::now)).await?;

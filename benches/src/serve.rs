@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use sealdex_repository::layout::BinStyle;
 use sealdex_server::{Server, ServerConfig};
 use sealdex_simple::ProjectName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +19,7 @@ const ROUND: Duration = Duration::from_secs(2);
 const FILES: usize = 300;
 
 pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
-    let mut scene = Scene::new(8).await?;
+    let mut scene = Scene::new(BinStyle::Succinct, 8).await?;
     for version in 0..FILES {
         scene.submit_version("served", &format!("1.{version}")).await?;
     }
