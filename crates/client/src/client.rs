@@ -32,6 +32,8 @@ pub struct ClientSettings {
     pub max_file_bytes: u64,
     /// Bytes of one core metadata file (PEP 658).
     pub max_core_metadata_bytes: u64,
+    /// For all metadata of one refresh together, and likewise of one lookup. Waiting for another process does not count.
+    pub update_total: Duration,
     /// How long to wait for another process that is refreshing the same repository.
     pub lock_wait: Duration,
 }
@@ -49,6 +51,7 @@ impl ClientSettings {
             page: PageLimits::default(),
             max_file_bytes: 16 << 30,
             max_core_metadata_bytes: 5 << 20,
+            update_total: Duration::from_secs(600),
             lock_wait: Duration::from_secs(60),
         }
     }

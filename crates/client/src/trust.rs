@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sealdex_tuf::{RoleName, Version};
 
+use crate::bound::Bound;
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::{Fetch, Redirects};
+use crate::fetch::{Deadline, Fetch, Kind, Redirects};
 use crate::name::{RepositoryName, RepositoryUrl, Sha256Digest};
 use crate::session::Session;
 use crate::store::{RepositoryRecord, RepositoryStore, directories, files};
@@ -184,15 +185,18 @@ impl TrustedRepository {
 async fn find_root(client: &Client, url: &RepositoryUrl, expected: Sha256Digest) -> Result<Vec<u8>, Error> {
     let settings = client.settings();
     let metadata_url = url.folder("metadata");
+    let deadline = Deadline::of("the search for the root", settings.update_total);
     let mut tried = 0;
     for version in (1..=settings.metadata.max_root_versions).filter_map(Version::new) {
         let fetch = Fetch {
             url: &metadata_url.file(&RoleName::root().versioned_file_name(version))?,
             max_bytes: settings.metadata.max_root_bytes,
+            bound: Some(Bound::MaxRootBytes),
+            kind: Kind::Metadata,
             limits: &settings.metadata_fetch,
             redirects: Redirects::SameHost,
         };
-        let Some(bytes) = client.fetcher().bytes(fetch).await? else { break };
+        let Some(bytes) = deadline.bound(client.fetcher().bytes(fetch)).await? else { break };
         if Sha256Digest::of(&bytes) == expected {
             return Ok(bytes);
         }

@@ -15,6 +15,7 @@ use super::request::Head;
 use super::routes::not_found;
 use super::sidecar;
 use super::state::State;
+use crate::bound::Bound;
 use crate::error::Error;
 use crate::name::{Sha256Digest, escaped};
 use crate::store::RepositoryRecord;
@@ -100,7 +101,7 @@ fn wanted(state: &State, project: &ProjectName, file: &IndexFile) -> Result<Want
     let length = file.size.ok_or_else(|| unverifiable("a size"))?;
     let limit = state.client().settings().max_file_bytes;
     if length > limit {
-        return Err(Error::TooLarge { file: name, length, limit });
+        return Err(Error::TooLarge { file: name, length, limit, bound: Some(Bound::MaxFileBytes) });
     }
     let urls = urls(state.record(), project, file, digest, "");
     Ok(Wanted { name, digest, length, urls })

@@ -12,8 +12,9 @@ use super::file::{digest, urls};
 use super::request::Head;
 use super::routes::not_found;
 use super::state::State;
+use crate::bound::Bound;
 use crate::error::Error;
-use crate::fetch::{Fetch, Redirects};
+use crate::fetch::{Fetch, Kind, Redirects};
 use crate::name::Sha256Digest;
 
 pub(super) async fn serve(
@@ -53,6 +54,8 @@ async fn fetch(
         let fetch = Fetch {
             url,
             max_bytes: settings.max_core_metadata_bytes,
+            bound: Some(Bound::MaxCoreMetadataBytes),
+            kind: Kind::Metadata,
             limits: &settings.metadata_fetch,
             redirects: Redirects::AnyHost,
         };

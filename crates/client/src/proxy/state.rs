@@ -136,7 +136,7 @@ impl State {
             file,
             attack: error.attack(),
             message: error.report(),
-            hint: error.hint().to_owned(),
+            hint: error.hint().into_owned(),
         };
         self.note(&refusal);
         refusal

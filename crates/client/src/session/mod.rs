@@ -13,9 +13,10 @@ use sealdex_simple::ProjectName;
 use sealdex_simple::layout::index_page_target_path;
 use sealdex_tuf::{TargetPath, VerifiedTarget};
 
+use crate::bound::Bound;
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::FetchLimits;
+use crate::fetch::{Fetch, Kind, Redirects, Transfer};
 use crate::store::RepositoryStore;
 use crate::trust::TrustedRepository;
 use page::{Pages, digest_of};
@@ -156,7 +157,7 @@ impl Session {
         let path = TargetPath::parse(index_page_target_path(project))?;
         let Some(target) = self.target(&path).await? else { return Ok(None) };
         let limits = self.shared.client.settings().page;
-        let bytes = self.read_target(&target, limits.max_page_bytes as u64).await?;
+        let bytes = self.read(&target, limits.max_page_bytes as u64, Some(Bound::MaxPageBytes)).await?;
         VerifiedPage::verify(project, &target, &bytes, &limits).map(|page| Some(Arc::new(page)))
     }
 
@@ -165,9 +166,18 @@ impl Session {
     /// # Errors
     /// [`Error::TooLarge`] above `max_bytes`; the bytes do not verify, or cannot be fetched.
     pub async fn read_target(&self, target: &VerifiedTarget, max_bytes: u64) -> Result<Vec<u8>, Error> {
+        self.read(target, max_bytes, None).await
+    }
+
+    async fn read(
+        &self,
+        target: &VerifiedTarget,
+        max_bytes: u64,
+        bound: Option<Bound>,
+    ) -> Result<Vec<u8>, Error> {
         let length = target.file().length;
         if length > max_bytes {
-            return Err(Error::TooLarge { file: target.path().to_string(), length, limit: max_bytes });
+            return Err(Error::TooLarge { file: target.path().to_string(), length, limit: max_bytes, bound });
         }
         let cache = self.shared.client.cache();
         let digest = digest_of(target);
@@ -178,8 +188,7 @@ impl Session {
             return Ok(kept);
         }
         let mut bytes = Vec::new();
-        let limits = &self.shared.client.settings().metadata_fetch;
-        let mut transfer = self.open_target(target, limits).await?;
+        let mut transfer = self.open_target(target, Kind::Metadata).await?;
         while let Some(chunk) = transfer.chunk().await? {
             bytes.extend_from_slice(&chunk);
         }
@@ -198,26 +207,29 @@ impl Session {
         let settings = self.shared.client.settings();
         let (length, limit) = (target.file().length, settings.max_file_bytes);
         if length > limit {
-            return Err(Error::TooLarge { file: target.path().to_string(), length, limit });
+            let (file, bound) = (target.path().to_string(), Some(Bound::MaxFileBytes));
+            return Err(Error::TooLarge { file, length, limit, bound });
         }
-        let transfer = self.open_target(target, &settings.file_fetch).await?;
+        let transfer = self.open_target(target, Kind::File).await?;
         download::to_file(transfer, target.check()?, destination).await
     }
 
-    async fn open_target(
-        &self,
-        target: &VerifiedTarget,
-        limits: &FetchLimits,
-    ) -> Result<crate::fetch::Transfer, Error> {
+    async fn open_target(&self, target: &VerifiedTarget, kind: Kind) -> Result<Transfer, Error> {
         if self.is_offline() {
             return Err(Error::Offline { file: target.path().to_string() });
         }
         let url = self.repository().record().targets_url.file(&target.url_path())?;
-        let fetch = crate::fetch::Fetch {
+        let settings = self.shared.client.settings();
+        let fetch = Fetch {
             url: &url,
             max_bytes: target.file().length,
-            limits,
-            redirects: crate::fetch::Redirects::AnyHost,
+            bound: None,
+            kind,
+            limits: match kind {
+                Kind::Metadata => &settings.metadata_fetch,
+                Kind::File => &settings.file_fetch,
+            },
+            redirects: Redirects::AnyHost,
         };
         let missing = || sealdex_tuf::Error::Missing { file: target.path().to_string() };
         Ok(self.shared.client.fetcher().open(fetch).await?.ok_or_else(missing)?)

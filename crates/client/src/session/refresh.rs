@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use sealdex_tuf::{Answer, Limits, Request, RoleName, Step, Updater};
+use sealdex_tuf::{Answer, Request, RoleName, Step, Updater};
 
-use crate::client::Client;
+use crate::bound::Bound;
+use crate::client::{Client, ClientSettings};
 use crate::error::Error;
-use crate::fetch::{Fetch, Redirects};
+use crate::fetch::{Deadline, Fetch, Kind, Redirects};
 use crate::name::RepositoryUrl;
 use crate::store::{RepositoryRecord, RepositoryStore, StoreLock};
 
@@ -44,17 +45,19 @@ async fn drive(
     updater: &mut Updater,
     network: Network,
 ) -> Result<(), Error> {
-    let limits = client.settings().metadata;
+    let settings = client.settings();
+    // Begun once the lock is held: how long others kept it is bounded by `lock_wait`.
+    let deadline = Deadline::of("the refresh", settings.update_total);
     loop {
         let answer = match updater.step()? {
             Step::Done => return Ok(()),
             Step::Read(role) => {
                 state.flush_root()?;
-                read(state.store, &role, &limits)
+                read(state.store, &role, settings)
             }
             Step::Fetch(request) => match network {
-                Network::Online => fetch(client, &record.metadata_url, &request).await?,
-                Network::Offline => stored(state.store, &request, &limits)?,
+                Network::Online => fetch(client, &record.metadata_url, &request, &deadline).await?,
+                Network::Offline => stored(state.store, &request, settings)?,
             },
             Step::Write(role, bytes) if role == RoleName::root() => {
                 state.new_root = Some(bytes);
@@ -91,31 +94,44 @@ impl StateWriter<'_> {
     }
 }
 
-pub(super) fn read(store: &RepositoryStore, role: &RoleName, limits: &Limits) -> Answer {
-    let max_bytes = match role.as_str() {
-        "root" => limits.max_root_bytes,
-        "timestamp" => limits.max_timestamp_bytes,
-        "snapshot" => limits.max_snapshot_bytes,
-        _ => limits.max_targets_bytes,
-    };
-    store.read(role, max_bytes).map_or(Answer::Absent, Answer::Bytes)
+pub(super) fn read(store: &RepositoryStore, role: &RoleName, settings: &ClientSettings) -> Answer {
+    store.read(role, bound_of(role).value(settings)).map_or(Answer::Absent, Answer::Bytes)
 }
 
-pub(super) async fn fetch(client: &Client, base: &RepositoryUrl, request: &Request) -> Result<Answer, Error> {
+fn bound_of(role: &RoleName) -> Bound {
+    match role.as_str() {
+        "root" => Bound::MaxRootBytes,
+        "timestamp" => Bound::MaxTimestampBytes,
+        "snapshot" => Bound::MaxSnapshotBytes,
+        _ => Bound::MaxTargetsBytes,
+    }
+}
+
+pub(super) async fn fetch(
+    client: &Client,
+    base: &RepositoryUrl,
+    request: &Request,
+    deadline: &Deadline,
+) -> Result<Answer, Error> {
+    let bound = bound_of(&request.role);
     let fetch = Fetch {
         url: &base.file(&request.path)?,
         max_bytes: request.max_bytes,
+        // Otherwise trusted metadata lists the length, and no setting changes that.
+        bound: (request.max_bytes == bound.value(client.settings())).then_some(bound),
+        kind: Kind::Metadata,
         limits: &client.settings().metadata_fetch,
         redirects: Redirects::SameHost,
     };
-    Ok(client.fetcher().bytes(fetch).await?.map_or(Answer::Absent, Answer::Bytes))
+    let bytes = deadline.bound(client.fetcher().bytes(fetch)).await?;
+    Ok(bytes.map_or(Answer::Absent, Answer::Bytes))
 }
 
 /// Offline, the stored timestamp is offered as the latest one, and there is nothing new otherwise.
-fn stored(store: &RepositoryStore, request: &Request, limits: &Limits) -> Result<Answer, Error> {
+fn stored(store: &RepositoryStore, request: &Request, settings: &ClientSettings) -> Result<Answer, Error> {
     match request.role.as_str() {
         "root" => Ok(Answer::Absent),
-        "timestamp" => match read(store, &request.role, limits) {
+        "timestamp" => match read(store, &request.role, settings) {
             Answer::Absent => Err(Error::Offline { file: request.path.clone() }),
             answer => Ok(answer),
         },

@@ -11,6 +11,7 @@ use sealdex_tuf::{Answer, Request, RoleName, Step, TargetPath, Updater, Verified
 use super::refresh::{Network, fetch, read};
 use crate::client::Client;
 use crate::error::Error;
+use crate::fetch::Deadline;
 use crate::store::{RepositoryRecord, RepositoryStore};
 
 /// What all searches of a session share.
@@ -49,17 +50,18 @@ impl Searches {
         network: Network,
         path: &TargetPath,
     ) -> Result<Option<VerifiedTarget>, Error> {
-        let limits = client.settings().metadata;
+        let settings = client.settings();
+        let deadline = Deadline::of("the search for a target", settings.update_total);
         let mut files = Files::default();
         let found = loop {
             match self.advance(path, &mut files)? {
                 Need::Nothing(found) => break found,
                 Need::Read(role) => {
-                    let answer = read(store, &role, &limits);
+                    let answer = read(store, &role, settings);
                     files.read.insert(role, answer);
                 }
                 Need::Fetch(request) if network == Network::Online => {
-                    let answer = fetch(client, &record.metadata_url, &request).await?;
+                    let answer = fetch(client, &record.metadata_url, &request, &deadline).await?;
                     files.fetched.insert(request.path, answer);
                 }
                 Need::Fetch(request) => return Err(Error::Offline { file: request.path }),

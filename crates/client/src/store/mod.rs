@@ -30,6 +30,7 @@ pub(crate) use lock::StoreLock;
 pub use record::RepositoryRecord;
 
 const MAX_RECORD_BYTES: u64 = 64 * 1024;
+const MAX_INITIAL_ROOT_BYTES: u64 = 16 << 20;
 
 /// The trusted state of one repository.
 #[derive(Clone, Debug)]
@@ -76,8 +77,14 @@ impl RepositoryStore {
         if let Some(latest) = self.read(&RoleName::root(), limits.max_root_bytes).filter(usable) {
             return Ok(latest);
         }
-        let initial = files::read_bounded(&self.initial_root_path(), limits.max_root_bytes);
+        // Its digest is known. So one that is longer than the limit is told from a damaged one.
+        let max_bytes = limits.max_root_bytes.max(MAX_INITIAL_ROOT_BYTES);
+        let initial = files::read_bounded(&self.initial_root_path(), max_bytes);
         match initial.filter(|bytes| Sha256Digest::of(bytes) == record.initial_root) {
+            Some(initial) if initial.len() as u64 > limits.max_root_bytes => {
+                let (file, limit) = (RoleName::root().file_name(), limits.max_root_bytes);
+                Err(sealdex_tuf::Error::TooLong { file, limit }.into())
+            }
             Some(initial) => {
                 tracing::info!(repository = %self.name, "no usable root; beginning with the initial one");
                 Ok(initial)

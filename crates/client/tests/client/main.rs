@@ -4,6 +4,7 @@
 
 mod attacks;
 mod installers;
+mod limits;
 mod processes;
 mod proxy;
 mod session;

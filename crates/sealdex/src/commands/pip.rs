@@ -76,7 +76,7 @@ pub(super) async fn start_proxy(chosen: &Chosen, pip: &mut Command) -> Result<Ve
         .map_err(refused)?;
     // What is wrong with the repository itself is said before pip starts.
     if let Err(error) = proxy.session().await {
-        let hint = error.hint().to_owned();
+        let hint = error.hint().into_owned();
         let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
         return Err(Failure::message(kind(&error), format!("{looks}{error}")).hint(hint));
     }

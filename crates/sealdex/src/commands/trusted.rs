@@ -53,7 +53,7 @@ fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepositor
 /// A client's error with its hint; what looks like an attack or does not verify is a refusal.
 pub(super) fn refused(error: sealdex_client::Error) -> Failure {
     let kind = kind(&error);
-    let hint = error.hint().to_owned();
+    let hint = error.hint().into_owned();
     let failure = match error.attack() {
         Some(attack) => Failure::new(kind, anyhow::Error::new(error).context(looks_like(attack))),
         None => Failure::new(kind, error),
