@@ -159,7 +159,7 @@ impl Bound {
             Self::ConnectSeconds => fetches.into_iter().for_each(|fetch| fetch.connect = seconds),
             Self::FirstByteSeconds => fetches.into_iter().for_each(|fetch| fetch.first_byte = seconds),
             Self::MinBytesPerSecond => {
-                fetches.into_iter().for_each(|fetch| fetch.min_bytes_per_second = value)
+                fetches.into_iter().for_each(|fetch| fetch.min_bytes_per_second = value);
             }
             Self::RateWindowSeconds => fetches.into_iter().for_each(|fetch| fetch.rate_window = seconds),
             Self::MetadataTransferSeconds => settings.metadata_fetch.total = seconds,

@@ -56,6 +56,23 @@ impl ClientSettings {
         }
     }
 
+    /// The longest that the proxy can be silent towards an installer: it refreshes, looks a page up, fetches it, looks
+    /// the file up and fetches it whole, each within its bound.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let updates = self.update_total.saturating_mul(3).saturating_add(self.lock_wait);
+        updates.saturating_add(self.metadata_fetch.total).saturating_add(self.file_fetch.total)
+    }
+
+    /// The file in which a user sets limits: `$XDG_CONFIG_HOME/sealdex/client.toml`, else
+    /// `~/.config/sealdex/client.toml`. This crate does not read it.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`]
+    pub fn default_settings_file() -> Result<PathBuf, Error> {
+        Ok(directories::user_folder("XDG_CONFIG_HOME", ".config")?.join("client.toml"))
+    }
+
     /// The user's cache folder: `$XDG_CACHE_HOME/sealdex`, else `~/.cache/sealdex`.
     ///
     /// # Errors

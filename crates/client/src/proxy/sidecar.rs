@@ -47,6 +47,7 @@ async fn fetch(
     expected: Sha256Digest,
 ) -> Result<Vec<u8>, Error> {
     let name = format!("{}.metadata", file.filename);
+    state.may_fetch(&name)?;
     let settings = state.client().settings();
     // Beside the file: in the repository's own folder the name begins with the file's digest.
     let file_digest = digest(file.sha256()).unwrap_or(expected);

@@ -98,6 +98,14 @@ impl State {
         }
     }
 
+    /// Whether the network may be asked for a file.
+    pub(super) fn may_fetch(&self, file: &str) -> Result<(), Error> {
+        match self.options.offline {
+            OfflineUse::Always => Err(Error::Offline { file: file.to_owned() }),
+            OfflineUse::Never | OfflineUse::WhenUnreachable => Ok(()),
+        }
+    }
+
     fn is_stale(&self, since: Instant) -> bool {
         match self.options.snapshots {
             SnapshotPolicy::Pinned => false,

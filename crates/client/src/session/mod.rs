@@ -210,6 +210,11 @@ impl Session {
             let (file, bound) = (target.path().to_string(), Some(Bound::MaxFileBytes));
             return Err(Error::TooLarge { file, length, limit, bound });
         }
+        if let Some(digest) = digest_of(target)
+            && let Some(kept) = self.shared.client.cache().open_file(digest, length).await
+        {
+            return download::copy(kept, destination).await;
+        }
         let transfer = self.open_target(target, Kind::File).await?;
         download::to_file(transfer, target.check()?, destination).await
     }
