@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::fetch::{Deadline, Fetch, Kind, Redirects};
 use crate::name::{RepositoryName, RepositoryUrl, Sha256Digest};
 use crate::session::Session;
+use crate::store::fault::{self, Step};
 use crate::store::{RepositoryRecord, RepositoryStore, directories, files};
 
 /// Folders being made or removed begin so; no repository can be named like that.
@@ -95,7 +96,9 @@ impl TrustStore {
             TrustedRepository { name: name.clone(), directory: unfinished.path().to_owned(), record };
         Session::refresh(client, &staged).await?;
 
-        match fs::rename(unfinished.path(), &directory) {
+        let named =
+            fault::before(Step::Rename, &directory).and_then(|()| fs::rename(unfinished.path(), &directory));
+        match named {
             Ok(()) => drop(unfinished.keep()),
             // Another process added the same name meanwhile.
             Err(_) if directory.symlink_metadata().is_ok() => {
@@ -131,7 +134,9 @@ impl TrustStore {
         let failed = |source| Error::io("remove", &directory, source);
         // In one step, so that no other process meets half a repository.
         let unfinished = files::temporary_folder(&self.directory, UNFINISHED)?;
-        fs::rename(&directory, unfinished.path().join("removed")).map_err(|error| {
+        let renamed = fault::before(Step::Rename, &directory)
+            .and_then(|()| fs::rename(&directory, unfinished.path().join("removed")));
+        renamed.map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound { self.unknown(name) } else { failed(error) }
         })?;
         files::sync_folder(&self.directory)?;

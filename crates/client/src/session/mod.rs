@@ -8,7 +8,7 @@ mod search;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sealdex_simple::ProjectName;
 use sealdex_simple::layout::index_page_target_path;
 use sealdex_tuf::{TargetPath, VerifiedTarget};
@@ -20,7 +20,7 @@ use crate::fetch::{Fetch, Kind, Redirects, Transfer};
 use crate::store::RepositoryStore;
 use crate::trust::TrustedRepository;
 use page::{Pages, digest_of};
-use refresh::{Network, refresh};
+use refresh::{Network, Refreshed, refresh};
 use search::Searches;
 
 pub use page::VerifiedPage;
@@ -43,6 +43,7 @@ struct Shared {
     versions: RoleVersions,
     expires: Timestamp,
     started_at: Timestamp,
+    clock_behind: SignedDuration,
 }
 
 /// The versions of a snapshot's top-level roles.
@@ -79,7 +80,8 @@ impl Session {
 
     async fn begin(client: &Client, repository: &TrustedRepository, network: Network) -> Result<Self, Error> {
         let store = repository.store();
-        let updater = refresh(client, &store, repository.record(), network).await?;
+        let Refreshed { updater, clock_behind } =
+            refresh(client, &store, repository.record(), network).await?;
         let trusted = updater.trusted().ok_or(Error::Task { task: "refresh" })?;
         let versions = RoleVersions {
             root: trusted.root().common.version.number(),
@@ -101,6 +103,7 @@ impl Session {
                 versions,
                 expires,
                 started_at,
+                clock_behind,
             }),
         })
     }
@@ -123,10 +126,17 @@ impl Session {
         self.shared.expires
     }
 
-    /// The fixed time this snapshot was verified at (5.1).
+    /// The fixed time this snapshot was verified at (5.1): that of the clock, or of the last refresh if it is later.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
         self.shared.started_at
+    }
+
+    /// How far this machine's clock is behind the last refresh, whose time then counts instead; zero when it is not. A
+    /// clock that far off lets a stale state pass as a fresh one: tell the user.
+    #[must_use]
+    pub fn clock_behind(&self) -> SignedDuration {
+        self.shared.clock_behind
     }
 
     /// Whether this is the state of an earlier refresh, and the network is not asked.

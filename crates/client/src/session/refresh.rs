@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use sealdex_tuf::{Answer, Request, RoleName, Step, Updater};
 
 use crate::bound::Bound;
@@ -9,7 +10,7 @@ use crate::client::{Client, ClientSettings};
 use crate::error::Error;
 use crate::fetch::{Deadline, Fetch, Kind, Redirects};
 use crate::name::RepositoryUrl;
-use crate::store::{RepositoryRecord, RepositoryStore, StoreLock};
+use crate::store::{ReadLock, RepositoryRecord, RepositoryStore, StoreLock};
 
 /// Where a session may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,24 +19,47 @@ pub(super) enum Network {
     Offline,
 }
 
-/// One refresh (5.1 to 5.6). Holds the store's lock from beginning to end.
+/// What a refresh came to.
+pub(super) struct Refreshed {
+    pub(super) updater: Updater,
+    /// How far the machine's clock was behind the last refresh; zero when it was not.
+    pub(super) clock_behind: SignedDuration,
+}
+
+/// One refresh (5.1 to 5.6). Holds the store's lock from beginning to end; offline, only that for reading.
 pub(super) async fn refresh(
     client: &Client,
     store: &RepositoryStore,
     record: &RepositoryRecord,
     network: Network,
-) -> Result<Updater, Error> {
+) -> Result<Refreshed, Error> {
     let settings = client.settings();
-    let lock = store.lock(settings.lock_wait).await?;
+    let lock = match network {
+        Network::Online => Lock::Write(store.lock(settings.lock_wait).await?),
+        Network::Offline => Lock::Read(store.lock_for_reading(settings.lock_wait).await?),
+    };
     let root = store.trusted_root(record, &settings.metadata)?;
-    // 5.1: the start time is fixed once the lock is held, so that waiting for it makes nothing stale.
-    let mut updater = Updater::new(&root, client.now(), settings.metadata)?;
+    // 5.1: the start time is fixed once the lock is held, so that waiting for it makes nothing stale. It never lies
+    // before an earlier refresh: a clock that was set back brings nothing back to life.
+    let clock = client.now();
+    let now = store.last_refresh(clock).map_or(clock, |last| last.max(clock));
+    let mut updater = Updater::new(&root, now, settings.metadata)?;
     let mut state = StateWriter { store, lock: &lock, new_root: None };
     let outcome = drive(client, &mut state, record, &mut updater, network).await;
     // 5.3.8: what was verified before a later failure stays trusted.
     state.flush_root()?;
     outcome?;
-    Ok(updater)
+    if let Lock::Write(lock) = &lock {
+        store.keep_last_refresh(lock, now);
+    }
+    Ok(Refreshed { updater, clock_behind: now.duration_since(clock) })
+}
+
+/// What may be done with the store.
+enum Lock {
+    Write(StoreLock),
+    /// Held, never asked: offline there is nothing to write.
+    Read(#[expect(dead_code, reason = "held until it is dropped")] ReadLock),
 }
 
 async fn drive(
@@ -65,11 +89,11 @@ async fn drive(
             }
             Step::Write(role, bytes) => {
                 state.flush_root()?;
-                state.store.write(state.lock, &role, &bytes)?;
+                state.write(&role, &bytes)?;
                 Answer::Written
             }
             Step::Delete(role) => {
-                state.store.delete(state.lock, &role)?;
+                state.delete(&role)?;
                 Answer::Written
             }
         };
@@ -81,15 +105,29 @@ async fn drive(
 /// the old root again and finds the same rotation; the other way round, it would not know of it any more.
 struct StateWriter<'a> {
     store: &'a RepositoryStore,
-    lock: &'a StoreLock,
+    lock: &'a Lock,
     new_root: Option<Arc<[u8]>>,
 }
 
 impl StateWriter<'_> {
     fn flush_root(&mut self) -> Result<(), Error> {
         match self.new_root.take() {
-            Some(bytes) => self.store.write(self.lock, &RoleName::root(), &bytes),
+            Some(bytes) => self.write(&RoleName::root(), &bytes),
             None => Ok(()),
+        }
+    }
+
+    fn write(&self, role: &RoleName, bytes: &[u8]) -> Result<(), Error> {
+        match self.lock {
+            Lock::Write(lock) => self.store.write(lock, role, bytes),
+            Lock::Read(_) => Ok(()),
+        }
+    }
+
+    fn delete(&self, role: &RoleName) -> Result<(), Error> {
+        match self.lock {
+            Lock::Write(lock) => self.store.delete(lock, role),
+            Lock::Read(_) => Ok(()),
         }
     }
 }
