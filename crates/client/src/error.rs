@@ -281,8 +281,8 @@ pub enum Error {
         /// The most it can be.
         most: u64,
     },
-    /// Something that has not been kept was asked for while working offline.
-    #[error("{file} has not been kept on this machine, and the network is not used")]
+    /// Something that has not been kept, or is damaged, was asked for while working offline.
+    #[error("no usable {file} is kept on this machine, and the network is not used")]
     Offline {
         /// The file.
         file: String,

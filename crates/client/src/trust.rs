@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sealdex_tuf::{RoleName, Version};
 
@@ -17,6 +18,8 @@ use crate::store::{RepositoryRecord, RepositoryStore, directories, files};
 
 /// Folders being made or removed begin so; no repository can be named like that.
 const UNFINISHED: &str = ".unfinished-";
+/// No process takes that long over it.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// How trust in a repository begins. There is no third way: nothing is trusted only because it was seen first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +85,7 @@ impl TrustStore {
         if directory.symlink_metadata().is_ok() {
             return Err(Error::AlreadyTrusted { name: name.clone() });
         }
+        self.remove_abandoned();
         let root = match initial {
             InitialTrust::Root(bytes) => bytes.clone(),
             InitialTrust::Fingerprint(digest) => find_root(client, url, *digest).await?,
@@ -141,6 +145,17 @@ impl TrustStore {
         })?;
         files::sync_folder(&self.directory)?;
         unfinished.close().map_err(failed)
+    }
+
+    /// Removes what killed processes left of repositories they were about to add or to remove.
+    fn remove_abandoned(&self) {
+        for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            let modified = entry.metadata().and_then(|found| found.modified());
+            let abandoned = modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED));
+            if abandoned && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                drop(fs::remove_dir_all(entry.path()));
+            }
+        }
     }
 
     /// The repository of that name.

@@ -81,7 +81,11 @@ async fn drive(
             }
             Step::Fetch(request) => match network {
                 Network::Online => fetch(client, &record.metadata_url, &request, &deadline).await?,
-                Network::Offline => stored(state.store, &request, settings)?,
+                Network::Offline => {
+                    let answer = stored(state.store, &request, settings)?;
+                    updater.answer(answer).map_err(|error| offline(&request, error.into()))?;
+                    continue;
+                }
             },
             Step::Write(role, bytes) if role == RoleName::root() => {
                 state.new_root = Some(bytes);
@@ -165,14 +169,25 @@ pub(super) async fn fetch(
     Ok(bytes.map_or(Answer::Absent, Answer::Bytes))
 }
 
-/// Offline, the stored timestamp is offered as the latest one, and there is nothing new otherwise.
-fn stored(store: &RepositoryStore, request: &Request, settings: &ClientSettings) -> Result<Answer, Error> {
-    match request.role.as_str() {
-        "root" => Ok(Answer::Absent),
-        "timestamp" => match read(store, &request.role, settings) {
-            Answer::Absent => Err(Error::Offline { file: request.path.clone() }),
-            answer => Ok(answer),
-        },
-        _ => Err(Error::Offline { file: request.path.clone() }),
+/// Offline, there is no newer root, and what is stored is all there is: asked for as if it were fetched, the timestamp
+/// passes, and of the others the core says why they did not do.
+pub(super) fn stored(
+    store: &RepositoryStore,
+    request: &Request,
+    settings: &ClientSettings,
+) -> Result<Answer, Error> {
+    match read(store, &request.role, settings) {
+        _ if request.role == RoleName::root() => Ok(Answer::Absent),
+        Answer::Absent => Err(Error::Offline { file: request.path.clone() }),
+        answer => Ok(answer),
+    }
+}
+
+/// Why stored metadata cannot be used offline. What has expired is said to have; anything else is no fault of the
+/// repository, and online it would be fetched again.
+pub(super) fn offline(request: &Request, error: Error) -> Error {
+    match error {
+        Error::Verification(sealdex_tuf::Error::Expired { .. }) => error,
+        _ => Error::Offline { file: request.path.clone() },
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sealdex_tuf::{Answer, Request, RoleName, Step, TargetPath, Updater, VerifiedTarget};
 
-use super::refresh::{Network, fetch, read};
+use super::refresh::{Network, fetch, offline, read, stored};
 use crate::client::Client;
 use crate::error::Error;
 use crate::fetch::Deadline;
@@ -64,7 +64,16 @@ impl Searches {
                     let answer = fetch(client, &record.metadata_url, &request, &deadline).await?;
                     files.fetched.insert(request.path, answer);
                 }
-                Need::Fetch(request) => return Err(Error::Offline { file: request.path }),
+                // What was read a moment ago, and did not do: once more, to hear why.
+                Need::Fetch(request) => {
+                    let answer = stored(store, &request, settings)?;
+                    files.fetched.insert(request.path.clone(), answer);
+                    let missing = Error::Offline { file: request.path.clone() };
+                    return Err(self
+                        .advance(path, &mut files)
+                        .err()
+                        .map_or(missing, |e| offline(&request, e)));
+                }
             }
         };
         store.keep_delegated(&self.snapshot, files.verified).await;

@@ -86,10 +86,12 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sync_folder(folder)
 }
 
-/// Removes a folder that stands where a file belongs. These folders are private, and nothing else is kept in them.
+/// Removes what stands where a plain file belongs: a folder, a link, a pipe. The store's folders are private, and nothing
+/// else is kept in them.
 pub(crate) fn clear(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(found) if !found.is_file() => fs::remove_file(path),
         _ => Ok(()),
     }
 }

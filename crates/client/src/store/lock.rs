@@ -1,6 +1,6 @@
 //! One writer at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -43,7 +43,10 @@ impl ReadLock {
     /// Waits for the right, at most for `wait`. Where there is no lock to be had, in a copy of a state or on a disk that
     /// cannot lock, what is read may be of two states; then it does not verify together, and is not used.
     pub(super) async fn acquire(path: &Path, wait: Duration) -> Result<Self, Error> {
-        let Ok(file) = File::open(path) else { return Ok(Self { _file: None }) };
+        let plain = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+        let Some(file) = plain.then(|| File::open(path).ok()).flatten() else {
+            return Ok(Self { _file: None });
+        };
         let locked = wait_for(path, wait, || file.try_lock_shared()).await?;
         Ok(Self { _file: locked.is_ok().then_some(file) })
     }

@@ -269,42 +269,43 @@ async fn a_refresh_killed_at_any_step_goes_on_from_there() {
 
 #[tokio::test]
 async fn a_refresh_that_cannot_write_at_any_step_says_so_and_goes_on_later() {
-    for change in [Change::Everything, Change::RotatedKey] {
-        for kind in [ErrorKind::StorageFull, ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
-            for step in 0.. {
-                let mut world = World::new().await;
-                world.change(change);
-                let before = world.metadata();
-                let plan = Plan::start(&world.home.path().join("trust"), step, Fault::Fail(kind));
-                let client = client(world.home.path());
-                let outcome = match Session::refresh(&client, &world.trusted()).await {
-                    Ok(session) => session.target(&path()).await.map(|found| assert!(found.is_some())),
-                    Err(error) => Err(error),
-                };
-                let steps = plan.log().len();
-                drop(plan);
-                let context = format!("{change:?}, {kind:?} at step {step}");
-                world.check_files(&before, &context);
-                assert!(
-                    world.metadata().keys().all(|name| name.ends_with(".json")),
-                    "{context}: a temporary file is left"
-                );
-                match outcome {
-                    // What can be fetched again at any time is kept if possible: a delegated role, and the time.
-                    Ok(()) => assert!(step >= 20, "{context}: the failure went unnoticed"),
-                    Err(error) => {
-                        assert!(
-                            matches!(&error, Error::Io { source, .. } if source.kind() == kind),
-                            "{context}: {error:?}"
-                        );
-                        let hint = error.hint();
-                        assert!(!hint.starts_with("check the folder"), "{context}: {hint}");
-                    }
+    let rotated = (Change::RotatedKey, ErrorKind::StorageFull);
+    let plain =
+        [ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem].map(|kind| (Change::Everything, kind));
+    for (change, kind) in plain.into_iter().chain([rotated]) {
+        for step in 0.. {
+            let mut world = World::new().await;
+            world.change(change);
+            let before = world.metadata();
+            let plan = Plan::start(&world.home.path().join("trust"), step, Fault::Fail(kind));
+            let client = client(world.home.path());
+            let outcome = match Session::refresh(&client, &world.trusted()).await {
+                Ok(session) => session.target(&path()).await.map(|found| assert!(found.is_some())),
+                Err(error) => Err(error),
+            };
+            let steps = plan.log().len();
+            drop(plan);
+            let context = format!("{change:?}, {kind:?} at step {step}");
+            world.check_files(&before, &context);
+            assert!(
+                world.metadata().keys().all(|name| name.ends_with(".json")),
+                "{context}: a temporary file is left"
+            );
+            match outcome {
+                // What can be fetched again at any time is kept if possible: a delegated role, and the time.
+                Ok(()) => assert!(step >= 20, "{context}: the failure went unnoticed"),
+                Err(error) => {
+                    assert!(
+                        matches!(&error, Error::Io { source, .. } if source.kind() == kind),
+                        "{context}: {error:?}"
+                    );
+                    let hint = error.hint();
+                    assert!(!hint.starts_with("check the folder"), "{context}: {hint}");
                 }
-                world.check_recovery(&context).await;
-                if steps <= step {
-                    break;
-                }
+            }
+            world.check_recovery(&context).await;
+            if steps <= step {
+                break;
             }
         }
     }

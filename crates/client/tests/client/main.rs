@@ -8,5 +8,6 @@ mod limits;
 mod processes;
 mod proxy;
 mod session;
+mod state;
 mod support;
 mod trust;

@@ -8,7 +8,7 @@ use std::process::{ExitCode, ExitStatus};
 use sealdex_client::{ProxyOptions, Refusal, VerifyingProxy, pip_environment};
 use tokio::process::Command;
 
-use super::trusted::{Chosen, choose, hint, kind, looks_like, refused};
+use super::trusted::{Chosen, choose, hint, kind, looks_like, refused, warn_of_clock};
 use crate::cli::InstallerArguments;
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, FAINT, HINT, styled, tell};
@@ -75,9 +75,13 @@ pub(super) async fn start_proxy(chosen: &Chosen, pip: &mut Command) -> Result<Ve
     let proxy =
         VerifyingProxy::start(&chosen.client, &chosen.repository, address, options).await.map_err(refused)?;
     // What is wrong with the repository itself is said before pip starts.
-    if let Err(error) = proxy.session().await {
-        let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
-        return Err(Failure::message(kind(&error), format!("{looks}{}", error.report())).hint(hint(&error)));
+    match proxy.session().await {
+        Ok(session) => warn_of_clock(&session),
+        Err(error) => {
+            let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
+            let message = format!("{looks}{}", error.report());
+            return Err(Failure::message(kind(&error), message).hint(hint(&error)));
+        }
     }
     let settings = chosen.client.settings();
     let cache = settings.cache_directory.join("installers").join(chosen.repository.name().as_str());

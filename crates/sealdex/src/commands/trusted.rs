@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use sealdex_client::{
     Client, ClientSettings, OfflineUse, RepositoryName, Session, TrustStore, TrustedRepository,
 };
@@ -10,6 +11,7 @@ use sealdex_client::{
 use crate::cli::{LimitArguments, StoreArguments};
 use crate::failure::{Failure, Kind};
 use crate::limits;
+use crate::output::{HINT, WARNING, styled, tell};
 
 /// A client and the repository it is to use.
 pub(super) struct Chosen {
@@ -26,7 +28,9 @@ impl Chosen {
             OfflineUse::Always => Session::offline(client, repository).await,
             _ => Session::refresh(client, repository).await,
         };
-        session.map_err(refused)
+        let session = session.map_err(refused)?;
+        warn_of_clock(&session);
+        Ok(session)
     }
 }
 
@@ -66,6 +70,24 @@ fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepositor
             Err(Failure::message(Kind::Usage, "several repositories are trusted")
                 .hint(format!("choose one with --from: {}", names.join(", "))))
         }
+    }
+}
+
+/// Says it when this machine's clock is behind a refresh that there was already.
+pub(super) fn warn_of_clock(session: &Session) {
+    // Clocks are put right by less than that every day.
+    const TOLERATED: SignedDuration = SignedDuration::from_mins(1);
+    let behind = session.clock_behind();
+    if behind > TOLERATED {
+        let last = session.started_at();
+        tell(format!(
+            "{} this machine's clock is {behind:#} behind its last refresh, at {last}; that time is used instead",
+            styled(WARNING, "warning:")
+        ));
+        tell(format!(
+            "{} set the clock: until then, stale metadata may pass as fresh",
+            styled(HINT, "hint:")
+        ));
     }
 }
 
