@@ -285,7 +285,7 @@ async fn what_belongs_to_another_user_is_not_trusted() {
     if !rustix::process::geteuid().is_root() {
         let given = chown(&directory, Some(OTHER), None);
         assert!(given.is_err(), "this user is not the superuser, and can give files away");
-        println!("NOT TESTED: only the superuser can make files that belong to another user");
+        println!("not tested: only the superuser can make files that belong to another user");
         return;
     }
     let trust = directory.parent().unwrap().to_owned();
