@@ -92,8 +92,16 @@ enum Betrayal {
     Expired(&'static str),
     /// A file that says another version than it is listed with.
     OtherVersion(&'static str),
-    /// The version that was published before, with other content.
+    /// The version that was published before, with another date.
     SameVersion(&'static str),
+    /// A root that names a new root key, signed by the old one or by the new one alone.
+    HalfSignedRoot(Half),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Half {
+    Old,
+    New,
 }
 
 /// What becomes of the client's files.
@@ -151,7 +159,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop::sample::select(&["A", "B"][..]).prop_map(Betrayal::Unlist),
         2 => role().prop_map(Betrayal::Expired),
         2 => role().prop_map(Betrayal::OtherVersion),
-        1 => listed().prop_map(Betrayal::SameVersion),
+        2 => listed().prop_map(Betrayal::SameVersion),
+        1 => prop::sample::select(&[Half::Old, Half::New][..]).prop_map(Betrayal::HalfSignedRoot),
     ];
     prop_oneof![
         5 => prop::collection::vec(act(), 0..4).prop_map(Event::Publish),
@@ -179,7 +188,8 @@ fn day() -> impl Strategy<Value = Day> {
         8 => Just(0),
         1 => -20_000..0_i64,
         1 => 0..72_i64,
-        1 => 72..20_000_i64,
+        1 => 72..2_000_i64,
+        1 => 2_000..40_000_i64,
     ];
     (
         event(),
@@ -244,6 +254,13 @@ fn live(world: &mut World, day: &Day) -> Result<(), TestCaseError> {
         (Err(error), false) => prop_assert!(expected.found.is_none(), "{day:?} was refused: {error:?}"),
         (other, true) => prop_assert!(false, "{day:?}: not killed: {other:?}"),
     }
+    let change = |(role, bytes): &(String, Option<Vec<u8>>)| {
+        format!("{} {role}", if bytes.is_some() { "write" } else { "delete" })
+    };
+    let changes: Vec<String> = expected.changes[..made].iter().map(change).collect();
+    let events = world.client.events.iter();
+    let events = events.filter(|event| event.starts_with("write") || event.starts_with("delete"));
+    prop_assert_eq!(events.cloned().collect::<Vec<_>>(), changes, "{:?}", day);
     prop_assert_eq!(versions(&world.stored()), versions(&store), "{:?}: {:?}", day, result);
     prop_assert!(world.stored() == store, "{day:?}: other content");
 

@@ -12,11 +12,12 @@ use sealdex_tuf::metadata::{DelegatedRoles, RoleKeys, Snapshot, Targets};
 use sealdex_tuf::{KeyPair, RoleName, Signer as _, Version};
 
 use super::oracle::{Files, Signed, signed_part};
-use super::{Act, Betrayal, Hostility, Loss, ROLES, TARGET};
+use super::{Act, Betrayal, Half, Hostility, Loss, ROLES, TARGET};
 use crate::{SimulatedClient, Simulator, role};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const TIMESTAMP_LIFE: SignedDuration = SignedDuration::from_hours(72);
+const SNAPSHOT_LIFE: SignedDuration = SignedDuration::from_hours(24 * 7);
 const LIFE: SignedDuration = SignedDuration::from_hours(24 * 300);
 
 pub(super) struct World {
@@ -87,7 +88,11 @@ impl World {
     /// Publishes what the acts ask for, and everything above it that lists it.
     pub(super) fn publish(&mut self, acts: &[Act]) {
         for name in ROLES {
-            let life = if name == "timestamp" { TIMESTAMP_LIFE } else { LIFE };
+            let life = match name {
+                "timestamp" => TIMESTAMP_LIFE,
+                "snapshot" => SNAPSHOT_LIFE,
+                _ => LIFE,
+            };
             self.simulator.common(name).expires = clock::after(self.time, life);
         }
         // Who signs, or how files are listed and named, may have changed: everything is signed anew.
@@ -271,6 +276,12 @@ impl World {
         let honest = self.simulator.files.clone();
         self.keep_own();
         self.betrayed = true;
+        // As the client sees it, what is signed now has not expired.
+        let tomorrow = clock::after(self.client_time(clock_ahead), DAY);
+        for name in ["timestamp", "snapshot"] {
+            let expires = self.simulator.common(name).expires;
+            self.simulator.common(name).expires = expires.max(tomorrow);
+        }
         let version = |world: &mut Self, name: &str| world.simulator.common(name).version.number();
         match betrayal {
             Betrayal::FastForward(name) => {
@@ -314,8 +325,16 @@ impl World {
             }
             Betrayal::SameVersion(name) => {
                 let expires = self.simulator.common(name).expires;
-                self.simulator.common(name).expires = clock::after(expires, DAY);
+                self.simulator.common(name).expires = clock::after(expires.max(tomorrow), DAY);
                 self.republish_with_listing(name);
+            }
+            Betrayal::HalfSignedRoot(half) => {
+                let old = self.simulator.signers["root"].clone();
+                self.simulator.rotate_keys("root");
+                if let Half::Old = half {
+                    self.simulator.signers.insert(Simulator::role("root"), old);
+                }
+                self.publish_role("root");
             }
         }
         honest
