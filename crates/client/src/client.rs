@@ -32,6 +32,8 @@ pub struct ClientSettings {
     pub max_file_bytes: u64,
     /// Bytes of one core metadata file (PEP 658).
     pub max_core_metadata_bytes: u64,
+    /// For all metadata of one refresh together, and likewise of one lookup. Waiting for another process does not count.
+    pub update_total: Duration,
     /// How long to wait for another process that is refreshing the same repository.
     pub lock_wait: Duration,
 }
@@ -49,8 +51,26 @@ impl ClientSettings {
             page: PageLimits::default(),
             max_file_bytes: 16 << 30,
             max_core_metadata_bytes: 5 << 20,
+            update_total: Duration::from_secs(600),
             lock_wait: Duration::from_secs(60),
         }
+    }
+
+    /// The longest that the proxy can be silent towards an installer: it refreshes, looks a page up, fetches it, looks
+    /// the file up and fetches it whole, each within its bound.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let updates = self.update_total.saturating_mul(3).saturating_add(self.lock_wait);
+        updates.saturating_add(self.metadata_fetch.total).saturating_add(self.file_fetch.total)
+    }
+
+    /// The file in which a user sets limits: `$XDG_CONFIG_HOME/sealdex/client.toml`, else
+    /// `~/.config/sealdex/client.toml`. This crate does not read it.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`]
+    pub fn default_settings_file() -> Result<PathBuf, Error> {
+        Ok(directories::user_folder("XDG_CONFIG_HOME", ".config")?.join("client.toml"))
     }
 
     /// The user's cache folder: `$XDG_CACHE_HOME/sealdex`, else `~/.cache/sealdex`.

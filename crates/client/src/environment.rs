@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 /// A variable to set for the installer, or to take away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,17 +19,15 @@ pub struct Setting {
     pub reason: &'static str,
 }
 
-/// The proxy says nothing until a file is verified, and bounds that time itself: see [`crate::FetchLimits::files`].
-const PATIENCE_SECONDS: &str = "15000";
-
 const OTHER_SOURCE: &str = "would name a source that is not verified";
 
 /// The environment for pip.
 ///
 /// `cache_directory` must be used with this repository's proxy alone: what pip once cached from elsewhere it installs
-/// again without asking.
+/// again without asking. The proxy says nothing until a file is verified, and bounds that time itself; `patience` must
+/// be longer: [`crate::ClientSettings::patience`].
 #[must_use]
-pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting> {
+pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path, patience: Duration) -> Vec<Setting> {
     let mut settings = vec![
         set("PIP_INDEX_URL", format!("http://{proxy}/simple/"), "the one index is the proxy"),
         set("PIP_TRUSTED_HOST", proxy.ip().to_string(), "pip caches nothing from plain http otherwise"),
@@ -45,7 +44,7 @@ pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting
         set("PIP_RETRIES", "0", "the proxy has tried already; a refusal is to be seen at once"),
         set(
             "PIP_TIMEOUT",
-            PATIENCE_SECONDS,
+            patience.as_secs().to_string(),
             "the proxy bounds every transfer itself, and says why it gave one up",
         ),
         set("PIP_DISABLE_PIP_VERSION_CHECK", "1", "the check asks the index for a project nobody asked for"),
@@ -63,7 +62,7 @@ pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting
 
 /// The environment for uv; see [`pip_environment`].
 #[must_use]
-pub fn uv_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting> {
+pub fn uv_environment(proxy: SocketAddr, cache_directory: &Path, patience: Duration) -> Vec<Setting> {
     let mut settings = vec![
         set("UV_DEFAULT_INDEX", format!("http://{proxy}/simple/"), "the one index is the proxy"),
         set(
@@ -75,7 +74,7 @@ pub fn uv_environment(proxy: SocketAddr, cache_directory: &Path) -> Vec<Setting>
         set("UV_HTTP_RETRIES", "0", "the proxy has tried already; a refusal is to be seen at once"),
         set(
             "UV_HTTP_TIMEOUT",
-            PATIENCE_SECONDS,
+            patience.as_secs().to_string(),
             "the proxy bounds every transfer itself, and says why it gave one up",
         ),
         set("GIT_ALLOW_PROTOCOL", "none", "git has settings of its own that would lead it past the proxy"),
@@ -125,7 +124,8 @@ mod tests {
     #[test]
     fn each_variable_is_set_once_and_nothing_leads_elsewhere() {
         let proxy = SocketAddr::from(([127, 0, 0, 1], 4321));
-        for settings in [pip_environment(proxy, Path::new("/c")), uv_environment(proxy, Path::new("/c"))] {
+        let (cache, patience) = (Path::new("/c"), Duration::from_secs(1));
+        for settings in [pip_environment(proxy, cache, patience), uv_environment(proxy, cache, patience)] {
             let names: BTreeSet<_> = settings.iter().map(|setting| setting.name).collect();
             assert_eq!(names.len(), settings.len());
             for setting in &settings {

@@ -1,9 +1,12 @@
 //! What can go wrong between a repository and a user, attacks told apart from faults.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::bound::Bound;
 use crate::name::{RepositoryName, Sha256Digest};
 
 /// A refusal or a failure of this crate. Nothing unverified was trusted, stored as trusted, or handed on.
@@ -49,6 +52,8 @@ pub enum Error {
         length: u64,
         /// Bytes allowed.
         limit: u64,
+        /// The setting that allows them; `None` where the caller chose the limit.
+        bound: Option<Bound>,
     },
     /// More bytes came than the file has, or than the limit allows.
     #[error("{url} sent more than the {limit} bytes allowed")]
@@ -57,8 +62,10 @@ pub enum Error {
         url: String,
         /// Bytes allowed; reading stopped after one more.
         limit: u64,
+        /// The setting that allows them; `None` where trusted metadata lists the length.
+        bound: Option<Bound>,
     },
-    /// Bytes came too slowly, or none at all.
+    /// Bytes came too slowly, or no more of them.
     #[error(
         "{url} sent {received} bytes within {:.1} s, fewer than {minimum_bytes_per_second} bytes a second",
         waited.as_secs_f32()
@@ -72,6 +79,42 @@ pub enum Error {
         waited: Duration,
         /// The lowest rate allowed.
         minimum_bytes_per_second: u64,
+    },
+    /// No connection could be made in time.
+    #[error("{url} was not reached within {:.1} s", limit.as_secs_f32())]
+    ConnectTime {
+        /// What was to be fetched.
+        url: String,
+        /// The time allowed.
+        limit: Duration,
+    },
+    /// The server took the request and did not begin to answer in time.
+    #[error("{url} did not begin to answer within {:.1} s", limit.as_secs_f32())]
+    NoAnswer {
+        /// What was to be fetched.
+        url: String,
+        /// The time allowed.
+        limit: Duration,
+    },
+    /// Bytes came fast enough, and yet not all of them in time.
+    #[error("{url} was not at its end after {:.1} s and {received} bytes", limit.as_secs_f32())]
+    TransferTime {
+        /// What was fetched.
+        url: String,
+        /// Bytes received within the time.
+        received: u64,
+        /// The time allowed.
+        limit: Duration,
+        /// The setting that allows it.
+        bound: Bound,
+    },
+    /// Each transfer was within its bounds, but all of one update together took too long.
+    #[error("{update} was not complete after {:.1} s", limit.as_secs_f32())]
+    UpdateTime {
+        /// Which update.
+        update: &'static str,
+        /// The time allowed.
+        limit: Duration,
     },
     /// The transfer ended before all announced bytes had come.
     #[error("{url} ended after {found} of {expected} bytes")]
@@ -148,7 +191,7 @@ pub enum Error {
         path: PathBuf,
         /// The system's error.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Another process holds the trusted state for too long.
     #[error("{} is locked by another process for more than {:.1} s", path.display(), waited.as_secs_f32())]
@@ -163,6 +206,14 @@ pub enum Error {
     NotADirectory {
         /// The folder.
         path: PathBuf,
+    },
+    /// Others can change what decides whom this user trusts.
+    #[error("{} {reason}, so others could decide what is trusted here", path.display())]
+    Exposed {
+        /// The file or folder.
+        path: PathBuf,
+        /// How others can change it.
+        reason: String,
     },
     /// What was recorded when the repository was added is missing or damaged.
     #[error("the trusted state of {repository} is damaged: {reason}")]
@@ -218,8 +269,20 @@ pub enum Error {
         /// Root versions looked at.
         tried: u64,
     },
-    /// Something that has not been kept was asked for while working offline.
-    #[error("{file} has not been kept on this machine, and the network is not used")]
+    /// A value that a bound cannot have.
+    #[error("{bound} cannot be {value}: it is from {least} to {most}")]
+    BoundRange {
+        /// The setting.
+        bound: Bound,
+        /// The value.
+        value: u64,
+        /// The least it can be.
+        least: u64,
+        /// The most it can be.
+        most: u64,
+    },
+    /// Something that has not been kept, or is damaged, was asked for while working offline.
+    #[error("no usable {file} is kept on this machine, and the network is not used")]
     Offline {
         /// The file.
         file: String,
@@ -237,7 +300,7 @@ pub enum Error {
         address: std::net::SocketAddr,
         /// The system's error.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The system has no place for this user's files.
     #[error("neither {variable} nor HOME names a folder")]
@@ -281,7 +344,10 @@ impl Error {
             Self::Verification(error) => error.attack().map(Attack::Verification),
             Self::OtherProject { .. } => Some(Attack::Verification(Core::MixAndMatch)),
             Self::EndlessData { .. } | Self::Encoding { .. } => Some(Attack::Verification(Core::EndlessData)),
-            Self::SlowRetrieval { .. } => Some(Attack::SlowRetrieval),
+            Self::SlowRetrieval { .. }
+            | Self::NoAnswer { .. }
+            | Self::TransferTime { .. }
+            | Self::UpdateTime { .. } => Some(Attack::SlowRetrieval),
             _ => None,
         }
     }
@@ -290,37 +356,72 @@ impl Error {
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Tls { .. } | Self::Transfer { .. } | Self::Truncated { .. } => {
-                true
-            }
+            Self::Unreachable { .. }
+            | Self::ConnectTime { .. }
+            | Self::Tls { .. }
+            | Self::Transfer { .. }
+            | Self::Truncated { .. } => true,
             Self::Status { status, .. } => *status >= 500,
             _ => false,
         }
     }
 
-    /// What the user can do.
+    /// The setting to change if what was refused is wanted all the same; `None` where no setting would allow it.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub fn bound(&self) -> Option<Bound> {
+        match self {
+            Self::Verification(error) => verification_bound(error),
+            Self::TooLarge { bound, .. } | Self::EndlessData { bound, .. } => *bound,
+            Self::TransferTime { bound, .. } => Some(*bound),
+            Self::ConnectTime { .. } => Some(Bound::ConnectSeconds),
+            Self::NoAnswer { .. } => Some(Bound::FirstByteSeconds),
+            Self::SlowRetrieval { .. } => Some(Bound::MinBytesPerSecond),
+            Self::UpdateTime { .. } => Some(Bound::UpdateSeconds),
+            Self::Locked { .. } => Some(Bound::LockWaitSeconds),
+            _ => None,
+        }
+    }
+
+    /// What the user can do. Names the setting, where there is one to change.
+    #[must_use]
+    pub fn hint(&self) -> Cow<'static, str> {
+        let hint = self.hint_without_bound();
+        match self.bound() {
+            Some(bound) => format!("{hint}; to allow more, change the limit {bound}").into(),
+            None => hint.into(),
+        }
+    }
+
+    fn hint_without_bound(&self) -> &'static str {
         match self {
             Self::Verification(error) => verification_hint(error),
             Self::Page { .. } | Self::OtherProject { .. } | Self::Unverifiable { .. } => {
                 "the index published a page that cannot be used safely; tell its operator"
             }
-            Self::TooLarge { .. } => "raise the limit of file sizes if you expect files that large",
+            Self::TooLarge { .. } => "ask the index's operator whether files that large are expected",
             Self::EndlessData { .. } | Self::Encoding { .. } => {
                 "nothing was installed; try another network or mirror, and tell the index's operator"
             }
-            Self::SlowRetrieval { .. } => "try again, or another network or mirror; nothing was installed",
+            Self::SlowRetrieval { .. }
+            | Self::NoAnswer { .. }
+            | Self::TransferTime { .. }
+            | Self::UpdateTime { .. } => "try again, or another network or mirror; nothing was installed",
             Self::Truncated { .. } | Self::Transfer { .. } => "try again; nothing was installed",
             Self::Redirect { .. } => "add the repository again with the url it has moved to",
             Self::Status { status: 400..=499, .. } => "check the url of the repository",
             Self::Status { .. } => "the server has a fault; try again later",
-            Self::Unreachable { .. } => "check the network and the url; is the server running?",
+            Self::Unreachable { .. } | Self::ConnectTime { .. } => {
+                "check the network and the url; is the server running?"
+            }
             Self::Tls { .. } => "check the url and this machine's clock and certificates",
             Self::HttpClient { .. } => "check this machine's certificates and proxy settings",
-            Self::Io { .. } => "check the folder's permissions and free space",
+            Self::Io { source, .. } => io_hint(source.kind()),
             Self::Locked { .. } => "wait for the other process, or end it, and try again",
             Self::NotADirectory { .. } => "replace it by a folder of your own, or name another place",
+            Self::Exposed { .. } => {
+                "look at what is in it; then make it yours alone (chown, chmod go-w), or remove it and add the \
+                 repository again"
+            }
             Self::DamagedTrust { .. } => {
                 "remove the repository and add it again with its root or fingerprint"
             }
@@ -334,6 +435,7 @@ impl Error {
             Self::NoSuchRoot { .. } => {
                 "ask the index's operator for the fingerprint again, over another channel than this network"
             }
+            Self::BoundRange { .. } => "see docs/limits.md for what it bounds",
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
             Self::NotLoopback { .. } => "listen on 127.0.0.1",
             Self::Listen { .. } => "choose another port, or port 0 for any free one",
@@ -356,8 +458,40 @@ impl Error {
         line
     }
 
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
+    }
+}
+
+fn verification_bound(error: &sealdex_tuf::Error) -> Option<Bound> {
+    use sealdex_tuf::Error as Core;
+    match error {
+        Core::TooLong { file, .. } => Some(match file.as_str() {
+            "root.json" => Bound::MaxRootBytes,
+            "timestamp.json" => Bound::MaxTimestampBytes,
+            "snapshot.json" => Bound::MaxSnapshotBytes,
+            _ => Bound::MaxTargetsBytes,
+        }),
+        Core::TooManyDelegations { .. } => Some(Bound::MaxDelegations),
+        Core::TooManyRoots { .. } => Some(Bound::MaxRootVersions),
+        _ => None,
+    }
+}
+
+fn io_hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: free some space there and try again; what was trusted before is unharmed"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only: make it writable or name another place; what was verified before can be used \
+             with --offline"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "you may not do that there: change the permissions or name another place; what was verified before can be \
+             used with --offline"
+        }
+        _ => "check the folder's permissions and free space",
     }
 }
 

@@ -7,10 +7,12 @@
 //! - [`VerifyingProxy`]: serves such pages and their files to pip, uv and others on 127.0.0.1.
 //! - [`pip_environment`], [`uv_environment`]: variables that point an installer at the proxy and nowhere else.
 //!
-//! Every transfer is bounded in bytes, rate and time ([`FetchLimits`]). The trusted state may be shared by several
+//! Every transfer is bounded in bytes, rate and time ([`FetchLimits`]), and so is every update as a whole; users can
+//! set each of these bounds by its name ([`Bound`]). The trusted state may be shared by several
 //! processes at once, any of which may be killed at any point.
 #![forbid(unsafe_code)]
 
+mod bound;
 mod cache;
 mod client;
 mod environment;
@@ -22,6 +24,7 @@ mod session;
 mod store;
 mod trust;
 
+pub use bound::Bound;
 pub use cache::FileCache;
 pub use client::{Client, ClientSettings};
 pub use environment::{Setting, pip_environment, uv_environment};

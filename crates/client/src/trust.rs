@@ -3,18 +3,23 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sealdex_tuf::{RoleName, Version};
 
+use crate::bound::Bound;
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::{Fetch, Redirects};
+use crate::fetch::{Deadline, Fetch, Kind, Redirects};
 use crate::name::{RepositoryName, RepositoryUrl, Sha256Digest};
 use crate::session::Session;
+use crate::store::fault::{self, Step};
 use crate::store::{RepositoryRecord, RepositoryStore, directories, files};
 
 /// Folders being made or removed begin so; no repository can be named like that.
 const UNFINISHED: &str = ".unfinished-";
+/// No process takes that long over it.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// How trust in a repository begins. There is no third way: nothing is trusted only because it was seen first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +85,7 @@ impl TrustStore {
         if directory.symlink_metadata().is_ok() {
             return Err(Error::AlreadyTrusted { name: name.clone() });
         }
+        self.remove_abandoned();
         let root = match initial {
             InitialTrust::Root(bytes) => bytes.clone(),
             InitialTrust::Fingerprint(digest) => find_root(client, url, *digest).await?,
@@ -94,7 +100,9 @@ impl TrustStore {
             TrustedRepository { name: name.clone(), directory: unfinished.path().to_owned(), record };
         Session::refresh(client, &staged).await?;
 
-        match fs::rename(unfinished.path(), &directory) {
+        let named =
+            fault::before(Step::Rename, &directory).and_then(|()| fs::rename(unfinished.path(), &directory));
+        match named {
             Ok(()) => drop(unfinished.keep()),
             // Another process added the same name meanwhile.
             Err(_) if directory.symlink_metadata().is_ok() => {
@@ -130,11 +138,24 @@ impl TrustStore {
         let failed = |source| Error::io("remove", &directory, source);
         // In one step, so that no other process meets half a repository.
         let unfinished = files::temporary_folder(&self.directory, UNFINISHED)?;
-        fs::rename(&directory, unfinished.path().join("removed")).map_err(|error| {
+        let renamed = fault::before(Step::Rename, &directory)
+            .and_then(|()| fs::rename(&directory, unfinished.path().join("removed")));
+        renamed.map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound { self.unknown(name) } else { failed(error) }
         })?;
         files::sync_folder(&self.directory)?;
         unfinished.close().map_err(failed)
+    }
+
+    /// Removes what killed processes left of repositories they were about to add or to remove.
+    fn remove_abandoned(&self) {
+        for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            let modified = entry.metadata().and_then(|found| found.modified());
+            let abandoned = modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED));
+            if abandoned && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                drop(fs::remove_dir_all(entry.path()));
+            }
+        }
     }
 
     /// The repository of that name.
@@ -184,15 +205,18 @@ impl TrustedRepository {
 async fn find_root(client: &Client, url: &RepositoryUrl, expected: Sha256Digest) -> Result<Vec<u8>, Error> {
     let settings = client.settings();
     let metadata_url = url.folder("metadata");
+    let deadline = Deadline::of("the search for the root", settings.update_total);
     let mut tried = 0;
     for version in (1..=settings.metadata.max_root_versions).filter_map(Version::new) {
         let fetch = Fetch {
             url: &metadata_url.file(&RoleName::root().versioned_file_name(version))?,
             max_bytes: settings.metadata.max_root_bytes,
+            bound: Some(Bound::MaxRootBytes),
+            kind: Kind::Metadata,
             limits: &settings.metadata_fetch,
             redirects: Redirects::SameHost,
         };
-        let Some(bytes) = client.fetcher().bytes(fetch).await? else { break };
+        let Some(bytes) = deadline.bound(client.fetcher().bytes(fetch)).await? else { break };
         if Sha256Digest::of(&bytes) == expected {
             return Ok(bytes);
         }

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod environment;
 mod failure;
+mod limits;
 mod output;
 mod passphrase;
 mod shutdown;

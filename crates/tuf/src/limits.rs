@@ -1,6 +1,6 @@
 //! Bounds on what an update may cost: the W, X, Y and Z of the specification's section 5.
 
-/// Bounds on lengths and counts. Where trusted metadata lists a length, the smaller of it and the limit counts.
+/// Bounds on lengths and counts; each is in bytes or a number, and each is tested at its value and one past it. Where trusted metadata lists a length, the smaller of it and the limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// W: bytes of one root metadata file (5.3.3).
@@ -13,7 +13,8 @@ pub struct Limits {
     pub max_targets_bytes: u64,
     /// Y: new root versions in one update (5.3.3).
     pub max_root_versions: u64,
-    /// Delegated roles visited in search of one target (5.6.7.1).
+    /// Delegated roles visited in search of one target (5.6.7.1). It bounds the depth of delegations too: a role at depth
+    /// d is reached through d roles, each of which counts.
     pub max_delegations: usize,
 }
 

@@ -5,6 +5,7 @@
 //! delivery network), and neither goes from https to http, nor from another host to this machine. Packed answers are
 //! refused, since lengths are those of plain bytes.
 
+mod deadline;
 mod limits;
 mod rate;
 mod redirect;
@@ -17,9 +18,11 @@ use http::header;
 use reqwest::{Response, StatusCode};
 use url::Url;
 
+use crate::bound::Bound;
 use crate::error::Error;
 use crate::name::escaped;
 
+pub(crate) use deadline::Deadline;
 pub use limits::FetchLimits;
 pub(crate) use redirect::Redirects;
 pub(crate) use transfer::Transfer;
@@ -51,8 +54,20 @@ pub(crate) struct Fetch<'a> {
     pub(crate) url: &'a Url,
     /// Bytes of body; one more is an endless data attack.
     pub(crate) max_bytes: u64,
+    /// The setting that `max_bytes` is; `None` where the length is known.
+    pub(crate) bound: Option<Bound>,
+    pub(crate) kind: Kind,
     pub(crate) limits: &'a FetchLimits,
     pub(crate) redirects: Redirects,
+}
+
+/// What is fetched, which decides what the total time is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Metadata, and pages.
+    Metadata,
+    /// Files.
+    File,
 }
 
 impl HttpFetcher {
@@ -84,7 +99,7 @@ impl HttpFetcher {
             let status = response.status();
             match status {
                 StatusCode::OK => {
-                    return Transfer::new(&url, response, fetch.max_bytes, fetch.limits).map(Some);
+                    return Transfer::new(&url, response, &fetch).map(Some);
                 }
                 StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => return Ok(None),
                 StatusCode::MOVED_PERMANENTLY
@@ -110,13 +125,12 @@ impl HttpFetcher {
         let patience = limits.first_byte;
         match tokio::time::timeout(patience, request).await {
             Ok(Ok(response)) => Ok(response),
+            // Its only timeout is the one for connecting.
+            Ok(Err(error)) if error.is_timeout() => {
+                Err(Error::ConnectTime { url: show(url), limit: limits.connect })
+            }
             Ok(Err(error)) => Err(transport_error(url, &error)),
-            Err(_) => Err(Error::SlowRetrieval {
-                url: show(url),
-                received: 0,
-                waited: patience,
-                minimum_bytes_per_second: limits.min_bytes_per_second,
-            }),
+            Err(_) => Err(Error::NoAnswer { url: show(url), limit: patience }),
         }
     }
 }
@@ -177,7 +191,7 @@ fn transport_error(url: &Url, error: &reqwest::Error) -> Error {
     let (url, reason) = (show(url), reason(error));
     if causes(error).any(|cause| cause.is::<rustls::Error>()) {
         Error::Tls { url, reason }
-    } else if error.is_connect() || error.is_timeout() {
+    } else if error.is_connect() {
         Error::Unreachable { url, reason }
     } else {
         Error::Transfer { url, reason }

@@ -21,9 +21,11 @@ pub(super) struct RateGuard {
 
 /// A transfer that is too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooSlow {
-    pub(super) received: u64,
-    pub(super) waited: Duration,
+pub(super) enum TooSlow {
+    /// Fewer bytes a second than the minimum, over the last window.
+    Rate { received: u64, waited: Duration, minimum_bytes_per_second: u64 },
+    /// Not at its end within the total time.
+    Total { received: u64, limit: Duration },
 }
 
 impl RateGuard {
@@ -56,15 +58,16 @@ impl RateGuard {
         }
         let (since, before) = self.samples.front().copied().unwrap_or_default();
         let (span, received) = (self.waited - since, self.received - before);
-        if (received as f64) < self.limits.min_bytes_per_second as f64 * span.as_secs_f64() {
-            return Err(TooSlow { received, waited: span });
+        let minimum_bytes_per_second = self.limits.min_bytes_per_second;
+        if (received as f64) < minimum_bytes_per_second as f64 * span.as_secs_f64() {
+            return Err(TooSlow::Rate { received, waited: span, minimum_bytes_per_second });
         }
         self.check_total()
     }
 
     fn check_total(&self) -> Result<(), TooSlow> {
         if self.waited >= self.limits.total {
-            return Err(TooSlow { received: self.received, waited: self.waited });
+            return Err(TooSlow::Total { received: self.received, limit: self.limits.total });
         }
         Ok(())
     }
@@ -95,7 +98,24 @@ mod tests {
         for _ in 0..9 {
             assert_eq!(guard.add(SECOND, 1), Ok(()));
         }
-        assert_eq!(guard.add(SECOND, 1), Err(TooSlow { received: 10, waited: 10 * SECOND }));
+        let slow = TooSlow::Rate { received: 10, waited: 10 * SECOND, minimum_bytes_per_second: 100 };
+        assert_eq!(guard.add(SECOND, 1), Err(slow));
+    }
+
+    #[test]
+    fn the_minimum_rate_is_enough_and_a_byte_less_is_not() {
+        for (received, outcome) in [(1000, true), (999, false)] {
+            let mut guard = guard();
+            assert_eq!(guard.add(10 * SECOND, received).is_ok(), outcome, "{received} bytes in 10 s");
+        }
+    }
+
+    #[test]
+    fn the_window_is_waited_for_and_no_longer() {
+        let window = guard().limits.rate_window;
+        assert_eq!(guard().add(window - Duration::from_millis(1), 0), Ok(()));
+        let slow = TooSlow::Rate { received: 0, waited: window, minimum_bytes_per_second: 100 };
+        assert_eq!(guard().add(window, 0), Err(slow));
     }
 
     #[test]
@@ -112,7 +132,7 @@ mod tests {
         for _ in 0..59 {
             assert_eq!(guard.add(SECOND, 100), Ok(()));
         }
-        assert!(guard.add(SECOND, 100).is_err());
+        assert_eq!(guard.add(SECOND, 100), Err(TooSlow::Total { received: 6000, limit: 60 * SECOND }));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::rate::RateGuard;
-use super::{FetchLimits, causes, reason, show};
+use super::rate::{RateGuard, TooSlow};
+use super::{Fetch, Kind, causes, reason, show};
+use crate::bound::Bound;
 use crate::error::Error;
 use crate::name::escaped;
 
@@ -21,18 +22,15 @@ pub(crate) struct Transfer {
     response: Response,
     announced: Option<u64>,
     max_bytes: u64,
+    bound: Option<Bound>,
+    kind: Kind,
     received: u64,
     guard: RateGuard,
-    min_bytes_per_second: u64,
 }
 
 impl Transfer {
-    pub(super) fn new(
-        url: &Url,
-        response: Response,
-        max_bytes: u64,
-        limits: &FetchLimits,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(url: &Url, response: Response, fetch: &Fetch<'_>) -> Result<Self, Error> {
+        let Fetch { max_bytes, bound, kind, limits, .. } = *fetch;
         if let Some(encoding) = response.headers().get(header::CONTENT_ENCODING)
             && encoding.as_bytes() != b"identity"
         {
@@ -41,16 +39,17 @@ impl Transfer {
         }
         let announced = response.content_length();
         if announced.is_some_and(|length| length > max_bytes) {
-            return Err(Error::EndlessData { url: show(url), limit: max_bytes });
+            return Err(Error::EndlessData { url: show(url), limit: max_bytes, bound });
         }
         Ok(Self {
             url: url.clone(),
             response,
             announced,
             max_bytes,
+            bound,
+            kind,
             received: 0,
             guard: RateGuard::new(limits),
-            min_bytes_per_second: limits.min_bytes_per_second,
         })
     }
 
@@ -67,7 +66,8 @@ impl Transfer {
             };
             self.received = self.received.saturating_add(chunk.len() as u64);
             if self.received > self.max_bytes {
-                return Err(Error::EndlessData { url: show(&self.url), limit: self.max_bytes });
+                let (limit, bound) = (self.max_bytes, self.bound);
+                return Err(Error::EndlessData { url: show(&self.url), limit, bound });
             }
             self.count(start.elapsed(), chunk.len() as u64)?;
             return Ok(Some(chunk));
@@ -75,11 +75,18 @@ impl Transfer {
     }
 
     fn count(&mut self, waited: Duration, bytes: u64) -> Result<(), Error> {
-        self.guard.add(waited, bytes).map_err(|slow| Error::SlowRetrieval {
-            url: show(&self.url),
-            received: slow.received,
-            waited: slow.waited,
-            minimum_bytes_per_second: self.min_bytes_per_second,
+        let url = || show(&self.url);
+        self.guard.add(waited, bytes).map_err(|slow| match slow {
+            TooSlow::Rate { received, waited, minimum_bytes_per_second } => {
+                Error::SlowRetrieval { url: url(), received, waited, minimum_bytes_per_second }
+            }
+            TooSlow::Total { received, limit } => {
+                let bound = match self.kind {
+                    Kind::Metadata => Bound::MetadataTransferSeconds,
+                    Kind::File => Bound::FileTransferSeconds,
+                };
+                Error::TransferTime { url: url(), received, limit, bound }
+            }
         })
     }
 

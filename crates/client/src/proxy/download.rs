@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::{Fetch, Redirects, Transfer};
+use crate::fetch::{Fetch, Kind, Redirects, Transfer};
 use crate::name::Sha256Digest;
 
 /// A file to download: what the signed page says of it, and where to look for it, in order.
@@ -108,6 +108,8 @@ async fn open(client: &Client, wanted: &Wanted) -> Result<Transfer, Error> {
         let fetch = Fetch {
             url,
             max_bytes: wanted.length,
+            bound: None,
+            kind: Kind::File,
             limits: &client.settings().file_fetch,
             redirects: Redirects::AnyHost,
         };

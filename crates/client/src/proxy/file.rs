@@ -15,6 +15,7 @@ use super::request::Head;
 use super::routes::not_found;
 use super::sidecar;
 use super::state::State;
+use crate::bound::Bound;
 use crate::error::Error;
 use crate::name::{Sha256Digest, escaped};
 use crate::store::RepositoryRecord;
@@ -82,6 +83,7 @@ async fn kept(state: &State, digest: Sha256Digest, length: u64) -> Option<Conten
 }
 
 async fn download(state: &State, wanted: Wanted) -> Result<Content, Arc<Error>> {
+    state.may_fetch(&wanted.name)?;
     let (digest, length) = (wanted.digest, wanted.length);
     let file = state.downloads.join(state.client(), wanted)?.verified().await?;
     if length > MAX_MEMORY_BYTES {
@@ -100,7 +102,7 @@ fn wanted(state: &State, project: &ProjectName, file: &IndexFile) -> Result<Want
     let length = file.size.ok_or_else(|| unverifiable("a size"))?;
     let limit = state.client().settings().max_file_bytes;
     if length > limit {
-        return Err(Error::TooLarge { file: name, length, limit });
+        return Err(Error::TooLarge { file: name, length, limit, bound: Some(Bound::MaxFileBytes) });
     }
     let urls = urls(state.record(), project, file, digest, "");
     Ok(Wanted { name, digest, length, urls })

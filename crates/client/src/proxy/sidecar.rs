@@ -12,8 +12,9 @@ use super::file::{digest, urls};
 use super::request::Head;
 use super::routes::not_found;
 use super::state::State;
+use crate::bound::Bound;
 use crate::error::Error;
-use crate::fetch::{Fetch, Redirects};
+use crate::fetch::{Fetch, Kind, Redirects};
 use crate::name::Sha256Digest;
 
 pub(super) async fn serve(
@@ -46,6 +47,7 @@ async fn fetch(
     expected: Sha256Digest,
 ) -> Result<Vec<u8>, Error> {
     let name = format!("{}.metadata", file.filename);
+    state.may_fetch(&name)?;
     let settings = state.client().settings();
     // Beside the file: in the repository's own folder the name begins with the file's digest.
     let file_digest = digest(file.sha256()).unwrap_or(expected);
@@ -53,6 +55,8 @@ async fn fetch(
         let fetch = Fetch {
             url,
             max_bytes: settings.max_core_metadata_bytes,
+            bound: Some(Bound::MaxCoreMetadataBytes),
+            kind: Kind::Metadata,
             limits: &settings.metadata_fetch,
             redirects: Redirects::AnyHost,
         };

@@ -98,6 +98,14 @@ impl State {
         }
     }
 
+    /// Whether the network may be asked for a file.
+    pub(super) fn may_fetch(&self, file: &str) -> Result<(), Error> {
+        match self.options.offline {
+            OfflineUse::Always => Err(Error::Offline { file: file.to_owned() }),
+            OfflineUse::Never | OfflineUse::WhenUnreachable => Ok(()),
+        }
+    }
+
     fn is_stale(&self, since: Instant) -> bool {
         match self.options.snapshots {
             SnapshotPolicy::Pinned => false,
@@ -136,7 +144,7 @@ impl State {
             file,
             attack: error.attack(),
             message: error.report(),
-            hint: error.hint().to_owned(),
+            hint: error.hint().into_owned(),
         };
         self.note(&refusal);
         refusal

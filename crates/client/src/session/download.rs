@@ -1,9 +1,11 @@
-//! A target streamed to a file.
+//! A target written to a file.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use sealdex_tuf::TargetCheck;
+use tempfile::NamedTempFile;
 
 use crate::error::Error;
 use crate::fetch::Transfer;
@@ -15,19 +17,42 @@ pub(super) async fn to_file(
     mut check: TargetCheck,
     destination: &Path,
 ) -> Result<(), Error> {
-    let failed = |source| Error::io("write", destination, source);
-    let folder = match destination.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new().prefix(".sealdex-").tempfile_in(folder).map_err(failed)?;
+    let mut file = beside(destination)?;
     while let Some(chunk) = transfer.chunk().await? {
         check.update(&chunk)?;
         // Short writes into the page cache: cheaper here than handed to another thread.
-        file.write_all(&chunk).map_err(failed)?;
+        file.write_all(&chunk).map_err(|source| Error::io("write", destination, source))?;
     }
     check.finish()?;
+    finish(file, destination)
+}
+
+/// Writes a verified file to `destination` in the same way.
+pub(super) async fn copy(mut verified: File, destination: &Path) -> Result<(), Error> {
+    let destination = destination.to_owned();
+    let copy = move || {
+        let mut file = beside(&destination)?;
+        io::copy(&mut verified, &mut file).map_err(|source| Error::io("write", &destination, source))?;
+        finish(file, &destination)
+    };
+    tokio::task::spawn_blocking(copy).await.map_err(|_| Error::Task { task: "copy" })?
+}
+
+fn beside(destination: &Path) -> Result<NamedTempFile, Error> {
+    let file = tempfile::Builder::new().prefix(".sealdex-").tempfile_in(folder(destination));
+    file.map_err(|source| Error::io("write", destination, source))
+}
+
+fn finish(file: NamedTempFile, destination: &Path) -> Result<(), Error> {
+    let failed = |source| Error::io("write", destination, source);
     file.as_file().sync_all().map_err(failed)?;
     file.persist(destination).map_err(|error| failed(error.error))?;
-    files::sync_folder(folder)
+    files::sync_folder(folder(destination))
+}
+
+fn folder(destination: &Path) -> &Path {
+    match destination.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }

@@ -8,18 +8,19 @@ mod search;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sealdex_simple::ProjectName;
 use sealdex_simple::layout::index_page_target_path;
 use sealdex_tuf::{TargetPath, VerifiedTarget};
 
+use crate::bound::Bound;
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::FetchLimits;
+use crate::fetch::{Fetch, Kind, Redirects, Transfer};
 use crate::store::RepositoryStore;
 use crate::trust::TrustedRepository;
 use page::{Pages, digest_of};
-use refresh::{Network, refresh};
+use refresh::{Network, Refreshed, refresh};
 use search::Searches;
 
 pub use page::VerifiedPage;
@@ -42,6 +43,7 @@ struct Shared {
     versions: RoleVersions,
     expires: Timestamp,
     started_at: Timestamp,
+    clock_behind: SignedDuration,
 }
 
 /// The versions of a snapshot's top-level roles.
@@ -78,7 +80,8 @@ impl Session {
 
     async fn begin(client: &Client, repository: &TrustedRepository, network: Network) -> Result<Self, Error> {
         let store = repository.store();
-        let updater = refresh(client, &store, repository.record(), network).await?;
+        let Refreshed { updater, clock_behind } =
+            refresh(client, &store, repository.record(), network).await?;
         let trusted = updater.trusted().ok_or(Error::Task { task: "refresh" })?;
         let versions = RoleVersions {
             root: trusted.root().common.version.number(),
@@ -100,6 +103,7 @@ impl Session {
                 versions,
                 expires,
                 started_at,
+                clock_behind,
             }),
         })
     }
@@ -122,10 +126,17 @@ impl Session {
         self.shared.expires
     }
 
-    /// The fixed time this snapshot was verified at (5.1).
+    /// The fixed time this snapshot was verified at (5.1): that of the clock, or of the last refresh if it is later.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
         self.shared.started_at
+    }
+
+    /// How far this machine's clock is behind the last refresh, whose time then counts instead; zero when it is not. A
+    /// clock that far off lets a stale state pass as a fresh one: tell the user.
+    #[must_use]
+    pub fn clock_behind(&self) -> SignedDuration {
+        self.shared.clock_behind
     }
 
     /// Whether this is the state of an earlier refresh, and the network is not asked.
@@ -156,7 +167,7 @@ impl Session {
         let path = TargetPath::parse(index_page_target_path(project))?;
         let Some(target) = self.target(&path).await? else { return Ok(None) };
         let limits = self.shared.client.settings().page;
-        let bytes = self.read_target(&target, limits.max_page_bytes as u64).await?;
+        let bytes = self.read(&target, limits.max_page_bytes as u64, Some(Bound::MaxPageBytes)).await?;
         VerifiedPage::verify(project, &target, &bytes, &limits).map(|page| Some(Arc::new(page)))
     }
 
@@ -165,9 +176,18 @@ impl Session {
     /// # Errors
     /// [`Error::TooLarge`] above `max_bytes`; the bytes do not verify, or cannot be fetched.
     pub async fn read_target(&self, target: &VerifiedTarget, max_bytes: u64) -> Result<Vec<u8>, Error> {
+        self.read(target, max_bytes, None).await
+    }
+
+    async fn read(
+        &self,
+        target: &VerifiedTarget,
+        max_bytes: u64,
+        bound: Option<Bound>,
+    ) -> Result<Vec<u8>, Error> {
         let length = target.file().length;
         if length > max_bytes {
-            return Err(Error::TooLarge { file: target.path().to_string(), length, limit: max_bytes });
+            return Err(Error::TooLarge { file: target.path().to_string(), length, limit: max_bytes, bound });
         }
         let cache = self.shared.client.cache();
         let digest = digest_of(target);
@@ -178,8 +198,7 @@ impl Session {
             return Ok(kept);
         }
         let mut bytes = Vec::new();
-        let limits = &self.shared.client.settings().metadata_fetch;
-        let mut transfer = self.open_target(target, limits).await?;
+        let mut transfer = self.open_target(target, Kind::Metadata).await?;
         while let Some(chunk) = transfer.chunk().await? {
             bytes.extend_from_slice(&chunk);
         }
@@ -198,26 +217,34 @@ impl Session {
         let settings = self.shared.client.settings();
         let (length, limit) = (target.file().length, settings.max_file_bytes);
         if length > limit {
-            return Err(Error::TooLarge { file: target.path().to_string(), length, limit });
+            let (file, bound) = (target.path().to_string(), Some(Bound::MaxFileBytes));
+            return Err(Error::TooLarge { file, length, limit, bound });
         }
-        let transfer = self.open_target(target, &settings.file_fetch).await?;
+        if let Some(digest) = digest_of(target)
+            && let Some(kept) = self.shared.client.cache().open_file(digest, length).await
+        {
+            return download::copy(kept, destination).await;
+        }
+        let transfer = self.open_target(target, Kind::File).await?;
         download::to_file(transfer, target.check()?, destination).await
     }
 
-    async fn open_target(
-        &self,
-        target: &VerifiedTarget,
-        limits: &FetchLimits,
-    ) -> Result<crate::fetch::Transfer, Error> {
+    async fn open_target(&self, target: &VerifiedTarget, kind: Kind) -> Result<Transfer, Error> {
         if self.is_offline() {
             return Err(Error::Offline { file: target.path().to_string() });
         }
         let url = self.repository().record().targets_url.file(&target.url_path())?;
-        let fetch = crate::fetch::Fetch {
+        let settings = self.shared.client.settings();
+        let fetch = Fetch {
             url: &url,
             max_bytes: target.file().length,
-            limits,
-            redirects: crate::fetch::Redirects::AnyHost,
+            bound: None,
+            kind,
+            limits: match kind {
+                Kind::Metadata => &settings.metadata_fetch,
+                Kind::File => &settings.file_fetch,
+            },
+            redirects: Redirects::AnyHost,
         };
         let missing = || sealdex_tuf::Error::Missing { file: target.path().to_string() };
         Ok(self.shared.client.fetcher().open(fetch).await?.ok_or_else(missing)?)

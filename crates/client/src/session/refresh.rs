@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use sealdex_tuf::{Answer, Limits, Request, RoleName, Step, Updater};
+use jiff::SignedDuration;
+use sealdex_tuf::{Answer, Request, RoleName, Step, Updater};
 
-use crate::client::Client;
+use crate::bound::Bound;
+use crate::client::{Client, ClientSettings};
 use crate::error::Error;
-use crate::fetch::{Fetch, Redirects};
+use crate::fetch::{Deadline, Fetch, Kind, Redirects};
 use crate::name::RepositoryUrl;
-use crate::store::{RepositoryRecord, RepositoryStore, StoreLock};
+use crate::store::{ReadLock, RepositoryRecord, RepositoryStore, StoreLock};
 
 /// Where a session may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,24 +19,47 @@ pub(super) enum Network {
     Offline,
 }
 
-/// One refresh (5.1 to 5.6). Holds the store's lock from beginning to end.
+/// What a refresh came to.
+pub(super) struct Refreshed {
+    pub(super) updater: Updater,
+    /// How far the machine's clock was behind the last refresh; zero when it was not.
+    pub(super) clock_behind: SignedDuration,
+}
+
+/// One refresh (5.1 to 5.6). Holds the store's lock from beginning to end; offline, only that for reading.
 pub(super) async fn refresh(
     client: &Client,
     store: &RepositoryStore,
     record: &RepositoryRecord,
     network: Network,
-) -> Result<Updater, Error> {
+) -> Result<Refreshed, Error> {
     let settings = client.settings();
-    let lock = store.lock(settings.lock_wait).await?;
+    let lock = match network {
+        Network::Online => Lock::Write(store.lock(settings.lock_wait).await?),
+        Network::Offline => Lock::Read(store.lock_for_reading(settings.lock_wait).await?),
+    };
     let root = store.trusted_root(record, &settings.metadata)?;
-    // 5.1: the start time is fixed once the lock is held, so that waiting for it makes nothing stale.
-    let mut updater = Updater::new(&root, client.now(), settings.metadata)?;
+    // 5.1: the start time is fixed once the lock is held, so that waiting for it makes nothing stale. It never lies
+    // before an earlier refresh: a clock that was set back brings nothing back to life.
+    let clock = client.now();
+    let now = store.last_refresh(clock).map_or(clock, |last| last.max(clock));
+    let mut updater = Updater::new(&root, now, settings.metadata)?;
     let mut state = StateWriter { store, lock: &lock, new_root: None };
     let outcome = drive(client, &mut state, record, &mut updater, network).await;
     // 5.3.8: what was verified before a later failure stays trusted.
     state.flush_root()?;
     outcome?;
-    Ok(updater)
+    if let Lock::Write(lock) = &lock {
+        store.keep_last_refresh(lock, now);
+    }
+    Ok(Refreshed { updater, clock_behind: now.duration_since(clock) })
+}
+
+/// What may be done with the store.
+enum Lock {
+    Write(StoreLock),
+    /// Held, never asked: offline there is nothing to write.
+    Read(#[expect(dead_code, reason = "held until it is dropped")] ReadLock),
 }
 
 async fn drive(
@@ -44,17 +69,23 @@ async fn drive(
     updater: &mut Updater,
     network: Network,
 ) -> Result<(), Error> {
-    let limits = client.settings().metadata;
+    let settings = client.settings();
+    // Begun once the lock is held: how long others kept it is bounded by `lock_wait`.
+    let deadline = Deadline::of("the refresh", settings.update_total);
     loop {
         let answer = match updater.step()? {
             Step::Done => return Ok(()),
             Step::Read(role) => {
                 state.flush_root()?;
-                read(state.store, &role, &limits)
+                read(state.store, &role, settings)
             }
             Step::Fetch(request) => match network {
-                Network::Online => fetch(client, &record.metadata_url, &request).await?,
-                Network::Offline => stored(state.store, &request, &limits)?,
+                Network::Online => fetch(client, &record.metadata_url, &request, &deadline).await?,
+                Network::Offline => {
+                    let answer = stored(state.store, &request, settings)?;
+                    updater.answer(answer).map_err(|error| offline(&request, error.into()))?;
+                    continue;
+                }
             },
             Step::Write(role, bytes) if role == RoleName::root() => {
                 state.new_root = Some(bytes);
@@ -62,11 +93,11 @@ async fn drive(
             }
             Step::Write(role, bytes) => {
                 state.flush_root()?;
-                state.store.write(state.lock, &role, &bytes)?;
+                state.write(&role, &bytes)?;
                 Answer::Written
             }
             Step::Delete(role) => {
-                state.store.delete(state.lock, &role)?;
+                state.delete(&role)?;
                 Answer::Written
             }
         };
@@ -78,47 +109,85 @@ async fn drive(
 /// the old root again and finds the same rotation; the other way round, it would not know of it any more.
 struct StateWriter<'a> {
     store: &'a RepositoryStore,
-    lock: &'a StoreLock,
+    lock: &'a Lock,
     new_root: Option<Arc<[u8]>>,
 }
 
 impl StateWriter<'_> {
     fn flush_root(&mut self) -> Result<(), Error> {
         match self.new_root.take() {
-            Some(bytes) => self.store.write(self.lock, &RoleName::root(), &bytes),
+            Some(bytes) => self.write(&RoleName::root(), &bytes),
             None => Ok(()),
+        }
+    }
+
+    fn write(&self, role: &RoleName, bytes: &[u8]) -> Result<(), Error> {
+        match self.lock {
+            Lock::Write(lock) => self.store.write(lock, role, bytes),
+            Lock::Read(_) => Ok(()),
+        }
+    }
+
+    fn delete(&self, role: &RoleName) -> Result<(), Error> {
+        match self.lock {
+            Lock::Write(lock) => self.store.delete(lock, role),
+            Lock::Read(_) => Ok(()),
         }
     }
 }
 
-pub(super) fn read(store: &RepositoryStore, role: &RoleName, limits: &Limits) -> Answer {
-    let max_bytes = match role.as_str() {
-        "root" => limits.max_root_bytes,
-        "timestamp" => limits.max_timestamp_bytes,
-        "snapshot" => limits.max_snapshot_bytes,
-        _ => limits.max_targets_bytes,
-    };
-    store.read(role, max_bytes).map_or(Answer::Absent, Answer::Bytes)
+pub(super) fn read(store: &RepositoryStore, role: &RoleName, settings: &ClientSettings) -> Answer {
+    store.read(role, bound_of(role).value(settings)).map_or(Answer::Absent, Answer::Bytes)
 }
 
-pub(super) async fn fetch(client: &Client, base: &RepositoryUrl, request: &Request) -> Result<Answer, Error> {
+fn bound_of(role: &RoleName) -> Bound {
+    match role.as_str() {
+        "root" => Bound::MaxRootBytes,
+        "timestamp" => Bound::MaxTimestampBytes,
+        "snapshot" => Bound::MaxSnapshotBytes,
+        _ => Bound::MaxTargetsBytes,
+    }
+}
+
+pub(super) async fn fetch(
+    client: &Client,
+    base: &RepositoryUrl,
+    request: &Request,
+    deadline: &Deadline,
+) -> Result<Answer, Error> {
+    let bound = bound_of(&request.role);
     let fetch = Fetch {
         url: &base.file(&request.path)?,
         max_bytes: request.max_bytes,
+        // Otherwise trusted metadata lists the length, and no setting changes that.
+        bound: (request.max_bytes == bound.value(client.settings())).then_some(bound),
+        kind: Kind::Metadata,
         limits: &client.settings().metadata_fetch,
         redirects: Redirects::SameHost,
     };
-    Ok(client.fetcher().bytes(fetch).await?.map_or(Answer::Absent, Answer::Bytes))
+    let bytes = deadline.bound(client.fetcher().bytes(fetch)).await?;
+    Ok(bytes.map_or(Answer::Absent, Answer::Bytes))
 }
 
-/// Offline, the stored timestamp is offered as the latest one, and there is nothing new otherwise.
-fn stored(store: &RepositoryStore, request: &Request, limits: &Limits) -> Result<Answer, Error> {
-    match request.role.as_str() {
-        "root" => Ok(Answer::Absent),
-        "timestamp" => match read(store, &request.role, limits) {
-            Answer::Absent => Err(Error::Offline { file: request.path.clone() }),
-            answer => Ok(answer),
-        },
-        _ => Err(Error::Offline { file: request.path.clone() }),
+/// Offline, there is no newer root, and what is stored is all there is: asked for as if it were fetched, the timestamp
+/// passes, and of the others the core says why they did not do.
+pub(super) fn stored(
+    store: &RepositoryStore,
+    request: &Request,
+    settings: &ClientSettings,
+) -> Result<Answer, Error> {
+    match read(store, &request.role, settings) {
+        _ if request.role == RoleName::root() => Ok(Answer::Absent),
+        Answer::Absent => Err(Error::Offline { file: request.path.clone() }),
+        answer => Ok(answer),
+    }
+}
+
+/// Why stored metadata cannot be used offline. What has expired is said to have; anything else is no fault of the
+/// repository, and online it would be fetched again.
+pub(super) fn offline(request: &Request, error: Error) -> Error {
+    match error {
+        Error::Verification(sealdex_tuf::Error::Expired { .. }) => error,
+        _ => Error::Offline { file: request.path.clone() },
     }
 }

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sealdex_tuf::{Answer, Request, RoleName, Step, TargetPath, Updater, VerifiedTarget};
 
-use super::refresh::{Network, fetch, read};
+use super::refresh::{Network, fetch, offline, read, stored};
 use crate::client::Client;
 use crate::error::Error;
+use crate::fetch::Deadline;
 use crate::store::{RepositoryRecord, RepositoryStore};
 
 /// What all searches of a session share.
@@ -49,20 +50,30 @@ impl Searches {
         network: Network,
         path: &TargetPath,
     ) -> Result<Option<VerifiedTarget>, Error> {
-        let limits = client.settings().metadata;
+        let settings = client.settings();
+        let deadline = Deadline::of("the search for a target", settings.update_total);
         let mut files = Files::default();
         let found = loop {
             match self.advance(path, &mut files)? {
                 Need::Nothing(found) => break found,
                 Need::Read(role) => {
-                    let answer = read(store, &role, &limits);
+                    let answer = read(store, &role, settings);
                     files.read.insert(role, answer);
                 }
                 Need::Fetch(request) if network == Network::Online => {
-                    let answer = fetch(client, &record.metadata_url, &request).await?;
+                    let answer = fetch(client, &record.metadata_url, &request, &deadline).await?;
                     files.fetched.insert(request.path, answer);
                 }
-                Need::Fetch(request) => return Err(Error::Offline { file: request.path }),
+                // What was read a moment ago, and did not do: once more, to hear why.
+                Need::Fetch(request) => {
+                    let answer = stored(store, &request, settings)?;
+                    files.fetched.insert(request.path.clone(), answer);
+                    let missing = Error::Offline { file: request.path.clone() };
+                    return Err(self
+                        .advance(path, &mut files)
+                        .err()
+                        .map_or(missing, |e| offline(&request, e)));
+                }
             }
         };
         store.keep_delegated(&self.snapshot, files.verified).await;

@@ -1,26 +1,31 @@
 //! Private folders, and files that are written whole or not at all.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::fault::{self, Step};
 use crate::error::Error;
 
 /// Temporary files begin so; what a killed process left behind is known by it.
 const TEMPORARY: &str = ".tmp-";
 
-/// Makes a folder that only its user can read, parents included. An existing one must be a plain folder, not a symbolic
-/// link to a place that somebody else may own.
+/// Makes a folder that only its user can read, parents included. An existing one must be what [`plain_folder`] asks for.
 pub(crate) fn private_folder(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return plain_folder(path);
+    }
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_dir() => Error::NotADirectory { path: path.to_owned() },
-        _ => Error::io("make", path, source),
+    fault::before(Step::MakeFolder, path).and_then(|()| builder.create(path)).map_err(|source| {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.is_dir() => Error::NotADirectory { path: path.to_owned() },
+            _ => Error::io("make", path, source),
+        }
     })?;
     plain_folder(path)
 }
@@ -34,28 +39,70 @@ pub(crate) fn temporary_folder(parent: &Path, prefix: &str) -> Result<TempDir, E
     builder.tempdir_in(parent).map_err(|source| Error::io("make", parent, source))
 }
 
-/// An existing folder must be a plain one.
+/// An existing folder must be a plain one, not a symbolic link to a place that somebody else may own, and nobody else may
+/// be able to change what is in it.
 pub(crate) fn plain_folder(path: &Path) -> Result<(), Error> {
     let found = fs::symlink_metadata(path).map_err(|source| Error::io("read", path, source))?;
-    if found.is_dir() { Ok(()) } else { Err(Error::NotADirectory { path: path.to_owned() }) }
+    if !found.is_dir() {
+        return Err(Error::NotADirectory { path: path.to_owned() });
+    }
+    check_owner(path, &found)
+}
+
+/// Only this user and the superuser may be able to change it: the rule that ssh has for its own files.
+#[cfg(unix)]
+fn check_owner(path: &Path, found: &Metadata) -> Result<(), Error> {
+    use std::os::unix::fs::MetadataExt as _;
+    let exposed = |reason: String| Err(Error::Exposed { path: path.to_owned(), reason });
+    if found.uid() != 0 && found.uid() != rustix::process::geteuid().as_raw() {
+        return exposed(format!("belongs to another user (uid {})", found.uid()));
+    }
+    match found.mode() & 0o022 {
+        0 => Ok(()),
+        0o020 => exposed("can be written by its group".to_owned()),
+        _ => exposed("can be written by everyone".to_owned()),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_owner(_path: &Path, _found: &Metadata) -> Result<(), Error> {
+    Ok(())
 }
 
 /// Replaces the file at `path` in one step (mode 0600), durably: after a crash there is the old file or the new one.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::io("write", path, source);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    let write = || {
+        fault::before(Step::Create, path)?;
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+        fault::write_all(file.as_file_mut(), bytes, path)?;
+        fault::before(Step::Sync, path)?;
+        file.as_file().sync_all()?;
+        clear(path)?;
+        fault::before(Step::Rename, path)?;
+        file.persist(path).map_err(|error| error.error)
+    };
+    write().map_err(|source| Error::io("write", path, source))?;
     sync_folder(folder)
+}
+
+/// Removes what stands where a plain file belongs: a folder, a link, a pipe. The store's folders are private, and nothing
+/// else is kept in them.
+pub(crate) fn clear(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(found) if !found.is_file() => fs::remove_file(path),
+        _ => Ok(()),
+    }
 }
 
 /// Makes renames in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
     // Folders cannot be opened as files elsewhere, and need not be.
     if cfg!(unix) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        let synced = fault::before(Step::SyncFolder, folder)
+            .and_then(|()| File::open(folder))
+            .and_then(|folder| folder.sync_all());
         synced.map_err(|source| Error::io("write", folder, source))?;
     }
     Ok(())
@@ -63,7 +110,9 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
 
 /// Removes a file, durably. That there is none is as good.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
+    let removed =
+        clear(path).and_then(|()| fault::before(Step::Remove, path)).and_then(|()| fs::remove_file(path));
+    match removed {
         Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(Error::io("remove", path, source)),
@@ -79,6 +128,19 @@ pub(crate) fn read_bounded(path: &Path, max_bytes: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= max_bytes).then_some(bytes)
+}
+
+/// As [`read_bounded`], for a file that is trusted for being there. `None` also where there is none.
+///
+/// # Errors
+/// [`Error::Exposed`] if others can change it.
+pub(crate) fn read_private(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
+    if let Ok(found) = fs::symlink_metadata(path)
+        && found.is_file()
+    {
+        check_owner(path, &found)?;
+    }
+    Ok(read_bounded(path, max_bytes))
 }
 
 /// Removes what killed processes left half written. Only for folders that nobody else writes to now.

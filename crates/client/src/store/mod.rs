@@ -4,17 +4,24 @@
 //! DIRECTORY/NAME/repository.toml      where the repository is, and the fingerprint of its initial root
 //! DIRECTORY/NAME/initial-root.json    the root trust began with
 //! DIRECTORY/NAME/metadata/ROLE.json   the latest trusted metadata, byte for byte as received
+//! DIRECTORY/NAME/last-refresh         when the last refresh succeeded, to the hour
 //! DIRECTORY/NAME/lock                 held while any of this is written
 //! ```
 //!
 //! A refresh holds the lock from its first read to its last write. So what it compares with is the latest that any
 //! process has trusted, and what it writes is never older. A damaged file is as good as none and is fetched again; a
-//! damaged root is walked to again from the initial one.
+//! damaged root is walked to again from the initial one. Metadata is verified whenever it is read, so it does not matter
+//! who wrote it; what is trusted for being there (`repository.toml`, the root, the folders) must be changeable by nobody
+//! else. Reading alone, which is what working offline needs, changes nothing here.
 
 pub(crate) mod directories;
+pub(crate) mod fault;
 pub(crate) mod files;
+mod last_refresh;
 mod lock;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,10 +33,11 @@ use sealdex_tuf::{Limits, RoleName};
 use crate::error::Error;
 use crate::name::{RepositoryName, Sha256Digest};
 
-pub(crate) use lock::StoreLock;
+pub(crate) use lock::{ReadLock, StoreLock};
 pub use record::RepositoryRecord;
 
 const MAX_RECORD_BYTES: u64 = 64 * 1024;
+const MAX_INITIAL_ROOT_BYTES: u64 = 16 << 20;
 
 /// The trusted state of one repository.
 #[derive(Clone, Debug)]
@@ -55,7 +63,7 @@ impl RepositoryStore {
     /// The record.
     pub(crate) fn record(&self) -> Result<RepositoryRecord, Error> {
         files::plain_folder(&self.directory)?;
-        let bytes = files::read_bounded(&self.directory.join("repository.toml"), MAX_RECORD_BYTES)
+        let bytes = files::read_private(&self.directory.join("repository.toml"), MAX_RECORD_BYTES)?
             .ok_or_else(|| self.damaged("repository.toml cannot be read".to_owned()))?;
         toml::from_slice(&bytes)
             .map_err(|error| self.damaged(format!("repository.toml: {}", error.message().escape_debug())))
@@ -70,14 +78,33 @@ impl RepositoryStore {
         Ok(lock)
     }
 
+    /// Waits until no other process writes this state, to read it.
+    pub(crate) async fn lock_for_reading(&self, wait: Duration) -> Result<ReadLock, Error> {
+        files::plain_folder(&self.directory)?;
+        files::plain_folder(&self.metadata_directory())?;
+        ReadLock::acquire(&self.directory.join("lock"), wait).await
+    }
+
     /// The root to begin an update with: the latest trusted one, else the initial one.
     pub(crate) fn trusted_root(&self, record: &RepositoryRecord, limits: &Limits) -> Result<Vec<u8>, Error> {
         let usable = |bytes: &Vec<u8>| RootStage::start(bytes, jiff::Timestamp::UNIX_EPOCH, *limits).is_ok();
-        if let Some(latest) = self.read(&RoleName::root(), limits.max_root_bytes).filter(usable) {
-            return Ok(latest);
+        match files::read_private(&self.path(&RoleName::root()), limits.max_root_bytes) {
+            Ok(latest) => {
+                if let Some(latest) = latest.filter(usable) {
+                    return Ok(latest);
+                }
+            }
+            // In a folder that nobody else can change: put there by mistake, and as good as none.
+            Err(exposed) => tracing::warn!(repository = %self.name, "{exposed}"),
         }
-        let initial = files::read_bounded(&self.initial_root_path(), limits.max_root_bytes);
+        // Its digest is known. So one that is longer than the limit is told from a damaged one.
+        let max_bytes = limits.max_root_bytes.max(MAX_INITIAL_ROOT_BYTES);
+        let initial = files::read_bounded(&self.initial_root_path(), max_bytes);
         match initial.filter(|bytes| Sha256Digest::of(bytes) == record.initial_root) {
+            Some(initial) if initial.len() as u64 > limits.max_root_bytes => {
+                let (file, limit) = (RoleName::root().file_name(), limits.max_root_bytes);
+                Err(sealdex_tuf::Error::TooLong { file, limit }.into())
+            }
             Some(initial) => {
                 tracing::info!(repository = %self.name, "no usable root; beginning with the initial one");
                 Ok(initial)

@@ -39,12 +39,13 @@ impl Installer {
         let run = move || {
             let environment = FreshEnvironment::create(&folder.join("venv"));
             let cache = folder.join("cache");
+            let patience = Duration::from_secs(600);
             let (mut command, settings) = match self {
-                Self::Pip => (environment.install(), pip_environment(address, &cache)),
+                Self::Pip => (environment.install(), pip_environment(address, &cache, patience)),
                 Self::Uv => {
                     let mut command = Command::new(Environment::uv());
                     command.args(["pip", "install", "--python"]).arg(environment.python());
-                    (command, uv_environment(address, &cache))
+                    (command, uv_environment(address, &cache, patience))
                 }
             };
             apply(&mut command, &settings);

@@ -4,8 +4,10 @@
 
 mod attacks;
 mod installers;
+mod limits;
 mod processes;
 mod proxy;
 mod session;
+mod state;
 mod support;
 mod trust;

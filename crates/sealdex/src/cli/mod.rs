@@ -9,13 +9,13 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use operator::{
-    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, InitArguments, LayoutChoice,
-    OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments, TokenArguments,
-    TokenCommand, YankArguments,
+    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, ConfigShowArguments, InitArguments,
+    LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments,
+    TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    DemoArguments, FetchArguments, InstallerArguments, ProxyArguments, StoreArguments, TrustArguments,
-    TrustCommand,
+    Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
+    StoreArguments, TrustArguments, TrustCommand,
 };
 
 const STYLES: Styles = Styles::styled()

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::environment;
 use clap::{Args, Subcommand};
+use sealdex_client::Bound;
 
 /// Where trusted repositories are remembered.
 #[derive(Clone, Debug, Args)]
@@ -19,6 +20,29 @@ pub(crate) struct StoreArguments {
     /// Name of the trusted repository; not needed while there is only one
     #[arg(long = "from", value_name = "NAME", env = environment::FROM)]
     pub(crate) name: Option<String>,
+    /// Do not ask the network: use the last verified state until it expires, and what is kept of its files
+    #[arg(long, env = environment::OFFLINE)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+}
+
+/// What an update may cost: docs/limits.md.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct LimitArguments {
+    /// Set a limit, such as `update_seconds=1200`; repeat for more, or set SEALDEX_LIMITS, separated by commas
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    pub(crate) limits: Vec<Assignment>,
+    /// File of settings [default: ~/.config/sealdex/client.toml]
+    #[arg(long, value_name = "FILE", env = environment::CONFIG)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `NAME=VALUE`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assignment {
+    pub(crate) bound: Bound,
+    pub(crate) value: u64,
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +64,8 @@ pub(crate) enum TrustCommand {
         url: String,
         #[command(flatten)]
         initial: InitialTrustArguments,
+        #[command(flatten)]
+        limits: LimitArguments,
     },
     /// List the trusted repositories
     List,

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use sealdex_client::{Bound, ClientSettings};
 use sealdex_repository::{RepositoryDirectory, Settings};
 use sealdex_server::ServerConfig;
 use serde::Serialize;
 
-use crate::cli::{ConfigArguments, ConfigCommand, Format};
+use crate::cli::{ConfigArguments, ConfigCommand, ConfigShowArguments, Format, LimitArguments};
 use crate::environment;
 use crate::failure::{Failure, Kind};
+use crate::limits;
 use crate::output::{FAINT, result, say, styled, table};
 
 #[derive(Serialize)]
@@ -19,9 +21,10 @@ struct Row {
 }
 
 pub(super) fn run(arguments: &ConfigArguments, format: Format) -> Result<(), Failure> {
-    let ConfigCommand::Show(repository) = &arguments.command;
+    let ConfigCommand::Show(ConfigShowArguments { repository, limits }) = &arguments.command;
     let file = RepositoryDirectory::new(&repository.repository).settings_file();
     let mut rows = variables();
+    rows.extend(client_limits(limits)?);
     match std::fs::read_to_string(&file) {
         Ok(text) => rows.extend(from_file(&text, &file)?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -56,6 +59,18 @@ fn variables() -> Vec<Row> {
         Err(_) => (name, format!("({sets})"), "not set"),
     });
     rows.map(|(name, value, source)| Row { setting: name.to_owned(), value, source }).collect()
+}
+
+/// The limits of the client.
+fn client_limits(arguments: &LimitArguments) -> Result<Vec<Row>, Failure> {
+    let mut settings = ClientSettings::new("");
+    let sources = limits::apply(arguments, &mut settings)?;
+    let row = |(bound, source): (Bound, limits::Source)| Row {
+        setting: format!("client limits.{bound}"),
+        value: bound.value(&settings).to_string(),
+        source: source.name(),
+    };
+    Ok(sources.into_iter().map(row).collect())
 }
 
 /// The settings of a repository's file, filled up with the defaults.

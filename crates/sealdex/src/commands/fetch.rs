@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sealdex_client::Session;
 use sealdex_tuf::TargetPath;
 use serde_json::json;
 
@@ -20,7 +19,7 @@ pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(),
         TargetPath::parse(arguments.target.as_str()).map_err(|error| Failure::new(Kind::Usage, error))?;
     let chosen = choose(&arguments.store)?;
     let waiting = spinner(format!("fetching {path}"));
-    let session = Session::refresh(&chosen.client, &chosen.repository).await.map_err(refused)?;
+    let session = chosen.session().await?;
     let Some(target) = session.target(&path).await.map_err(refused)? else {
         return Err(Failure::message(
             Kind::Failed,

@@ -22,6 +22,8 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 
+pub(crate) use trusted::refused;
+
 /// Runs the command that was asked for.
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let format = cli.format;

@@ -8,7 +8,7 @@ use std::process::{ExitCode, ExitStatus};
 use sealdex_client::{ProxyOptions, Refusal, VerifyingProxy, pip_environment};
 use tokio::process::Command;
 
-use super::trusted::{Chosen, choose, kind, looks_like, refused};
+use super::trusted::{Chosen, choose, hint, kind, looks_like, refused, warn_of_clock};
 use crate::cli::InstallerArguments;
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, FAINT, HINT, styled, tell};
@@ -71,18 +71,21 @@ async fn run_through_proxy(chosen: &Chosen, mut pip: Command, python: &Path) -> 
 /// Starts a proxy on a free loopback port, and gives `pip` the environment that leads there and nowhere else.
 pub(super) async fn start_proxy(chosen: &Chosen, pip: &mut Command) -> Result<VerifyingProxy, Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let proxy = VerifyingProxy::start(&chosen.client, &chosen.repository, address, ProxyOptions::default())
-        .await
-        .map_err(refused)?;
+    let options = ProxyOptions::default().offline(chosen.offline);
+    let proxy =
+        VerifyingProxy::start(&chosen.client, &chosen.repository, address, options).await.map_err(refused)?;
     // What is wrong with the repository itself is said before pip starts.
-    if let Err(error) = proxy.session().await {
-        let hint = error.hint().to_owned();
-        let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
-        return Err(Failure::message(kind(&error), format!("{looks}{error}")).hint(hint));
+    match proxy.session().await {
+        Ok(session) => warn_of_clock(&session),
+        Err(error) => {
+            let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
+            let message = format!("{looks}{}", error.report());
+            return Err(Failure::message(kind(&error), message).hint(hint(&error)));
+        }
     }
-    let cache =
-        chosen.client.settings().cache_directory.join("installers").join(chosen.repository.name().as_str());
-    for setting in pip_environment(proxy.address(), &cache) {
+    let settings = chosen.client.settings();
+    let cache = settings.cache_directory.join("installers").join(chosen.repository.name().as_str());
+    for setting in pip_environment(proxy.address(), &cache, settings.patience()) {
         match setting.value {
             Some(value) => pip.env(setting.name, value),
             None => pip.env_remove(setting.name),

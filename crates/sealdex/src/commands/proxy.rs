@@ -14,6 +14,7 @@ pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
     let chosen = choose(&arguments.store)?;
     let options = ProxyOptions::default()
         .snapshots(SnapshotPolicy::RefreshAfter(Duration::from_secs(arguments.refresh_after)))
+        .offline(chosen.offline)
         .on_refusal(|refusal| {
             let attack = refusal.attack.map(|attack| format!(" ({attack})")).unwrap_or_default();
             tell(format!("{} {}{attack}", styled(BAD, "refused:"), refusal.message));

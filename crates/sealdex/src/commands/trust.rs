@@ -1,15 +1,14 @@
 //! `sealdex trust`: whom this user trusts.
 
-use sealdex_client::{InitialTrust, RepositoryName, RepositoryUrl, Sha256Digest, TrustedRepository};
+use sealdex_client::{
+    Bound, ClientSettings, InitialTrust, RepositoryName, RepositoryUrl, Sha256Digest, TrustedRepository,
+};
 use serde::Serialize;
 
 use super::trusted::{client, refused, store};
 use crate::cli::{Format, TrustArguments, TrustCommand};
 use crate::failure::{Failure, Kind};
 use crate::output::{GOOD, result, say, spinner, styled, table};
-
-/// The longest root file read from disk, in bytes.
-const MAX_ROOT_FILE_BYTES: u64 = 512_000;
 
 #[derive(Serialize)]
 struct Row {
@@ -34,11 +33,13 @@ impl Row {
 pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(), Failure> {
     let store = store(arguments.trust_dir)?;
     match arguments.command {
-        TrustCommand::Add { name, url, initial } => {
+        TrustCommand::Add { name, url, initial, limits } => {
             let name = RepositoryName::parse(&name).map_err(refused)?;
             let url = RepositoryUrl::parse(&url).map_err(refused)?;
+            let scratch = tempfile::tempdir()?;
+            let client = client(Some(scratch.path().to_owned()), &limits)?;
             let initial = match (initial.root, initial.fingerprint) {
-                (Some(file), _) => InitialTrust::Root(read_root(&file)?),
+                (Some(file), _) => InitialTrust::Root(read_root(&file, client.settings())?),
                 (None, Some(fingerprint)) => {
                     InitialTrust::Fingerprint(Sha256Digest::parse(&fingerprint).map_err(refused)?)
                 }
@@ -47,8 +48,6 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
                 }
             };
             let waiting = spinner(format!("verifying {url}"));
-            let scratch = tempfile::tempdir()?;
-            let client = client(Some(scratch.path().to_owned()))?;
             let added = store.add(&client, &name, &url, &initial).await;
             waiting.finish_and_clear();
             let row = Row::of(&added.map_err(refused)?);
@@ -87,13 +86,13 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
     Ok(())
 }
 
-fn read_root(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
+fn read_root(file: &std::path::Path, settings: &ClientSettings) -> Result<Vec<u8>, Failure> {
     let unreadable = |error| Failure::message(Kind::Failed, format!("root file {}: {error}", file.display()));
     let length = std::fs::metadata(file).map_err(unreadable)?.len();
-    if length > MAX_ROOT_FILE_BYTES {
-        let message =
-            format!("{} has {length} bytes; a root file has at most {MAX_ROOT_FILE_BYTES}", file.display());
-        return Err(Failure::message(Kind::Usage, message));
+    let (limit, bound) = (settings.metadata.max_root_bytes, Some(Bound::MaxRootBytes));
+    if length > limit {
+        let file = file.display().to_string();
+        return Err(refused(sealdex_client::Error::TooLarge { file, length, limit, bound }));
     }
     std::fs::read(file).map_err(unreadable)
 }

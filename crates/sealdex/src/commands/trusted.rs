@@ -3,15 +3,35 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sealdex_client::{Client, ClientSettings, RepositoryName, TrustStore, TrustedRepository};
+use jiff::SignedDuration;
+use sealdex_client::{
+    Client, ClientSettings, OfflineUse, RepositoryName, Session, TrustStore, TrustedRepository,
+};
 
-use crate::cli::StoreArguments;
+use crate::cli::{LimitArguments, StoreArguments};
 use crate::failure::{Failure, Kind};
+use crate::limits;
+use crate::output::{HINT, WARNING, styled, tell};
 
 /// A client and the repository it is to use.
 pub(super) struct Chosen {
     pub(super) client: Client,
     pub(super) repository: TrustedRepository,
+    pub(super) offline: OfflineUse,
+}
+
+impl Chosen {
+    /// The state to use: a refreshed one, unless the user has asked for the last one.
+    pub(super) async fn session(&self) -> Result<Session, Failure> {
+        let (client, repository) = (&self.client, &self.repository);
+        let session = match self.offline {
+            OfflineUse::Always => Session::offline(client, repository).await,
+            _ => Session::refresh(client, repository).await,
+        };
+        let session = session.map_err(refused)?;
+        warn_of_clock(&session);
+        Ok(session)
+    }
 }
 
 /// Opens the store of trusted repositories.
@@ -20,10 +40,12 @@ pub(super) fn store(directory: Option<PathBuf>) -> Result<TrustStore, Failure> {
     TrustStore::open(directory).map_err(refused)
 }
 
-/// A client with its cache.
-pub(super) fn client(cache_directory: Option<PathBuf>) -> Result<Client, Failure> {
+/// A client with its cache, and with the limits that the user has set.
+pub(super) fn client(cache_directory: Option<PathBuf>, limits: &LimitArguments) -> Result<Client, Failure> {
     let cache = cache_directory.map_or_else(ClientSettings::default_cache_directory, Ok).map_err(refused)?;
-    Client::new(ClientSettings::new(cache), Arc::new(jiff::Timestamp::now)).map_err(refused)
+    let mut settings = ClientSettings::new(cache);
+    limits::apply(limits, &mut settings)?;
+    Client::new(settings, Arc::new(jiff::Timestamp::now)).map_err(refused)
 }
 
 /// The repository that the arguments name, or the only one there is.
@@ -33,7 +55,8 @@ pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
         Some(name) => store.repository(&RepositoryName::parse(name).map_err(refused)?).map_err(refused)?,
         None => only_one(store.list().map_err(refused)?)?,
     };
-    Ok(Chosen { client: client(arguments.cache_dir.clone())?, repository })
+    let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
+    Ok(Chosen { client: client(arguments.cache_dir.clone(), &arguments.limits)?, repository, offline })
 }
 
 fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepository, Failure> {
@@ -50,15 +73,41 @@ fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepositor
     }
 }
 
+/// Says it when this machine's clock is behind a refresh that there was already.
+pub(super) fn warn_of_clock(session: &Session) {
+    // Clocks are put right by less than that every day.
+    const TOLERATED: SignedDuration = SignedDuration::from_mins(1);
+    let behind = session.clock_behind();
+    if behind > TOLERATED {
+        let last = session.started_at();
+        tell(format!(
+            "{} this machine's clock is {behind:#} behind its last refresh, at {last}; that time is used instead",
+            styled(WARNING, "warning:")
+        ));
+        tell(format!(
+            "{} set the clock: until then, stale metadata may pass as fresh",
+            styled(HINT, "hint:")
+        ));
+    }
+}
+
 /// A client's error with its hint; what looks like an attack or does not verify is a refusal.
-pub(super) fn refused(error: sealdex_client::Error) -> Failure {
+pub(crate) fn refused(error: sealdex_client::Error) -> Failure {
     let kind = kind(&error);
-    let hint = error.hint().to_owned();
+    let hint = hint(&error);
     let failure = match error.attack() {
         Some(attack) => Failure::new(kind, anyhow::Error::new(error).context(looks_like(attack))),
         None => Failure::new(kind, error),
     };
     failure.hint(hint)
+}
+
+/// What the user can do, and with which flag where a limit is to be changed.
+pub(super) fn hint(error: &sealdex_client::Error) -> String {
+    match error.bound() {
+        Some(bound) => format!("{}: --limit {bound}=N, or in client.toml (docs/limits.md)", error.hint()),
+        None => error.hint().into_owned(),
+    }
 }
 
 /// What kind of failure an error is. It is a refusal if what it is about does not verify, or looks like an attack.
@@ -69,6 +118,7 @@ pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
         Error::InvalidName { .. }
         | Error::InvalidUrl { .. }
         | Error::InvalidFingerprint { .. }
+        | Error::BoundRange { .. }
         | Error::NotLoopback { .. } => Kind::Usage,
         error if error.attack().is_some() => Kind::Refused,
         _ => Kind::Failed,

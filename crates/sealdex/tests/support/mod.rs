@@ -54,6 +54,7 @@ impl Stage {
             }
         }
         command.env("SEALDEX_TRUST_DIR", self.path("trust")).env("SEALDEX_CACHE_DIR", self.path("cache"));
+        command.env("XDG_CONFIG_HOME", self.path("config"));
         command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("NO_COLOR", "1");
         command
     }
@@ -86,13 +87,17 @@ impl Stage {
 
     /// Starts `sealdex serve` on a free port.
     pub(crate) fn serve(&self) -> Served {
-        let process = Process::start(&mut self.sealdex(&[
-            "serve",
-            "--repository",
-            "repository",
-            "--listen",
-            "127.0.0.1:0",
-        ]));
+        self.serve_with(&[])
+    }
+
+    /// Starts `sealdex serve` without its writer: nothing is signed anew.
+    pub(crate) fn serve_only(&self) -> Served {
+        self.serve_with(&["--no-writer"])
+    }
+
+    fn serve_with(&self, flags: &[&str]) -> Served {
+        let arguments = ["serve", "--repository", "repository", "--listen", "127.0.0.1:0"];
+        let process = Process::start(&mut self.sealdex(&[&arguments, flags].concat()));
         let line = process.wait_for_line("serving http://", PATIENCE);
         let start = line.find("http://").unwrap();
         let url = line[start..].trim_end().trim_end_matches("simple/").to_owned();

@@ -1,6 +1,7 @@
 //! Every bound, at its limit and one past it: endless data costs no more than the limit.
 
 use sealdex_testkit::simulator::Listing;
+use sealdex_tuf::trusted::RootStage;
 use sealdex_tuf::{Attack, Error, Limits};
 
 use crate::{NOW, SimulatedClient, Simulator, assert_refused, refreshed, role};
@@ -26,7 +27,7 @@ fn each_files_length_is_bounded() {
             assert_eq!(result.is_ok(), accepted, "{name} {room}: {result:?}");
             if !accepted {
                 let error = result.unwrap_err().refusal();
-                assert!(matches!(error, Error::TooLong { .. }), "{error}");
+                assert_eq!(error, Error::TooLong { file: format!("{name}.json"), limit: length - 1 });
                 assert_eq!(error.attack(), Some(Attack::EndlessData));
                 assert_eq!(client.version(name), Some(1));
             }
@@ -71,7 +72,29 @@ fn a_delegated_roles_length_is_bounded() {
         client.limits.max_targets_bytes =
             (simulator.latest("A").len() as u64).checked_add_signed(room).unwrap();
         let result = client.refresh_and_find(&simulator, NOW, "file1");
-        assert_eq!(result.is_ok(), accepted, "{result:?}");
+        if accepted {
+            assert!(result.unwrap().is_some());
+        } else {
+            let limit = client.limits.max_targets_bytes;
+            assert_refused!(result, Error::TooLong { file, limit: named } if file == "A.json" && named == limit);
+        }
+    }
+}
+
+/// The client's own files are bounded by the same limits.
+#[test]
+fn a_stored_roots_length_is_bounded() {
+    for (room, accepted) in [(0, true), (-1, false)] {
+        let (simulator, mut client) = refreshed();
+        let length = simulator.latest("root").len() as u64;
+        client.limits.max_root_bytes = length.checked_add_signed(room).unwrap();
+        let result = client.refresh(&simulator, NOW);
+        if accepted {
+            result.unwrap();
+        } else {
+            assert_refused!(result, Error::TooLong { file, limit } if file == "root.json" && limit == length - 1);
+            assert!(simulator.take_log().is_empty());
+        }
     }
 }
 
@@ -87,6 +110,19 @@ fn the_number_of_new_roots_in_one_update_is_bounded() {
         let asked = simulator.take_log().iter().filter(|path| path.ends_with(".root.json")).count() as u64;
         assert!(asked <= limit, "{asked} roots asked for, limit {limit}");
     }
+}
+
+/// What a caller of the stages is told, where the updater goes on.
+#[test]
+fn the_stage_of_roots_says_when_the_limit_is_reached() {
+    let (mut simulator, client) = refreshed();
+    simulator.publish(&["root"; 2]);
+    let limits = Limits { max_root_versions: 1, ..Limits::default() };
+    let mut stage = RootStage::start(&client.store["root"], NOW, limits).unwrap();
+    assert_eq!(stage.next_version().unwrap().number(), 2);
+    stage.update(&simulator.files["2.root.json"]).unwrap();
+    assert_eq!(stage.next_version(), Err(Error::TooManyRoots { limit: 1 }));
+    assert_eq!(stage.next_version().unwrap_err().attack(), Some(Attack::EndlessData));
 }
 
 #[test]
@@ -148,10 +184,58 @@ fn the_number_of_delegated_roles_visited_is_bounded() {
         if accepted {
             assert!(result.unwrap().is_some(), "{length} roles, limit {limit}");
         } else {
-            assert_refused!(result, Error::TooManyDelegations { .. });
+            let path = "file".to_owned();
+            let error = result.unwrap_err().refusal();
+            assert_eq!(error, Error::TooManyDelegations { path, limit });
+            assert_eq!(error.attack(), Some(Attack::EndlessData));
             assert!(simulator.take_log().len() <= 4 + limit, "none past the limit is fetched");
         }
     }
+}
+
+/// A wide search is bounded as a deep one is: each role visited counts, wherever it stands.
+#[test]
+fn the_number_of_delegated_roles_beside_each_other_is_bounded() {
+    for (width, accepted) in [(5, true), (6, false)] {
+        let (mut simulator, mut client) = refreshed();
+        let names: Vec<String> = (0..width).map(|number| format!("role{number}")).collect();
+        for name in &names {
+            simulator.delegate("targets", role(name, &["*"]));
+        }
+        simulator.add_target(&names[width - 1], "file", b"content");
+        let mut roles: Vec<&str> = names.iter().map(String::as_str).collect();
+        roles.push("targets");
+        simulator.publish_targets(&roles);
+        client.limits.max_delegations = 5;
+        let result = client.refresh_and_find(&simulator, NOW, "file");
+        if accepted {
+            assert!(result.unwrap().is_some());
+        } else {
+            let path = "file".to_owned();
+            assert_eq!(result.unwrap_err().refusal(), Error::TooManyDelegations { path, limit: 5 });
+        }
+    }
+}
+
+/// A role at depth d is reached through d roles, so the number bounds the depth; and nothing recurses, so that a deep
+/// chain costs no more than a wide search.
+#[test]
+fn the_number_bounds_the_depth() {
+    let depth = 600;
+    let (simulator, mut client) = chain(depth);
+    for limit in [0, 1, 32, 500] {
+        client.limits.max_delegations = limit;
+        client.store.retain(|role, _| !role.as_str().starts_with("role"));
+        let path = "file".to_owned();
+        let error = client.refresh_and_find(&simulator, NOW, "file").unwrap_err().refusal();
+        assert_eq!(error, Error::TooManyDelegations { path, limit });
+        let deepest = client.store.keys().filter(|role| role.as_str().starts_with("role")).count();
+        assert_eq!(deepest, limit, "no role below that depth was fetched, verified or kept");
+    }
+    client.limits.max_delegations = depth;
+    let search = std::thread::Builder::new().stack_size(512 << 10);
+    let found = search.spawn(move || client.refresh_and_find(&simulator, NOW, "file").unwrap().is_some());
+    assert!(found.unwrap().join().unwrap());
 }
 
 #[test]
@@ -162,6 +246,58 @@ fn no_delegation_is_needed_for_a_target_of_the_top_level_role() {
     client.limits.max_delegations = 0;
     assert!(client.refresh_and_find(&simulator, NOW, "file").unwrap().is_some());
     assert!(client.find(&simulator, "none").unwrap().is_none());
+}
+
+/// Fixed: the parser's stack is what it bounds.
+#[test]
+fn the_nesting_of_json_is_bounded() {
+    const LEVELS: usize = 127;
+    // The document and its signed part are two of them.
+    for (levels, accepted) in [(LEVELS - 2, true), (LEVELS - 1, false), (100_000, false)] {
+        let (mut simulator, mut client) = refreshed();
+        let nested = "[".repeat(levels) + &"]".repeat(levels);
+        simulator.publish(&["timestamp"]);
+        let bytes = String::from_utf8(simulator.latest("timestamp").to_vec()).unwrap();
+        let bytes = bytes.replacen("\"signed\":{", &format!("\"signed\":{{\"deep\":{nested},"), 1);
+        simulator.files.insert("timestamp.json".to_owned(), bytes.into_bytes());
+        client.limits.max_timestamp_bytes = 1 << 20;
+        match client.refresh(&simulator, NOW).unwrap_err().refusal() {
+            // The document was read, and the signature is not over it.
+            Error::Threshold { valid: 0, .. } => assert!(accepted, "{levels}"),
+            error => {
+                assert!(!accepted, "{levels}: {error}");
+                assert!(
+                    matches!(&error, Error::Malformed(why) if why.what == "timestamp metadata"),
+                    "{error:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Fixed as well. Of these signatures only those are checked whose keys trusted metadata names for the role.
+#[test]
+fn the_number_of_signatures_is_bounded() {
+    const SIGNATURES: usize = 1024;
+    for (others, accepted) in [(SIGNATURES - 1, true), (SIGNATURES, false)] {
+        let (mut simulator, mut client) = refreshed();
+        simulator.publish_targets(&["targets"]);
+        let bytes = String::from_utf8(simulator.latest("snapshot").to_vec()).unwrap();
+        let others: Vec<String> = (0..others)
+            .map(|number| format!("{{\"keyid\":\"{number:064x}\",\"sig\":\"{}\"}}", "ab".repeat(64)))
+            .collect();
+        let bytes = bytes.replacen("\"signatures\":[", &format!("\"signatures\":[{},", others.join(",")), 1);
+        simulator.files.insert("2.snapshot.json".to_owned(), bytes.into_bytes());
+        let result = client.refresh(&simulator, NOW);
+        if accepted {
+            result.unwrap();
+        } else {
+            assert_refused!(
+                result,
+                Error::Malformed(why) if why.reason == "more than 1024 signatures" && why.what == "snapshot"
+            );
+        }
+    }
 }
 
 /// Unsigned metadata is parsed before it is verified: parsing must not cost more than its length is worth.

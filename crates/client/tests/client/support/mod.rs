@@ -67,6 +67,14 @@ impl World {
         client(&tempfile::tempdir_in(self.home.path()).unwrap().keep(), clock)
     }
 
+    /// A client with an empty cache and the same trusted state, and with other settings.
+    pub(crate) fn client_with(&self, change: impl FnOnce(&mut ClientSettings)) -> Client {
+        let mut settings = self.client.settings().clone();
+        settings.cache_directory = tempfile::tempdir_in(self.home.path()).unwrap().keep();
+        change(&mut settings);
+        Client::new(settings, Arc::new(Timestamp::now)).unwrap()
+    }
+
     pub(crate) async fn proxy(&self) -> VerifyingProxy {
         self.proxy_with(ProxyOptions::default()).await
     }
@@ -74,6 +82,12 @@ impl World {
     pub(crate) async fn proxy_with(&self, options: ProxyOptions) -> VerifyingProxy {
         let address = "127.0.0.1:0".parse().unwrap();
         VerifyingProxy::start(&self.client, &self.trusted, address, options).await.unwrap()
+    }
+
+    /// A proxy with another client than the world's own.
+    pub(crate) async fn proxy_of(client: &Client, trusted: &TrustedRepository) -> VerifyingProxy {
+        let address = "127.0.0.1:0".parse().unwrap();
+        VerifyingProxy::start(client, trusted, address, ProxyOptions::default()).await.unwrap()
     }
 }
 
