@@ -4,7 +4,9 @@ use std::borrow::Borrow;
 use std::fmt;
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
-use spki::{Document, SubjectPublicKeyInfoRef, der::Decode};
+use spki::der::asn1::UintRef;
+use spki::der::{Decode, Reader, SliceReader};
+use spki::{Document, SubjectPublicKeyInfoRef};
 
 use crate::digest::sha256;
 use crate::error::{Error, Malformed};
@@ -228,6 +230,10 @@ impl Key {
                 let length = if *scheme == Scheme::EcdsaSha2Nistp256 { 32 } else { 48 };
                 Identity(Some(scheme), point.get(1..=length).unwrap_or(point))
             }
+            // Keys that share the modulus are one key whatever their exponents: whoever factors it holds all of them.
+            Material::Known(scheme @ Scheme::RsassaPssSha256, public) => {
+                Identity(Some(scheme), rsa_modulus(public).unwrap_or(public))
+            }
             Material::Known(scheme, public) => Identity(Some(scheme), public),
             Material::Opaque(text) => Identity(None, text.as_bytes()),
         }
@@ -279,7 +285,37 @@ fn spki_material(scheme: &Scheme, der: &[u8]) -> Result<Vec<u8>, Error> {
         return Err(malformed(format!("algorithm {algorithm} does not fit the scheme {scheme}")));
     }
     let bytes = info.subject_public_key.as_bytes();
-    bytes.map(<[u8]>::to_vec).ok_or_else(|| malformed("the key has unused bits".to_owned()))
+    let bytes = bytes.ok_or_else(|| malformed("the key has unused bits".to_owned()))?;
+    if !is_bare(scheme, bytes) {
+        return Err(malformed(format!("the key does not have the form of the scheme {scheme}")));
+    }
+    Ok(bytes.to_vec())
+}
+
+/// Whether these bytes are a key of `scheme` in its bare form. The cryptographic library would also take a
+/// SubjectPublicKeyInfo in its place, by which one key could be written as two.
+fn is_bare(scheme: &Scheme, public: &[u8]) -> bool {
+    match scheme {
+        Scheme::Ed25519 => public.len() == 32,
+        Scheme::EcdsaSha2Nistp256 => matches!(public.len(), 33 | 65),
+        Scheme::EcdsaSha2Nistp384 => matches!(public.len(), 49 | 97),
+        Scheme::RsassaPssSha256 => rsa_modulus(public).is_some(),
+        Scheme::Unknown(_) => false,
+    }
+}
+
+/// The modulus of a PKCS#1 RSAPublicKey.
+fn rsa_modulus(public: &[u8]) -> Option<&[u8]> {
+    let mut reader = SliceReader::new(public).ok()?;
+    let modulus = reader
+        .sequence(|fields| {
+            let modulus = UintRef::decode(fields)?;
+            UintRef::decode(fields)?;
+            Ok::<_, spki::der::Error>(modulus)
+        })
+        .ok()?;
+    reader.finish().ok()?;
+    Some(modulus.as_bytes())
 }
 
 #[cfg(test)]
@@ -320,6 +356,21 @@ mod tests {
         assert_eq!(plain.identity(), with.identity());
         let parsed: [u8; 32] = hex::decode(PUBLIC).unwrap().try_into().unwrap();
         assert_eq!(Key::from_ed25519(&parsed), plain);
+    }
+
+    #[test]
+    fn one_modulus_is_one_key() {
+        let pair = crate::sign::KeyPair::generate(&Scheme::RsassaPssSha256).unwrap();
+        let key = crate::sign::Signer::key(&pair);
+        let Material::Known(_, public) = &key.material else { panic!("a known key") };
+        let mut other = public.clone();
+        // The exponent stands last: 65,537.
+        *other.last_mut().unwrap() = 3;
+        let other = Key::new(Scheme::RsassaPssSha256, String::new(), other);
+        assert_ne!(other.material, key.material);
+        assert_eq!(other.identity(), key.identity());
+        assert!(rsa_modulus(&public[1..]).is_none());
+        assert!(rsa_modulus(&[public.as_slice(), &[0]].concat()).is_none());
     }
 
     #[test]
