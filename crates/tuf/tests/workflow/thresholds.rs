@@ -12,9 +12,6 @@ use spki::{Document, SubjectPublicKeyInfoRef};
 
 use crate::{NOW, Simulator, assert_refused, refreshed};
 
-const SCHEMES: [Scheme; 4] =
-    [Scheme::Ed25519, Scheme::EcdsaSha2Nistp256, Scheme::EcdsaSha2Nistp384, Scheme::RsassaPssSha256];
-
 /// `bytes` with another list of signatures, and nothing else changed.
 fn with_signatures(bytes: &[u8], change: impl FnOnce(&mut Vec<Value>)) -> Vec<u8> {
     let Value::Object(mut envelope) = Value::parse(bytes).unwrap() else { panic!("an envelope") };
@@ -55,7 +52,7 @@ fn one_key_under_two_ids(
 
 #[test]
 fn a_key_under_two_identifiers_counts_once() {
-    for scheme in SCHEMES {
+    for scheme in Scheme::KNOWN {
         let pair = generate(&scheme);
         let labelled = pair.key().clone().with_extension("label", "another");
         assert_ne!(labelled.id(), pair.key().id());
@@ -95,7 +92,7 @@ fn a_key_in_compressed_form_is_the_same_key() {
 /// The same key in an envelope more: our cryptographic library would open it.
 #[test]
 fn a_key_wrapped_twice_is_no_second_key() {
-    for scheme in SCHEMES.into_iter().filter(|scheme| *scheme != Scheme::Ed25519) {
+    for scheme in Scheme::KNOWN.into_iter().filter(|scheme| *scheme != Scheme::Ed25519) {
         let pair = generate(&scheme);
         let Value::Object(mut key) = pair.key().to_value() else { panic!("a key") };
         let Some(Value::Object(mut keyval)) = key.remove("keyval") else { panic!("a keyval") };
@@ -116,7 +113,7 @@ fn a_key_wrapped_twice_is_no_second_key() {
 
 #[test]
 fn two_keys_of_each_scheme_reach_a_threshold_of_two() {
-    for scheme in SCHEMES {
+    for scheme in Scheme::KNOWN {
         let (mut simulator, mut client) = refreshed();
         simulator.set_keys("timestamp", &[generate(&scheme), generate(&scheme)], 2);
         simulator.publish(&["root", "timestamp"]);
