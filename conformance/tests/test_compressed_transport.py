@@ -207,6 +207,33 @@ def test_a_decompression_bomb_is_left(client: Client, repo: Repository, name: st
     assert client.downloaded() == []
 
 
+def nothing(size: int) -> Iterator[bytes]:
+    """So many bytes of gzip members that hold nothing."""
+    members = gzip.compress(b"", mtime=0) * 50_000
+    for _ in range(size // len(members)):
+        yield members
+
+
+@pytest.mark.section("5.4.1; 5.7.3: up to some number of bytes")
+@pytest.mark.parametrize("name", ["timestamp.json", "target"])
+def test_an_endless_encoding_of_nothing_is_left(client: Client, repo: Repository, name: str) -> None:
+    """What is decoded never reaches a bound; what is read has to have one of its own."""
+    publish(repo)
+
+    def answer(request: Request, _content: bytes | None) -> Response | None:
+        if not (request.name == name or (name == "target" and request.kind == "targets")):
+            return None
+        if not offered(request, "gzip"):
+            return None
+        return Response(nothing(256 * MEBIBYTE), headers={"Content-Encoding": "gzip"})
+
+    repo.answer = answer
+    outcome = client.download(PATH)
+    need(repo, "gzip", "targets" if name == "target" else "metadata")
+    assert not outcome
+    assert sum(request.sent for request in repo.requests) < 32 * MEBIBYTE
+
+
 @pytest.mark.section("5.6.2: the hashes of the new targets metadata file MUST match")
 @pytest.mark.parametrize("kind", KINDS)
 def test_compression_unasked_deceives_nobody(client: Client, repo: Repository, kind: str) -> None:
