@@ -61,11 +61,8 @@ class Client:
 
     def trusted(self, role: str) -> dict | None:
         """The signed part of the metadata that the client trusts for a role; `None` when there is none."""
-        for name in (role, quote(role, safe="")):
-            path = self.metadata_dir / f"{name}.json"
-            if os.sep not in name and path.is_file():
-                return json.loads(path.read_bytes())["signed"]
-        return None
+        path = self.metadata_dir / f"{quote(role, safe='')}.json"
+        return json.loads(path.read_bytes())["signed"] if path.is_file() else None
 
     def version(self, role: str) -> int | None:
         """The version of a role that the client trusts."""

@@ -43,7 +43,7 @@ def test_endless_metadata(client: Client, repo: Repository, name: str) -> None:
     outcome = client.refresh()
     assert not outcome
     assert taken(repo, name) < 32 * MEBIBYTE
-    assert outcome.peak_bytes < 400 * MEBIBYTE
+    assert outcome.peak_bytes < 250 * MEBIBYTE
     repo.answer = lambda _request, _content: None
     assert client.refresh(), "nothing keeps the client from updating later"
     assert client.version("timestamp") == 2

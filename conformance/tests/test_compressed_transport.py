@@ -203,7 +203,7 @@ def test_a_decompression_bomb_is_left(client: Client, repo: Repository, name: st
     outcome = client.download(PATH)
     need(repo, "gzip", "targets" if name == "target" else "metadata")
     assert not outcome
-    assert outcome.peak_bytes < 400 * MEBIBYTE
+    assert outcome.peak_bytes < 250 * MEBIBYTE
     assert client.downloaded() == []
 
 
