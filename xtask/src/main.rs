@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod command;
+mod conformance;
 mod deny;
 mod dependencies;
 mod graph;
@@ -48,6 +49,8 @@ enum Subcommands {
     Ci(ci::Arguments),
     /// Run the benchmarks, with python-tuf beside Sealdex.
     Bench(bench::Arguments),
+    /// Run the TUF conformance tests of conformance/ against our client, and against python-tuf and tuf-js.
+    Conformance(conformance::Arguments),
     /// Check that crates depend only on layers below, and the core on no I/O.
     Layers,
     /// Check that each dependency is declared once, used, and explained.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Subcommands::Test(arguments) => test::run(&workspace, &arguments),
         Subcommands::Ci(arguments) => ci::run(&workspace, &arguments),
         Subcommands::Bench(arguments) => bench::run(&workspace, &arguments),
+        Subcommands::Conformance(arguments) => conformance::run(&workspace, &arguments),
         Subcommands::Layers => layers::run(&workspace),
         Subcommands::Dependencies => dependencies::run(&workspace),
         Subcommands::Environment => python::print_environment(&workspace),

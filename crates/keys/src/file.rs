@@ -128,6 +128,9 @@ fn scheme_of(info: &PrivateKeyInfoRef<'_>) -> Result<Scheme, String> {
         ("1.2.840.10045.2.1", "1.2.840.10045.3.1.7") => Ok(Scheme::EcdsaSha2Nistp256),
         ("1.2.840.10045.2.1", "1.3.132.0.34") => Ok(Scheme::EcdsaSha2Nistp384),
         ("1.2.840.113549.1.1.1", _) => Ok(Scheme::RsassaPssSha256),
+        ("2.16.840.1.101.3.4.3.17", _) => Ok(Scheme::MlDsa44),
+        ("2.16.840.1.101.3.4.3.18", _) => Ok(Scheme::MlDsa65),
+        ("2.16.840.1.101.3.4.3.19", _) => Ok(Scheme::MlDsa87),
         (algorithm, _) => Err(format!("keys of algorithm {algorithm} {curve} are not known here")),
     }
 }
@@ -163,11 +166,9 @@ mod tests {
     fn keys_of_every_scheme_survive_encryption() {
         let directory = tempfile::tempdir().unwrap();
         let secret = passphrase("correct horse battery");
-        for scheme in
-            [Scheme::Ed25519, Scheme::EcdsaSha2Nistp256, Scheme::EcdsaSha2Nistp384, Scheme::RsassaPssSha256]
-        {
+        for (number, scheme) in Scheme::KNOWN.into_iter().enumerate() {
             let pair = KeyPair::generate(&scheme).unwrap();
-            let path = directory.path().join(format!("{scheme}.pem"));
+            let path = directory.path().join(format!("{number}.pem"));
             write_key(&path, &pair, Protection::Passphrase(&secret)).unwrap();
             assert_eq!(stored_as(&path).unwrap(), StoredAs::Encrypted);
             assert_eq!(read_key(&path, Some(&secret)).unwrap().key(), pair.key());

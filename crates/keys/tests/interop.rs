@@ -21,11 +21,9 @@ fn python(script: &str, arguments: &[&Path]) -> String {
 #[test]
 fn securesystemslib_opens_our_keys_and_we_verify_its_signatures() {
     let directory = tempfile::tempdir().unwrap();
-    for scheme in
-        [Scheme::Ed25519, Scheme::EcdsaSha2Nistp256, Scheme::EcdsaSha2Nistp384, Scheme::RsassaPssSha256]
-    {
+    for (number, scheme) in Scheme::KNOWN.into_iter().enumerate() {
         let pair = KeyPair::generate(&scheme).unwrap();
-        let path = directory.path().join(format!("{scheme}.pem"));
+        let path = directory.path().join(format!("{number}.pem"));
         write_key(&path, &pair, Protection::Passphrase(&Passphrase::new(PASSPHRASE.to_owned()))).unwrap();
         let printed = python(
             &format!(
@@ -52,17 +50,20 @@ fn securesystemslib_opens_our_keys_and_we_verify_its_signatures() {
 fn we_open_keys_that_securesystemslib_made() {
     let directory = tempfile::tempdir().unwrap();
     for (scheme, generate) in [
-        (Scheme::Ed25519, "generate_ed25519"),
-        (Scheme::EcdsaSha2Nistp256, "generate_ecdsa"),
-        (Scheme::RsassaPssSha256, "generate_rsa"),
+        (Scheme::Ed25519, "generate_ed25519()"),
+        (Scheme::EcdsaSha2Nistp256, "generate_ecdsa()"),
+        (Scheme::RsassaPssSha256, "generate_rsa()"),
+        (Scheme::MlDsa44, "generate_mldsa(scheme='ml-dsa-44/1')"),
+        (Scheme::MlDsa65, "generate_mldsa(scheme='ml-dsa-65/1')"),
+        (Scheme::MlDsa87, "generate_mldsa(scheme='ml-dsa-87/1')"),
     ] {
-        let path = directory.path().join(format!("{scheme}.pem"));
+        let path = directory.path().join("key.pem");
         let printed = python(
             &format!(
                 "import sys, json\n\
                  from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat\n\
                  from securesystemslib.signer import CryptoSigner\n\
-                 signer = CryptoSigner.{generate}()\n\
+                 signer = CryptoSigner.{generate}\n\
                  pem = signer._private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b'{PASSPHRASE}'))\n\
                  open(sys.argv[1], 'wb').write(pem)\n\
                  print(json.dumps(signer.public_key.to_dict()))\n"

@@ -66,7 +66,7 @@ fn explicit_bins() {
 
 #[test]
 fn other_key_types() {
-    for scheme in ["ecdsa-p256", "ecdsa-p384", "rsa"] {
+    for scheme in ["ecdsa-p256", "ecdsa-p384", "rsa", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"] {
         assert_eq!(ngclient_verifies(&["--scheme", scheme], &INDEX_TARGETS), INDEX_VERIFIED, "{scheme}");
     }
 }

@@ -1,10 +1,13 @@
 //! Public keys and signature verification (TUF spec 4.2.2).
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
-use spki::{Document, SubjectPublicKeyInfoRef, der::Decode};
+use spki::der::asn1::UintRef;
+use spki::der::{Decode, Reader, SliceReader};
+use spki::{Document, SubjectPublicKeyInfoRef};
 
 use crate::digest::sha256;
 use crate::error::{Error, Malformed};
@@ -50,6 +53,9 @@ impl Borrow<str> for KeyId {
     }
 }
 
+/// The version of TAP 21 that the schemes' names end with.
+const ML_DSA_FORM: u8 = 1;
+
 /// A signature scheme (4.2.2, SCHEME).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -62,11 +68,28 @@ pub enum Scheme {
     EcdsaSha2Nistp384,
     /// `rsassa-pss-sha256`, salt as long as the digest, keys of 2,048 to 8,192 bits
     RsassaPssSha256,
+    /// `ml-dsa-44/1` (TAP 21)
+    MlDsa44,
+    /// `ml-dsa-65/1` (TAP 21)
+    MlDsa65,
+    /// `ml-dsa-87/1` (TAP 21)
+    MlDsa87,
     /// A scheme this crate does not know. Such keys are kept and never verify anything.
     Unknown(String),
 }
 
 impl Scheme {
+    /// The schemes this crate signs and verifies with.
+    pub const KNOWN: [Self; 7] = [
+        Self::Ed25519,
+        Self::EcdsaSha2Nistp256,
+        Self::EcdsaSha2Nistp384,
+        Self::RsassaPssSha256,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
+    ];
+
     /// The name in metadata.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -75,6 +98,9 @@ impl Scheme {
             Self::EcdsaSha2Nistp256 => "ecdsa-sha2-nistp256",
             Self::EcdsaSha2Nistp384 => "ecdsa-sha2-nistp384",
             Self::RsassaPssSha256 => "rsassa-pss-sha256",
+            Self::MlDsa44 => "ml-dsa-44/1",
+            Self::MlDsa65 => "ml-dsa-65/1",
+            Self::MlDsa87 => "ml-dsa-87/1",
             Self::Unknown(name) => name,
         }
     }
@@ -85,7 +111,20 @@ impl Scheme {
             Self::Ed25519 => "ed25519",
             Self::EcdsaSha2Nistp256 | Self::EcdsaSha2Nistp384 => "ecdsa",
             Self::RsassaPssSha256 => "rsa",
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => "ml-dsa",
             Self::Unknown(name) => name,
+        }
+    }
+
+    /// What a key of this scheme signs in place of `message`. ML-DSA has no hash of its own to be computed away from
+    /// the key, so that TAP 21 has its keys sign `tuf`, the version of that form, and the SHA-512 of the message.
+    pub(crate) fn signed_message<'a>(&self, message: &'a [u8]) -> Cow<'a, [u8]> {
+        match self {
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => {
+                let hash = digest::digest(&digest::SHA512, message);
+                Cow::Owned([b"tuf", &[ML_DSA_FORM][..], hash.as_ref()].concat())
+            }
+            _ => Cow::Borrowed(message),
         }
     }
 
@@ -95,6 +134,9 @@ impl Scheme {
             ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => Self::EcdsaSha2Nistp256,
             ("ecdsa" | "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384") => Self::EcdsaSha2Nistp384,
             ("rsa", "rsassa-pss-sha256") => Self::RsassaPssSha256,
+            ("ml-dsa", "ml-dsa-44/1") => Self::MlDsa44,
+            ("ml-dsa", "ml-dsa-65/1") => Self::MlDsa65,
+            ("ml-dsa", "ml-dsa-87/1") => Self::MlDsa87,
             _ => Self::Unknown(scheme.to_owned()),
         }
     }
@@ -228,6 +270,10 @@ impl Key {
                 let length = if *scheme == Scheme::EcdsaSha2Nistp256 { 32 } else { 48 };
                 Identity(Some(scheme), point.get(1..=length).unwrap_or(point))
             }
+            // Keys that share the modulus are one key whatever their exponents: whoever factors it holds all of them.
+            Material::Known(scheme @ Scheme::RsassaPssSha256, public) => {
+                Identity(Some(scheme), rsa_modulus(public).unwrap_or(public))
+            }
             Material::Known(scheme, public) => Identity(Some(scheme), public),
             Material::Opaque(text) => Identity(None, text.as_bytes()),
         }
@@ -244,9 +290,13 @@ impl Key {
             Scheme::EcdsaSha2Nistp256 => &signature::ECDSA_P256_SHA256_ASN1,
             Scheme::EcdsaSha2Nistp384 => &signature::ECDSA_P384_SHA384_ASN1,
             Scheme::RsassaPssSha256 => &signature::RSA_PSS_2048_8192_SHA256,
+            Scheme::MlDsa44 => &signature::ML_DSA_44,
+            Scheme::MlDsa65 => &signature::ML_DSA_65,
+            Scheme::MlDsa87 => &signature::ML_DSA_87,
             Scheme::Unknown(_) => return false,
         };
-        UnparsedPublicKey::new(algorithm, public).verify(message, signature).is_ok()
+        let message = scheme.signed_message(message);
+        UnparsedPublicKey::new(algorithm, public).verify(&message, signature).is_ok()
     }
 }
 
@@ -262,7 +312,7 @@ fn public_material(scheme: &Scheme, public: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// The subject public key of a SubjectPublicKeyInfo: a point, 32 bytes, or a PKCS#1 RSAPublicKey.
+/// The subject public key of a SubjectPublicKeyInfo: a point, 32 bytes, a PKCS#1 RSAPublicKey, or FIPS 204's encoding.
 fn spki_material(scheme: &Scheme, der: &[u8]) -> Result<Vec<u8>, Error> {
     let malformed = |reason: String| Error::from(Malformed::new("public key", reason));
     let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|error| malformed(error.to_string()))?;
@@ -273,13 +323,49 @@ fn spki_material(scheme: &Scheme, der: &[u8]) -> Result<Vec<u8>, Error> {
         Scheme::EcdsaSha2Nistp256 => algorithm == "1.2.840.10045.2.1" && curve == "1.2.840.10045.3.1.7",
         Scheme::EcdsaSha2Nistp384 => algorithm == "1.2.840.10045.2.1" && curve == "1.3.132.0.34",
         Scheme::RsassaPssSha256 => algorithm == "1.2.840.113549.1.1.1",
+        Scheme::MlDsa44 => algorithm == "2.16.840.1.101.3.4.3.17",
+        Scheme::MlDsa65 => algorithm == "2.16.840.1.101.3.4.3.18",
+        Scheme::MlDsa87 => algorithm == "2.16.840.1.101.3.4.3.19",
         Scheme::Unknown(_) => false,
     };
     if !fits {
         return Err(malformed(format!("algorithm {algorithm} does not fit the scheme {scheme}")));
     }
     let bytes = info.subject_public_key.as_bytes();
-    bytes.map(<[u8]>::to_vec).ok_or_else(|| malformed("the key has unused bits".to_owned()))
+    let bytes = bytes.ok_or_else(|| malformed("the key has unused bits".to_owned()))?;
+    if !is_bare(scheme, bytes) {
+        return Err(malformed(format!("the key does not have the form of the scheme {scheme}")));
+    }
+    Ok(bytes.to_vec())
+}
+
+/// Whether these bytes are a key of `scheme` in its bare form. The cryptographic library would also take a
+/// SubjectPublicKeyInfo in its place, by which one key could be written as two.
+fn is_bare(scheme: &Scheme, public: &[u8]) -> bool {
+    match scheme {
+        Scheme::Ed25519 => public.len() == 32,
+        Scheme::EcdsaSha2Nistp256 => matches!(public.len(), 33 | 65),
+        Scheme::EcdsaSha2Nistp384 => matches!(public.len(), 49 | 97),
+        Scheme::RsassaPssSha256 => rsa_modulus(public).is_some(),
+        Scheme::MlDsa44 => public.len() == 1312,
+        Scheme::MlDsa65 => public.len() == 1952,
+        Scheme::MlDsa87 => public.len() == 2592,
+        Scheme::Unknown(_) => false,
+    }
+}
+
+/// The modulus of a PKCS#1 RSAPublicKey.
+fn rsa_modulus(public: &[u8]) -> Option<&[u8]> {
+    let mut reader = SliceReader::new(public).ok()?;
+    let modulus = reader
+        .sequence(|fields| {
+            let modulus = UintRef::decode(fields)?;
+            UintRef::decode(fields)?;
+            Ok::<_, spki::der::Error>(modulus)
+        })
+        .ok()?;
+    reader.finish().ok()?;
+    Some(modulus.as_bytes())
 }
 
 #[cfg(test)]
@@ -323,8 +409,43 @@ mod tests {
     }
 
     #[test]
+    fn one_modulus_is_one_key() {
+        let pair = crate::sign::KeyPair::generate(&Scheme::RsassaPssSha256).unwrap();
+        let key = crate::sign::Signer::key(&pair);
+        let Material::Known(_, public) = &key.material else { panic!("a known key") };
+        let mut other = public.clone();
+        // The exponent stands last: 65,537.
+        *other.last_mut().unwrap() = 3;
+        let other = Key::new(Scheme::RsassaPssSha256, String::new(), other);
+        assert_ne!(other.material, key.material);
+        assert_eq!(other.identity(), key.identity());
+        assert!(rsa_modulus(&public[1..]).is_none());
+        assert!(rsa_modulus(&[public.as_slice(), &[0]].concat()).is_none());
+    }
+
+    /// Another version of TAP 21's form, another parameter set: "do not try multiple interpretations".
+    #[test]
+    fn ml_dsa_keys_go_by_their_own_scheme_alone() {
+        let pair = crate::sign::KeyPair::generate(&Scheme::MlDsa44).unwrap();
+        let key = crate::sign::Signer::key(&pair);
+        let signature = crate::sign::Signer::sign(&pair, b"message").unwrap();
+        let Value::Object(object) = key.to_value() else { panic!("an object") };
+        for scheme in
+            ["ml-dsa-44/1", "ml-dsa-44/2", "ml-dsa-44/01", "ml-dsa-44", "ml-dsa-65/1", "ML-DSA-44/1"]
+        {
+            let mut object = object.clone();
+            object.insert("scheme", scheme);
+            let read = Key::from_value(object.into()).unwrap();
+            assert_eq!(read.verifies(b"message", &signature), scheme == "ml-dsa-44/1", "{scheme}");
+        }
+        assert!(!key.verifies(b"message", &signature[1..]));
+        assert!(!key.verifies(&Scheme::MlDsa44.signed_message(b"message"), &signature));
+    }
+
+    #[test]
     fn keys_that_cannot_verify_are_kept() {
         for json in [
+            r#"{"keytype":"ml-dsa","scheme":"ml-dsa-65/2","keyval":{"public":"z"}}"#,
             r#"{"keytype":"x","scheme":"y","keyval":{"public":"z"}}"#,
             r#"{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"00"}}"#,
             r#"{"keytype":"rsa","scheme":"rsassa-pss-sha256","keyval":{"public":"not pem"}}"#,

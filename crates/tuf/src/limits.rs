@@ -19,11 +19,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Room for a repository of PyPI's size with 65,536 bins; python-tuf's defaults otherwise.
+    /// Room for a repository of PyPI's size with 65,536 bins, and in the timestamp for signatures by half a dozen ML-DSA
+    /// keys; python-tuf's defaults otherwise.
     fn default() -> Self {
         Self {
             max_root_bytes: 512_000,
-            max_timestamp_bytes: 16_384,
+            max_timestamp_bytes: 65_536,
             max_snapshot_bytes: 8_000_000,
             max_targets_bytes: 8_000_000,
             max_root_versions: 256,

@@ -5,7 +5,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _, RSA_PSS_SHA256, RsaKeyPair,
+    KeyPair as _, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, ML_DSA_87_SIGNING, PqdsaKeyPair,
+    PqdsaSigningAlgorithm, RSA_PSS_SHA256, RsaKeyPair,
 };
 use zeroize::Zeroizing;
 
@@ -19,7 +20,8 @@ pub trait Signer: Send + Sync {
     /// The public half.
     fn key(&self) -> &Key;
 
-    /// A signature over `message`, as raw bytes of the key's scheme.
+    /// A signature over `message`, as raw bytes of the key's scheme, which may first give the message another form
+    /// (ML-DSA, TAP 21).
     ///
     /// # Errors
     /// [`Error::Signing`]
@@ -92,6 +94,7 @@ enum Private {
     Ed25519(Ed25519KeyPair),
     Ecdsa(EcdsaKeyPair),
     Rsa(RsaKeyPair),
+    MlDsa(PqdsaKeyPair),
 }
 
 impl KeyPair {
@@ -120,6 +123,10 @@ impl KeyPair {
                 let pair = RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?;
                 let der: Pkcs8V1Der<'static> = pair.as_der().map_err(failed)?;
                 der.as_ref().to_vec()
+            }
+            Scheme::MlDsa44 | Scheme::MlDsa65 | Scheme::MlDsa87 => {
+                let pair = PqdsaKeyPair::generate(ml_dsa(scheme)).map_err(failed)?;
+                pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
             }
             Scheme::Unknown(_) => return Err(Error::Signing(format!("the scheme {scheme} is not known"))),
         };
@@ -165,6 +172,11 @@ impl KeyPair {
                 let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(failed)?;
                 (Key::from_spki_der(scheme.clone(), spki.as_ref())?, Private::Rsa(pair))
             }
+            Scheme::MlDsa44 | Scheme::MlDsa65 | Scheme::MlDsa87 => {
+                let pair = PqdsaKeyPair::from_pkcs8(ml_dsa(scheme), pkcs8).map_err(rejected)?;
+                let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(failed)?;
+                (Key::from_spki_der(scheme.clone(), spki.as_ref())?, Private::MlDsa(pair))
+            }
             Scheme::Unknown(_) => return Err(Error::Signing(format!("the scheme {scheme} is not known"))),
         };
         Ok(Self { key, pkcs8: Zeroizing::new(pkcs8.to_vec()), private })
@@ -184,6 +196,7 @@ impl Signer for KeyPair {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let failed = |_| Error::Signing("the key did not sign".to_owned());
+        let message = &*self.key.scheme().signed_message(message);
         Ok(match &self.private {
             Private::Ed25519(pair) => pair.try_sign(message).map_err(failed)?.as_ref().to_vec(),
             Private::Ecdsa(pair) => {
@@ -194,7 +207,21 @@ impl Signer for KeyPair {
                 pair.sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
                 signature
             }
+            Private::MlDsa(pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(message, &mut signature).map_err(failed)?;
+                signature
+            }
         })
+    }
+}
+
+/// The parameter set of an ML-DSA scheme.
+fn ml_dsa(scheme: &Scheme) -> &'static PqdsaSigningAlgorithm {
+    match scheme {
+        Scheme::MlDsa44 => &ML_DSA_44_SIGNING,
+        Scheme::MlDsa65 => &ML_DSA_65_SIGNING,
+        _ => &ML_DSA_87_SIGNING,
     }
 }
 
@@ -210,9 +237,7 @@ mod tests {
 
     #[test]
     fn every_scheme_signs_what_it_verifies() {
-        for scheme in
-            [Scheme::Ed25519, Scheme::EcdsaSha2Nistp256, Scheme::EcdsaSha2Nistp384, Scheme::RsassaPssSha256]
-        {
+        for scheme in Scheme::KNOWN {
             let pair = KeyPair::generate(&scheme).unwrap();
             let signature = pair.sign(b"message").unwrap();
             assert!(pair.key().verifies(b"message", &signature), "{scheme}");

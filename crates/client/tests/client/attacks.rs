@@ -118,7 +118,7 @@ async fn an_endless_body_is_left_after_its_limit() {
         world.server.set(timestamp(), Behaviour::Endless(framing));
         let error = world.refused_refresh().await;
         assert!(
-            matches!(&error, Error::EndlessData { limit: 16_384, url, bound: Some(Bound::MaxTimestampBytes) } if url.ends_with("/metadata/timestamp.json")),
+            matches!(&error, Error::EndlessData { limit: 65_536, url, bound: Some(Bound::MaxTimestampBytes) } if url.ends_with("/metadata/timestamp.json")),
             "{framing:?} {error:?}"
         );
         assert_eq!(error.attack(), Some(Attack::Verification(Core::EndlessData)));

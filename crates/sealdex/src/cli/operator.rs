@@ -106,6 +106,15 @@ pub(crate) enum SchemeChoice {
     EcdsaP384,
     /// RSA-PSS with 3,072 bits
     Rsa,
+    /// ML-DSA-44: post-quantum; signatures of 2 KB
+    #[value(name = "ml-dsa-44")]
+    MlDsa44,
+    /// ML-DSA-65: post-quantum; signatures of 3 KB
+    #[value(name = "ml-dsa-65")]
+    MlDsa65,
+    /// ML-DSA-87: post-quantum; signatures of 5 KB
+    #[value(name = "ml-dsa-87")]
+    MlDsa87,
 }
 
 #[derive(Debug, Args)]

@@ -173,6 +173,9 @@ fn scheme(choice: SchemeChoice) -> Scheme {
         SchemeChoice::EcdsaP256 => Scheme::EcdsaSha2Nistp256,
         SchemeChoice::EcdsaP384 => Scheme::EcdsaSha2Nistp384,
         SchemeChoice::Rsa => Scheme::RsassaPssSha256,
+        SchemeChoice::MlDsa44 => Scheme::MlDsa44,
+        SchemeChoice::MlDsa65 => Scheme::MlDsa65,
+        SchemeChoice::MlDsa87 => Scheme::MlDsa87,
     }
 }
 

@@ -54,24 +54,26 @@ pub enum PathSet {
     Nothing,
 }
 
-/// A HEX_DIGEST prefix: 1 to 64 lower-case hex digits.
+/// A HEX_DIGEST prefix. One that is read is kept as written and matches the paths whose lower-case digest starts with it:
+/// none, where it is nothing such; all, where it is empty. So do other clients, and none of it makes the rest unreadable.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PathHashPrefix(String);
 
 impl PathHashPrefix {
-    /// Reads a prefix.
+    /// A prefix to delegate with.
     ///
     /// # Errors
-    /// Not 1 to 64 hex digits.
+    /// Not 1 to 64 lower-case hex digits.
     pub fn parse(prefix: &str) -> Result<Self, Error> {
-        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(is_digit) {
             return Err(Malformed::new(
                 "path_hash_prefixes",
-                format!("{} is not 1 to 64 hex digits", prefix.escape_debug()),
+                format!("{} is not 1 to 64 lower-case hex digits", prefix.escape_debug()),
             )
             .into());
         }
-        Ok(Self(prefix.to_ascii_lowercase()))
+        Ok(Self(prefix.to_owned()))
     }
 
     /// The digits.
@@ -268,9 +270,9 @@ impl DelegatedRole {
                 }
                 PathSet::Patterns(patterns.into_iter().map(PathPattern::new).collect())
             }
-            (None, Some(prefixes)) => PathSet::HashPrefixes(
-                prefixes.iter().map(|prefix| PathHashPrefix::parse(prefix)).collect::<Result<_, _>>()?,
-            ),
+            (None, Some(prefixes)) => {
+                PathSet::HashPrefixes(prefixes.into_iter().map(PathHashPrefix).collect())
+            }
             (None, None) => PathSet::Nothing,
         };
         Ok(Self {
@@ -342,6 +344,33 @@ mod tests {
         ] {
             assert_eq!(delegations.role_keys(&RoleName::parse(name).unwrap()).is_some(), known, "{name}");
         }
+    }
+
+    #[test]
+    fn prefixes_are_compared_as_written() {
+        let path = TargetPath::parse("file").unwrap();
+        let digest = hex::encode(sha256(b"file"));
+        assert!(digest.starts_with("3b9c"));
+        let too_long = format!("{digest}0");
+        for (prefix, matches) in [
+            ("3", true),
+            ("3b9c", true),
+            ("3B9C", false),
+            ("", true),
+            ("3c", false),
+            ("x", false),
+            (&too_long, false),
+        ] {
+            let json = format!(
+                r#"{{"name":"a","keyids":[],"threshold":1,"terminating":false,"path_hash_prefixes":["{prefix}"]}}"#
+            );
+            let role = DelegatedRole::read(Value::parse(json.as_bytes()).unwrap()).unwrap();
+            assert_eq!(role.paths.contains(&path, &digest), matches, "{prefix}");
+            assert!(matches!(role.to_value(), Value::Object(object)
+                if object.value("path_hash_prefixes") == Some(&Value::Array(vec![prefix.into()]))));
+        }
+        assert!(PathHashPrefix::parse("3b").is_ok());
+        assert!(["", "3B", "x", &too_long].iter().all(|prefix| PathHashPrefix::parse(prefix).is_err()));
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod timestamp;
 mod unverified;
 
 use jiff::Timestamp as Time;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 pub use delegations::{DelegatedRole, DelegatedRoles, Delegations, PathHashPrefix, PathSet, SuccinctRoles};
 pub use root::{RoleKeys, Root};
@@ -113,7 +115,8 @@ fn format_time(time: Time) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Reads exactly the form of 4.2.3.
+/// Reads exactly the form of 4.2.3. The last hours of the year 9999, in which some metadata expires that never should,
+/// lie beyond the clock's range and become its end.
 fn parse_time(text: &str) -> Result<Time, Malformed> {
     let shape = b"0000-00-00T00:00:00Z";
     let fits = text.len() == shape.len()
@@ -126,7 +129,8 @@ fn parse_time(text: &str) -> Result<Time, Malformed> {
     if !fits {
         return Err(malformed());
     }
-    text.parse().map_err(|_| malformed())
+    let time: DateTime = text.trim_end_matches('Z').parse().map_err(|_| malformed())?;
+    Ok(Offset::UTC.to_timestamp(time).unwrap_or(Time::MAX))
 }
 
 #[cfg(test)]
@@ -136,6 +140,9 @@ mod tests {
     #[test]
     fn times_have_one_form() {
         assert_eq!(format_time(parse_time("1985-10-21T01:21:00Z").unwrap()), "1985-10-21T01:21:00Z");
+        assert_eq!(parse_time("9999-12-31T23:59:59Z").unwrap(), Time::MAX);
+        assert!(parse_time("9999-12-30T21:59:59Z").unwrap() < Time::MAX);
+        assert!(parse_time("0000-01-01T00:00:00Z").unwrap() < Time::UNIX_EPOCH);
         for text in [
             "1985-10-21T01:21:00",
             "1985-10-21T01:21:00.5Z",

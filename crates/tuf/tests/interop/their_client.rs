@@ -37,15 +37,13 @@ fn role(name: &str, paths: PathSet) -> DelegatedRole {
 /// The shape of PEP 458: `targets` delegates to `index`, which delegates to hashed bins.
 fn repository(bins: Bins) -> Simulator {
     let mut simulator = Simulator::new();
-    let schemes =
-        [Scheme::Ed25519, Scheme::EcdsaSha2Nistp256, Scheme::EcdsaSha2Nistp384, Scheme::RsassaPssSha256];
-    let pairs: Vec<_> = schemes.iter().map(generate).collect();
+    let pairs: Vec<_> = Scheme::KNOWN.iter().map(generate).collect();
     let old = simulator.signers["root"].clone();
-    simulator.set_keys("root", &pairs, 3);
+    simulator.set_keys("root", &pairs, 7);
     simulator.signers.get_mut("root").unwrap().extend(old);
     simulator.set_keys("timestamp", &pairs[1..2], 1);
     simulator.set_keys("snapshot", &pairs[2..3], 1);
-    simulator.set_keys("targets", &pairs[2..4], 2);
+    simulator.set_keys("targets", &pairs[3..5], 2);
     simulator.listing = Listing::LengthsAndHashes;
 
     let pattern = PathPattern::new("simple/*/index.json");
@@ -162,5 +160,5 @@ fn the_keys_of_the_repository_are_of_every_scheme() {
     let simulator = repository(Bins::Succinct);
     let schemes: BTreeSet<Scheme> =
         simulator.signers["root"].iter().map(|pair| pair.key().scheme().clone()).collect();
-    assert_eq!(schemes.len(), 4);
+    assert_eq!(schemes, Scheme::KNOWN.into());
 }

@@ -16,6 +16,7 @@ if sys.argv[1] == "sign":
         signers.append(CryptoSigner.generate_ed25519())
         signers.append(CryptoSigner.generate_ecdsa(scheme="ecdsa-sha2-nistp256"))
         signers.append(CryptoSigner.generate_ecdsa(scheme="ecdsa-sha2-nistp384"))
+        signers += [CryptoSigner.generate_mldsa(scheme=f"ml-dsa-{size}/1") for size in (44, 65, 87)]
     signers += [CryptoSigner.generate_rsa(scheme="rsassa-pss-sha256", size=size) for size in (2048, 3072, 4096)]
     signed = []
     for number, signer in enumerate(signers):

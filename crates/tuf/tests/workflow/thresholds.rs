@@ -6,11 +6,11 @@ use sealdex_testkit::simulator::{generate, numbered};
 use sealdex_tuf::json::{Object, Value};
 use sealdex_tuf::metadata::{RoleKeys, Targets, Unverified};
 use sealdex_tuf::{Attack, Error, Key, KeyId, KeyPair, Scheme, SignatureStatus, Signer};
+use spki::der::asn1::BitStringRef;
+use spki::der::pem::LineEnding;
+use spki::{Document, SubjectPublicKeyInfoRef};
 
 use crate::{NOW, Simulator, assert_refused, refreshed};
-
-const SCHEMES: [Scheme; 4] =
-    [Scheme::Ed25519, Scheme::EcdsaSha2Nistp256, Scheme::EcdsaSha2Nistp384, Scheme::RsassaPssSha256];
 
 /// `bytes` with another list of signatures, and nothing else changed.
 fn with_signatures(bytes: &[u8], change: impl FnOnce(&mut Vec<Value>)) -> Vec<u8> {
@@ -52,7 +52,7 @@ fn one_key_under_two_ids(
 
 #[test]
 fn a_key_under_two_identifiers_counts_once() {
-    for scheme in SCHEMES {
+    for scheme in Scheme::KNOWN {
         let pair = generate(&scheme);
         let labelled = pair.key().clone().with_extension("label", "another");
         assert_ne!(labelled.id(), pair.key().id());
@@ -70,7 +70,7 @@ fn a_key_in_compressed_form_is_the_same_key() {
     let Value::Object(mut key) = pair.key().to_value() else { panic!("a key") };
     let Some(Value::Object(keyval)) = key.remove("keyval") else { panic!("a keyval") };
     let Some(Value::String(pem)) = keyval.value("public") else { panic!("a PEM text") };
-    let (_, document) = spki::Document::from_pem(pem).unwrap();
+    let (_, document) = Document::from_pem(pem).unwrap();
     let der = document.as_bytes();
     // SEQUENCE of AlgorithmIdentifier (21 bytes) and BIT STRING of 04, x and y.
     let point = &der[der.len() - 65..];
@@ -89,9 +89,31 @@ fn a_key_in_compressed_form_is_the_same_key() {
     assert!(verifies, "the library takes compressed points, so this test tests something");
 }
 
+/// The same key in an envelope more: our cryptographic library would open it.
+#[test]
+fn a_key_wrapped_twice_is_no_second_key() {
+    for scheme in Scheme::KNOWN.into_iter().filter(|scheme| *scheme != Scheme::Ed25519) {
+        let pair = generate(&scheme);
+        let Value::Object(mut key) = pair.key().to_value() else { panic!("a key") };
+        let Some(Value::Object(mut keyval)) = key.remove("keyval") else { panic!("a keyval") };
+        let Some(Value::String(pem)) = keyval.value("public") else { panic!("a PEM text") };
+        let (_, document) = Document::from_pem(pem).unwrap();
+        let mut info = SubjectPublicKeyInfoRef::try_from(document.as_bytes()).unwrap();
+        info.subject_public_key = BitStringRef::from_bytes(document.as_bytes()).unwrap();
+        let pem = Document::encode_msg(&info).unwrap().to_pem("PUBLIC KEY", LineEnding::LF).unwrap();
+        keyval.insert("public", pem);
+        key.insert("keyval", keyval);
+        let wrapped = Key::from_value(key.into()).unwrap();
+        assert_refused!(
+            one_key_under_two_ids(&pair, wrapped),
+            Error::Threshold { valid: 1, threshold: 2, .. }
+        );
+    }
+}
+
 #[test]
 fn two_keys_of_each_scheme_reach_a_threshold_of_two() {
-    for scheme in SCHEMES {
+    for scheme in Scheme::KNOWN {
         let (mut simulator, mut client) = refreshed();
         simulator.set_keys("timestamp", &[generate(&scheme), generate(&scheme)], 2);
         simulator.publish(&["root", "timestamp"]);

@@ -1,0 +1,101 @@
+"""The client under test, over the command line that tuf-conformance defines in its CLIENT-CLI.md."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from simulator.repository import Repository
+
+TIME_LIMIT = 60.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended. It is true when the client says that it succeeded."""
+
+    succeeded: bool
+    output: str
+    peak_bytes: int
+
+    def __bool__(self) -> bool:
+        return self.succeeded
+
+
+class Client:
+    """A client with a state of its own. It trusts the repository's first root from its first command on."""
+
+    def __init__(self, command: list[str], url: str, repository: Repository, folder: Path) -> None:
+        self._command = command
+        self._url = url
+        self._repository = repository
+        self._initialised = False
+        self._folder = folder
+        self.metadata_dir = folder / "metadata"
+        self.target_dir = folder / "targets"
+        self.metadata_dir.mkdir()
+        self.target_dir.mkdir()
+
+    def init(self, root: bytes | None = None) -> None:
+        """Trusts a root: the repository's first, if no other is given."""
+        trusted = self._folder / "trusted_root.json"
+        trusted.write_bytes(root or self._repository.files["1.root.json"])
+        outcome = self._run("init", str(trusted))
+        assert outcome, outcome
+        self._initialised = True
+
+    def refresh(self) -> Outcome:
+        """Updates the top-level metadata."""
+        return self._ask("refresh")
+
+    def download(self, *paths: str) -> Outcome:
+        """Updates, then downloads targets, one after the other."""
+        names = [argument for path in paths for argument in ("--target-name", path)]
+        return self._ask(
+            *names, "--target-dir", str(self.target_dir), "--target-base-url", f"{self._url}targets/", "download"
+        )
+
+    def trusted(self, role: str) -> dict | None:
+        """The signed part of the metadata that the client trusts for a role; `None` when there is none."""
+        path = self.metadata_dir / f"{quote(role, safe='')}.json"
+        return json.loads(path.read_bytes())["signed"] if path.is_file() else None
+
+    def version(self, role: str) -> int | None:
+        """The version of a role that the client trusts."""
+        signed = self.trusted(role)
+        return None if signed is None else signed["version"]
+
+    def downloaded(self) -> list[bytes]:
+        """The contents of all files in the target directory."""
+        return [path.read_bytes() for path in sorted(self.target_dir.rglob("*")) if path.is_file()]
+
+    def outside(self) -> list[str]:
+        """Files that the client made where it has no business, as paths below the folder of this client."""
+        known = {self.metadata_dir, self.target_dir, self._folder / "trusted_root.json", self._folder / "output"}
+        return [str(path) for path in self._folder.iterdir() if path not in known]
+
+    def _ask(self, *arguments: str) -> Outcome:
+        if not self._initialised:
+            self.init()
+        return self._run("--metadata-url", f"{self._url}metadata/", *arguments)
+
+    def _run(self, *arguments: str) -> Outcome:
+        command = [*self._command, "--metadata-dir", str(self.metadata_dir), *arguments]
+        with open(self._folder / "output", "wb") as output:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            timer = threading.Timer(TIME_LIMIT, process.kill)
+            timer.start()
+            # Unlike `wait`, this says how much memory this one process had.
+            _, status, usage = os.wait4(process.pid, 0)
+            timer.cancel()
+        process.returncode = code = os.waitstatus_to_exitcode(status)
+        text = (self._folder / "output").read_text(errors="replace")
+        if code == -signal.SIGKILL and not timer.is_alive():
+            text += f"\nkilled after {TIME_LIMIT} seconds"
+        # CLIENT-CLI.md knows these two: everything else is a crash, a kill, or a client that does not know itself.
+        assert code in (0, 1), f"exit code {code}: {text}"
+        return Outcome(code == 0, text, usage.ru_maxrss * 1024)
