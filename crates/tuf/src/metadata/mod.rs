@@ -9,6 +9,7 @@ mod timestamp;
 mod unverified;
 
 use jiff::Timestamp as Time;
+use jiff::civil::{self, Date};
 
 pub use delegations::{DelegatedRole, DelegatedRoles, Delegations, PathHashPrefix, PathSet, SuccinctRoles};
 pub use root::{RoleKeys, Root};
@@ -126,7 +127,12 @@ fn parse_time(text: &str) -> Result<Time, Malformed> {
     if !fits {
         return Err(malformed());
     }
-    text.parse().map_err(|_| malformed())
+    text.parse().or_else(|_| {
+        // The year 9999 is longer than jiff's instants by its last day, which is where "never" is written down.
+        let day: Date = text[..10].parse().map_err(|_| malformed())?;
+        let _: civil::Time = text[11..19].parse().map_err(|_| malformed())?;
+        if day.year() == 9999 { Ok(Time::MAX) } else { Err(malformed()) }
+    })
 }
 
 #[cfg(test)]
@@ -136,6 +142,8 @@ mod tests {
     #[test]
     fn times_have_one_form() {
         assert_eq!(format_time(parse_time("1985-10-21T01:21:00Z").unwrap()), "1985-10-21T01:21:00Z");
+        assert_eq!(parse_time("9999-12-30T22:00:00Z").unwrap().as_second(), Time::MAX.as_second());
+        assert_eq!(parse_time("9999-12-31T23:59:59Z"), Ok(Time::MAX));
         for text in [
             "1985-10-21T01:21:00",
             "1985-10-21T01:21:00.5Z",
@@ -144,6 +152,8 @@ mod tests {
             "1985-10-21T01:21:00z",
             "",
             "1985-10-21T25:21:00Z",
+            "9999-12-32T23:59:59Z",
+            "9999-12-31T24:00:00Z",
         ] {
             assert!(parse_time(text).is_err(), "{text}");
         }
