@@ -54,7 +54,7 @@ pub enum PathSet {
     Nothing,
 }
 
-/// A HEX_DIGEST prefix: 1 to 64 lower-case hex digits.
+/// A HEX_DIGEST prefix: up to 64 lower-case hex digits. Without any it is the prefix of every path's digest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PathHashPrefix(String);
 
@@ -62,12 +62,12 @@ impl PathHashPrefix {
     /// Reads a prefix.
     ///
     /// # Errors
-    /// Not 1 to 64 hex digits.
+    /// More than 64 characters, or others than hex digits.
     pub fn parse(prefix: &str) -> Result<Self, Error> {
-        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Malformed::new(
                 "path_hash_prefixes",
-                format!("{} is not 1 to 64 hex digits", prefix.escape_debug()),
+                format!("{} is not 0 to 64 hex digits", prefix.escape_debug()),
             )
             .into());
         }
