@@ -306,10 +306,27 @@ fn public_material(scheme: &Scheme, public: &str) -> Option<Vec<u8>> {
         Scheme::Ed25519 => hex::decode(public).ok().filter(|bytes| bytes.len() == 32),
         Scheme::Unknown(_) => None,
         _ => {
-            let (label, document) = Document::from_pem(public.trim()).ok()?;
-            (label == "PUBLIC KEY").then(|| spki_material(scheme, document.as_bytes()).ok()).flatten()
+            let (_, document) = Document::from_pem(&wrapped(public)?).ok()?;
+            spki_material(scheme, document.as_bytes()).ok()
         }
     }
+}
+
+/// The public key in a PEM text, in lines of 64 characters. RFC 7468 has generators write it so and lets parsers
+/// disregard white space and what stands around it; 4.2.2 says no more than "PEM format".
+fn wrapped(pem: &str) -> Option<String> {
+    const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
+    const END: &str = "-----END PUBLIC KEY-----";
+    let (_, rest) = pem.split_once(BEGIN)?;
+    let (base64, _) = rest.split_once(END)?;
+    let mut out = format!("{BEGIN}\n");
+    for (index, c) in base64.chars().filter(|c| !c.is_ascii_whitespace()).enumerate() {
+        if index > 0 && index % 64 == 0 {
+            out.push('\n');
+        }
+        out.push(c);
+    }
+    Some(out + "\n" + END + "\n")
 }
 
 /// The subject public key of a SubjectPublicKeyInfo: a point, 32 bytes, a PKCS#1 RSAPublicKey, or FIPS 204's encoding.
@@ -440,6 +457,35 @@ mod tests {
         }
         assert!(!key.verifies(b"message", &signature[1..]));
         assert!(!key.verifies(&Scheme::MlDsa44.signed_message(b"message"), &signature));
+    }
+
+    #[test]
+    fn a_key_is_the_same_however_its_pem_is_laid_out() {
+        let pem = "-----BEGIN PUBLIC KEY-----\n\
+                   MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n\
+                   6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n\
+                   -----END PUBLIC KEY-----\n";
+        let read = |text: &str| {
+            let json = Value::String(text.to_owned()).to_json();
+            key(&format!(
+                r#"{{"keytype":"ecdsa","scheme":"ecdsa-sha2-nistp256","keyval":{{"public":{}}}}}"#,
+                String::from_utf8(json).unwrap()
+            ))
+            .unwrap()
+        };
+        let known = |key: &Key| matches!(key.material, Material::Known(..));
+        let plain = read(pem);
+        assert!(known(&plain));
+        let one_line = pem.replace('\n', "").replace("-----M", "-----\nM").replace("==-", "==\n-");
+        let (crlf, note) = (pem.replace('\n', "\r\n"), format!("note\n{pem}note"));
+        for text in [pem.trim_end(), &one_line, &crlf, &note, &format!("{pem}{pem}")] {
+            assert_eq!(read(text).identity(), plain.identity(), "{text}");
+        }
+        for text in
+            ["", &pem[..60], &pem.replace("PUBLIC KEY", "RSA PUBLIC KEY"), &pem.replace("MFkw", "MF\u{e9}kw")]
+        {
+            assert!(!known(&read(text)), "{text}");
+        }
     }
 
     #[test]

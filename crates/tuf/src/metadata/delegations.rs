@@ -270,9 +270,9 @@ impl DelegatedRole {
                 }
                 PathSet::Patterns(patterns.into_iter().map(PathPattern::new).collect())
             }
-            (None, Some(prefixes)) => {
-                PathSet::HashPrefixes(prefixes.into_iter().map(PathHashPrefix).collect())
-            }
+            (None, Some(prefixes)) => PathSet::HashPrefixes(
+                prefixes.into_iter().map(|prefix| PathHashPrefix(prefix.into_owned())).collect(),
+            ),
             (None, None) => PathSet::Nothing,
         };
         Ok(Self {
@@ -364,7 +364,7 @@ mod tests {
             let json = format!(
                 r#"{{"name":"a","keyids":[],"threshold":1,"terminating":false,"path_hash_prefixes":["{prefix}"]}}"#
             );
-            let role = DelegatedRole::read(Value::parse(json.as_bytes()).unwrap()).unwrap();
+            let role = DelegatedRole::read(Node::parse(json.as_bytes()).unwrap()).unwrap();
             assert_eq!(role.paths.contains(&path, &digest), matches, "{prefix}");
             assert!(matches!(role.to_value(), Value::Object(object)
                 if object.value("path_hash_prefixes") == Some(&Value::Array(vec![prefix.into()]))));

@@ -140,6 +140,7 @@ mod tests {
     #[test]
     fn times_have_one_form() {
         assert_eq!(format_time(parse_time("1985-10-21T01:21:00Z").unwrap()), "1985-10-21T01:21:00Z");
+        assert_eq!(parse_time("9999-12-30T22:00:00Z").unwrap().as_second(), Time::MAX.as_second());
         assert_eq!(parse_time("9999-12-31T23:59:59Z").unwrap(), Time::MAX);
         assert!(parse_time("9999-12-30T21:59:59Z").unwrap() < Time::MAX);
         assert!(parse_time("0000-01-01T00:00:00Z").unwrap() < Time::UNIX_EPOCH);

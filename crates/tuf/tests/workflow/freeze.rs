@@ -1,8 +1,9 @@
 //! Freeze attacks: expiry, judged at one fixed start time (5.1, 5.3.10, 5.4.4, 5.5.6, 5.6.5).
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sealdex_testkit::clock::{self, after};
-use sealdex_tuf::{Attack, Error};
+use sealdex_tuf::sign::add_signature;
+use sealdex_tuf::{Attack, Error, Signer};
 
 use crate::{NOW, SimulatedClient, Simulator, assert_refused, refreshed, role};
 
@@ -38,6 +39,23 @@ fn expires_must_be_higher_than_now() {
             let result = client.refresh(&simulator, NOW);
             assert_eq!(result.is_ok(), accepted, "{expired} {expires}: {result:?}");
         }
+    }
+}
+
+/// That the last second there is lies beyond the library's instants is no reason to call it malformed.
+#[test]
+fn never_is_a_date() {
+    for never in ["root", "timestamp", "snapshot", "targets"] {
+        let (mut simulator, mut client) = refreshed();
+        simulator.common(never).expires = Timestamp::MAX;
+        simulator.publish(&["root", "targets", "snapshot", "timestamp"]);
+        let name = if never == "timestamp" { "timestamp.json".to_owned() } else { format!("2.{never}.json") };
+        let written = String::from_utf8(simulator.files[&name].clone()).unwrap();
+        let (start, rest) = written.split_once("9999-12-30T22:00:00Z").unwrap();
+        let file = format!("{start}9999-12-31T23:59:59Z{rest}");
+        let signer: &dyn Signer = simulator.signers[never][0].as_ref();
+        simulator.files.insert(name, add_signature(file.as_bytes(), signer).unwrap());
+        client.refresh(&simulator, NOW).unwrap();
     }
 }
 

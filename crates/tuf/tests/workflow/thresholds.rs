@@ -50,6 +50,29 @@ fn one_key_under_two_ids(
     client.refresh(&simulator, NOW)
 }
 
+/// Nothing in 4.3 asks that each KEYID of a role be listed among the keys; one that is not signs nothing.
+#[test]
+fn an_identifier_without_a_key_does_not_count_and_does_no_harm() {
+    for (threshold, accepted) in [(1, true), (2, false)] {
+        let (mut simulator, mut client) = refreshed();
+        let pair = numbered(0);
+        simulator.set_keys("snapshot", std::slice::from_ref(&pair), threshold);
+        simulator.root.snapshot.key_ids.push(KeyId::parse("absent").unwrap());
+        simulator.publish_targets(&["root", "targets"]);
+        let both = with_signatures(simulator.latest("snapshot"), |signatures| {
+            let own = pair.sign(&signed_part(simulator.latest("snapshot"))).unwrap();
+            signatures.push(signature(&KeyId::parse("absent").unwrap(), &hex::encode(own)));
+        });
+        simulator.files.insert("2.snapshot.json".to_owned(), both);
+        let result = client.refresh(&simulator, NOW);
+        if accepted {
+            result.unwrap();
+        } else {
+            assert_refused!(result, Error::Threshold { valid: 1, threshold: 2, .. });
+        }
+    }
+}
+
 #[test]
 fn a_key_under_two_identifiers_counts_once() {
     for scheme in Scheme::KNOWN {
