@@ -10,14 +10,12 @@ use jiff::Timestamp;
 use crate::name::RoleName;
 
 /// A refusal of this crate. Nothing was trusted because of the input that caused it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The bytes are not metadata as section 4 describes it.
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
+    Malformed(Malformed),
     /// Too few distinct keys made valid signatures (5.3.4, 5.4.2, 5.5.3, 5.6.3).
-    #[error("{role} is signed by {valid} of the {threshold} keys that {delegator} asks for")]
     Threshold {
         /// The role whose metadata was offered.
         role: RoleName,
@@ -29,7 +27,6 @@ pub enum Error {
         threshold: u64,
     },
     /// A version is lower than what is already trusted (5.3.5, 5.4.3, 5.5.5).
-    #[error("{role} went back from version {trusted} to version {offered}")]
     Rollback {
         /// The role that went back.
         role: RoleName,
@@ -39,13 +36,11 @@ pub enum Error {
         offered: u64,
     },
     /// A targets role that the trusted snapshot listed is missing from the new one (5.5.5).
-    #[error("{role} was listed in the trusted snapshot and is missing from the new one")]
     RemovedFromSnapshot {
         /// The role that vanished.
         role: RoleName,
     },
     /// A version is not the one that the trusted parent metadata lists (5.3.5, 5.5.4, 5.6.4).
-    #[error("{role} is version {found}, but version {expected} was expected")]
     WrongVersion {
         /// The role whose metadata was offered.
         role: RoleName,
@@ -55,7 +50,6 @@ pub enum Error {
         found: u64,
     },
     /// Metadata has expired at the update's start time (5.3.10, 5.4.4, 5.5.6, 5.6.5).
-    #[error("{role} expired at {expires} (it is {now} now)")]
     Expired {
         /// The expired role.
         role: RoleName,
@@ -65,7 +59,6 @@ pub enum Error {
         now: Timestamp,
     },
     /// The bytes do not have the digest that trusted metadata lists (5.5.2, 5.6.2, 5.7.3).
-    #[error("{file} has {algorithm} {found}, but {expected} was expected")]
     WrongHash {
         /// Metadata file name or target path.
         file: String,
@@ -77,7 +70,6 @@ pub enum Error {
         found: String,
     },
     /// The number of bytes differs from what trusted metadata lists.
-    #[error("{file} has {found} bytes, but {expected} were expected")]
     WrongLength {
         /// Metadata file name or target path.
         file: String,
@@ -87,7 +79,6 @@ pub enum Error {
         found: u64,
     },
     /// More bytes than the limit allows for a file whose length is not known.
-    #[error("{file} is longer than the limit of {limit} bytes")]
     TooLong {
         /// Metadata file name.
         file: String,
@@ -95,7 +86,6 @@ pub enum Error {
         limit: u64,
     },
     /// None of the listed hash functions is one this crate knows.
-    #[error("{file} is listed with no hash function known here ({listed})")]
     NoKnownHash {
         /// Metadata file name or target path.
         file: String,
@@ -103,13 +93,11 @@ pub enum Error {
         listed: String,
     },
     /// A role that a delegation names is not listed in the snapshot.
-    #[error("{role} is delegated to, but the snapshot does not list it")]
     NotInSnapshot {
         /// The missing role.
         role: RoleName,
     },
     /// Metadata that is signed for one role was offered as another's.
-    #[error("what was offered as {role} is the metadata of {named}")]
     WrongRole {
         /// The role whose metadata was asked for.
         role: RoleName,
@@ -118,7 +106,6 @@ pub enum Error {
     },
     /// One version of a role was seen with two contents in one update. Verified through one delegator, the first is
     /// not to be mixed with the second.
-    #[error("two different files were offered as {role} version {version}")]
     TwoContents {
         /// The role.
         role: RoleName,
@@ -126,13 +113,11 @@ pub enum Error {
         version: u64,
     },
     /// The repository does not have a metadata file that trusted metadata lists.
-    #[error("the repository does not have {file}, which trusted metadata lists")]
     Missing {
         /// The file asked for.
         file: String,
     },
     /// More delegated roles than allowed were visited in search of one target (5.6.7.1).
-    #[error("no answer for {path} within {limit} delegated roles")]
     TooManyDelegations {
         /// The target searched for.
         path: String,
@@ -141,13 +126,11 @@ pub enum Error {
     },
     /// More new root versions than allowed were asked for in one update (5.3.3). [`crate::Updater`] goes on with the
     /// last one instead, as the specification has it.
-    #[error("more than {limit} new root versions in one update")]
     TooManyRoots {
         /// The limit.
         limit: u64,
     },
     /// An answer was given that the updater did not ask for. A fault of the calling program.
-    #[error("the updater was given {given} where it asked for {asked}")]
     OutOfOrder {
         /// What was given.
         given: &'static str,
@@ -155,19 +138,88 @@ pub enum Error {
         asked: &'static str,
     },
     /// A key could not sign.
-    #[error("signing failed: {0}")]
     Signing(String),
 }
 
+// Written by hand: a procedural macro, and the six crates that come with it, would be most of what this crate is built
+// with.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::Threshold { role, delegator, valid, threshold } => {
+                write!(f, "{role} is signed by {valid} of the {threshold} keys that {delegator} asks for")
+            }
+            Self::Rollback { role, trusted, offered } => {
+                write!(f, "{role} went back from version {trusted} to version {offered}")
+            }
+            Self::RemovedFromSnapshot { role } => {
+                write!(f, "{role} was listed in the trusted snapshot and is missing from the new one")
+            }
+            Self::WrongVersion { role, expected, found } => {
+                write!(f, "{role} is version {found}, but version {expected} was expected")
+            }
+            Self::Expired { role, expires, now } => {
+                write!(f, "{role} expired at {expires} (it is {now} now)")
+            }
+            Self::WrongHash { file, algorithm, expected, found } => {
+                write!(f, "{file} has {algorithm} {found}, but {expected} was expected")
+            }
+            Self::WrongLength { file, expected, found } => {
+                write!(f, "{file} has {found} bytes, but {expected} were expected")
+            }
+            Self::TooLong { file, limit } => write!(f, "{file} is longer than the limit of {limit} bytes"),
+            Self::NoKnownHash { file, listed } => {
+                write!(f, "{file} is listed with no hash function known here ({listed})")
+            }
+            Self::NotInSnapshot { role } => {
+                write!(f, "{role} is delegated to, but the snapshot does not list it")
+            }
+            Self::WrongRole { role, named } => {
+                write!(f, "what was offered as {role} is the metadata of {named}")
+            }
+            Self::TwoContents { role, version } => {
+                write!(f, "two different files were offered as {role} version {version}")
+            }
+            Self::Missing { file } => {
+                write!(f, "the repository does not have {file}, which trusted metadata lists")
+            }
+            Self::TooManyDelegations { path, limit } => {
+                write!(f, "no answer for {path} within {limit} delegated roles")
+            }
+            Self::TooManyRoots { limit } => write!(f, "more than {limit} new root versions in one update"),
+            Self::OutOfOrder { given, asked } => {
+                write!(f, "the updater was given {given} where it asked for {asked}")
+            }
+            Self::Signing(reason) => write!(f, "signing failed: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
 /// Metadata, a key or a name that is not well-formed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is malformed: {reason}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// What was being read.
     pub what: String,
     /// What is wrong with it.
     pub reason: String,
 }
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is malformed: {}", self.what, self.reason)
+    }
+}
+
+impl std::error::Error for Malformed {}
 
 impl Malformed {
     /// `what` is malformed because of `reason`.

@@ -1,18 +1,37 @@
-//! The Update Framework (TUF), specification 1.0.x, without I/O.
+//! The Update Framework (TUF), [specification] 1.0.x: a client and what a repository signs with, without I/O.
 //!
-//! - [`metadata`]: the documents of section 4, parsed strictly, unknown fields kept.
-//! - [`Unverified`](metadata::Unverified) and [`Verified`]: before and after signatures were counted. There is one way
-//!   from the one to the other.
-//! - [`trusted`]: the checks of the client workflow (section 5), one type a stage, in the order of the specification.
-//! - [`updater`]: the workflow as a machine that says what to read, fetch and write, and is given the outcome.
-//! - [`sign`]: making and signing metadata (section 6).
+//! A client that updates software, packages or models asks a server that may be broken into, over a network that may lie.
+//! TUF metadata says which files are the right ones, and is signed by several roles, so that no single stolen key
+//! suffices. This crate is the part of it that must not be wrong: bytes and the time go in, verified types or errors come
+//! out. No clock, file or socket is touched here.
 //!
-//! No clock, file or socket is touched here: time and bytes come from the caller.
+//! Start with the [`guide`]: a complete repository and a complete client in a page each, and what is left for the caller
+//! to do.
+//!
+//! | to | use | specification |
+//! |---|---|---|
+//! | update a client, find a target, check its bytes | [`Updater`], [`VerifiedTarget`] | 5 |
+//! | bound what an update may cost | [`Limits`] | 5, W to Z |
+//! | make and sign metadata | [`metadata`], [`sign`] | 4, 6 |
+//! | keep a key elsewhere than in memory | [`Signer`] | 4.2 |
+//! | delegate: patterns, hash prefixes, succinct bins | [`metadata::Delegations`] | 4.5, TAP 15 |
+//! | drive the checks one by one, without the updater | [`trusted`] | 5.2 to 5.6 |
+//! | say what a refusal means | [`Error`], [`Attack`] | 1.5.2 |
+//!
+//! # What the types promise
+//! - [`Verified<M>`](Verified) is metadata that a threshold of distinct keys has signed, and keeps its bytes as received.
+//!   There is one function that makes one. What was only parsed is [`Unverified`](metadata::Unverified).
+//! - The order of the workflow is in the types of [`trusted`]: a stage is reached through the one before it alone.
+//! - A [`VerifiedTarget`] comes from a completed search in verified metadata, and from nowhere else.
+//! - No input makes this crate panic, recurse without bound or allocate more than a multiple of it. `unsafe` is forbidden.
+//!
+//! [specification]: https://theupdateframework.github.io/specification/v1.0.34/
 #![forbid(unsafe_code)]
 
 pub mod clock;
 pub mod digest;
 pub mod error;
+pub mod guide;
 pub mod json;
 pub mod key;
 pub mod limits;

@@ -86,6 +86,23 @@ impl RoleName {
         format!("{}.json", self.file_stem())
     }
 
+    /// The file name in a client's own storage: [`RoleName::file_name`] with capital letters encoded as well.
+    ///
+    /// A file system that does not tell `Timestamp.json` from `timestamp.json` would let a delegated role of that name
+    /// overwrite the top-level one, and with it the protection against rollback.
+    #[must_use]
+    pub fn stored_file_name(&self) -> String {
+        let mut out = String::new();
+        for character in self.0.chars() {
+            if character.is_ascii_uppercase() {
+                out.push_str(&format!("%{:02X}", u32::from(character)));
+            } else {
+                out.push_str(&percent_encode(character.encode_utf8(&mut [0; 4]), false));
+            }
+        }
+        out + ".json"
+    }
+
     /// The METAPATH under which a snapshot lists this role (4.4); not encoded.
     #[must_use]
     pub fn meta_path(&self) -> String {
@@ -149,10 +166,13 @@ impl TargetPath {
         }
     }
 
-    /// The path, percent-encoded so that it is one file name: what a client may safely use on disk.
+    /// The path, percent-encoded so that it is one file name: what a client may safely use on disk. Never `.` or `..`.
     #[must_use]
     pub fn file_name(&self) -> String {
-        percent_encode(&self.0, false)
+        match self.0.as_str() {
+            "." | ".." => self.0.replace('.', "%2E"),
+            path => percent_encode(path, false),
+        }
     }
 }
 
@@ -243,6 +263,34 @@ mod tests {
         assert!(RoleName::parse("").is_err());
         assert!(RoleName::parse("a".repeat(MAX_ROLE_NAME_BYTES)).is_ok());
         assert!(RoleName::parse("a".repeat(MAX_ROLE_NAME_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn role_names_share_no_file_on_any_disk() {
+        for (name, file) in [
+            ("timestamp", "timestamp.json"),
+            ("Timestamp", "%54imestamp.json"),
+            ("a/B c", "a%2F%42%20c.json"),
+            ("%54imestamp", "%2554imestamp.json"),
+            ("..", "...json"),
+            ("\u{c9}", "%C3%89.json"),
+        ] {
+            assert_eq!(RoleName::parse(name).unwrap().stored_file_name(), file);
+        }
+    }
+
+    #[test]
+    fn target_paths_become_one_file_name() {
+        for (path, name) in [
+            ("a/b", "a%2Fb"),
+            ("..", "%2E%2E"),
+            (".", "%2E"),
+            ("../x", "..%2Fx"),
+            ("%2E", "%252E"),
+            ("...", "..."),
+        ] {
+            assert_eq!(TargetPath::parse(path).unwrap().file_name(), name);
+        }
     }
 
     #[test]

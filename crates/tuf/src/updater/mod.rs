@@ -3,7 +3,7 @@
 //! [`Updater::step`] says what to do next: read or write a file of the client's own storage, or fetch one from the
 //! repository. Do it, give the outcome to [`Updater::answer`], and go on until the step is [`Step::Done`]. Then ask for
 //! targets with [`Updater::search`] and go on the same way. Blocking and async callers, tests and fuzzers all drive
-//! this same machine.
+//! this same machine. [`crate::guide`] has a complete one, and the list of what a caller owes.
 
 mod search;
 
@@ -22,18 +22,25 @@ use crate::trusted::{
 use search::Search;
 
 /// What the caller is to do next.
+///
+/// Steps that change the storage come in an order that survives a crash between any two of them: a root that takes away
+/// keys of timestamp or snapshot is written after those two are deleted (5.3.11), and metadata after what it is verified
+/// with. That holds only if each is on the disk before the next is begun: do them one by one, and synchronise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Read a role's metadata from the client's own storage; answer [`Answer::Bytes`] or [`Answer::Absent`]. An unreadable
-    /// file is best answered as absent: it is fetched again.
+    /// Read a role's metadata from the client's own storage; answer [`Answer::Bytes`], damaged or not, or
+    /// [`Answer::Absent`]. A file that cannot be read may be answered as absent and is fetched again, at the price of its
+    /// protection against rollback.
     Read(RoleName),
     /// Fetch a metadata file from the repository; answer [`Answer::Bytes`] or, where the repository says that it has no
-    /// such file, [`Answer::Absent`]. On any other failure drop the updater: nothing was trusted halfway.
+    /// such file, [`Answer::Absent`]. On any other failure drop the updater: nothing was trusted halfway. In particular
+    /// a lost connection is not an absent root, which would mean that there is no newer one.
     Fetch(Request),
     /// Write verified metadata to the client's own storage, replacing what is there in one atomic step; answer
-    /// [`Answer::Written`].
+    /// [`Answer::Written`]. [`RoleName::stored_file_name`] is a safe name for it.
     Write(RoleName, Arc<[u8]>),
-    /// Delete a role's metadata from the client's own storage (5.3.11); answer [`Answer::Written`].
+    /// Delete a role's metadata from the client's own storage (5.3.11), durably; that there is none is as good. Answer
+    /// [`Answer::Written`].
     Delete(RoleName),
     /// The refresh, or the search, is complete.
     Done,
@@ -46,7 +53,8 @@ pub struct Request {
     pub role: RoleName,
     /// The path relative to the metadata base URL, percent-encoded.
     pub path: String,
-    /// Stop reading after this many bytes: more is an endless data attack.
+    /// More bytes than this are an endless data attack. Stop reading after one more, and answer with what was read: the
+    /// updater refuses it.
     pub max_bytes: u64,
 }
 
