@@ -9,7 +9,7 @@ const TEST_KIT: &str = "sealdex-testkit";
 const CORE: &str = "sealdex-tuf";
 
 /// Each of our packages and those of ours it may be built with. docs/ARCHITECTURE.md draws the same picture.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     (CORE, &[]),
     ("sealdex-simple", &[]),
     ("sealdex-keys", &[CORE]),
@@ -23,7 +23,8 @@ const LAYERS: [(&str, &[&str]); 11] = [
     (TEST_KIT, &[CORE, "sealdex-simple", "sealdex-keys"]),
     // The core alone behind a command line, so that the suite's verdict is about the core.
     ("sealdex-conformance", &[CORE]),
-    // Never shipped, so it may be built with the test kit.
+    // Never shipped, so these may be built with the test kit.
+    ("sealdex-differential", &[CORE, TEST_KIT]),
     (
         "sealdex-benches",
         &[
