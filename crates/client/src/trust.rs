@@ -161,11 +161,13 @@ impl TrustStore {
     /// The repository of that name.
     ///
     /// # Errors
-    /// [`Error::UnknownRepository`] or [`Error::DamagedTrust`]
+    /// [`Error::UnknownRepository`], [`Error::DamagedTrust`], [`Error::Exposed`] or [`Error::Io`]
     pub fn repository(&self, name: &RepositoryName) -> Result<TrustedRepository, Error> {
         let directory = self.directory.join(name.as_str());
-        if directory.symlink_metadata().is_err() {
-            return Err(self.unknown(name));
+        match directory.symlink_metadata() {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.unknown(name)),
+            Err(source) => return Err(Error::io("read", directory, source)),
         }
         let record = RepositoryStore::new(name, &directory).record()?;
         Ok(TrustedRepository { name: name.clone(), directory, record })

@@ -246,6 +246,23 @@ fn the_state_of_another_user_is_refused() {
     }
 }
 
+/// What `sudo` leaves behind: the folder belongs to the superuser, and to nobody else's eyes.
+#[test]
+fn a_state_that_may_not_be_read_is_not_called_unknown() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let superuser = is_superuser(&stage);
+    fs::set_permissions(stage.path(""), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(stage.path("trust"), Permissions::from_mode(if superuser { 0o700 } else { 0o000 }))
+        .unwrap();
+    let arguments = ["fetch", "--from", "play", PAGE];
+    let output = if superuser { run_as(&stage, NOBODY, &arguments) } else { stage.run(&arguments) };
+    fs::set_permissions(stage.path("trust"), Permissions::from_mode(0o700)).unwrap();
+    let output = output.expect_failure();
+    for needed in ["trust/play: Permission denied", "hint: you may not do that there"] {
+        assert!(output.stderr.contains(needed), "{needed}\n{}", output.report());
+    }
+}
+
 #[test]
 fn a_folder_that_everyone_can_write_to_is_refused() {
     let (stage, _served) = Stage::with_trusted_wheels();

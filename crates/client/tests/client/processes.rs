@@ -1,5 +1,6 @@
 //! Several processes on one trusted state, killed at any point.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sealdex_client::{ProxyOptions, Session, SnapshotPolicy, TrustStore, VerifyingProxy};
+use sealdex_client::{Error, ProxyOptions, Session, SnapshotPolicy, TrustStore, VerifyingProxy};
 use sealdex_testkit::process::Process;
 use sealdex_testkit::wheel::WheelBuilder;
 use serde_json::Value;
@@ -83,6 +84,14 @@ fn stored_version(directory: &Path, role: &str) -> u64 {
     serde_json::from_slice::<Value>(&bytes).unwrap()["signed"]["version"].as_u64().unwrap()
 }
 
+/// The version of each file of metadata. A file that is not whole is a failure.
+fn stored_versions(directory: &Path) -> BTreeMap<String, u64> {
+    let names = fs::read_dir(directory.join("metadata")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let roles = names.filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()));
+    roles.map(|role| (role.clone(), stored_version(directory, &role))).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_proxies_share_one_state_under_load() {
     let World { repository, server: _server, home, trusted, client, _origin, .. } = World::new().await;
@@ -127,6 +136,7 @@ async fn a_state_whose_process_was_killed_is_usable() {
     let World { repository, server: _server, home, trusted, client, _origin, .. } = World::new().await;
     let publisher = Publisher::start(repository);
     let (mut last, mut halfway) = (0, 0);
+    let mut floor = stored_versions(trusted.directory());
     for kill in 0..KILLS {
         let child = start_child(home.path());
         // Late enough that most are killed in the middle of their refreshes, early enough that some are not yet there.
@@ -136,8 +146,18 @@ async fn a_state_whose_process_was_killed_is_usable() {
         {
             halfway += 1;
         }
+        // Every file is whole, and none is older than it was; what is left can be used offline, or says what is missing.
+        let left = stored_versions(trusted.directory());
+        for (file, version) in &floor {
+            assert!(left.get(file) >= Some(version), "{file} is {:?} after {version}", left.get(file));
+        }
+        match Session::offline(&client, &trusted).await {
+            Ok(session) => assert!(session.versions().timestamp >= last),
+            Err(error) => assert!(matches!(error, Error::Offline { .. }), "{error:?}"),
+        }
         let session = Session::refresh(&client, &trusted).await.unwrap();
         assert!(session.versions().timestamp >= last, "{:?} after {last}", session.versions());
+        floor = stored_versions(trusted.directory());
         last = session.versions().timestamp;
         assert_eq!(stored_version(trusted.directory(), "timestamp"), last);
         assert!(session.page(&project("helper")).await.unwrap().is_some());

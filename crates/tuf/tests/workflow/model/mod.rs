@@ -159,7 +159,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop::sample::select(&["A", "B"][..]).prop_map(Betrayal::Unlist),
         2 => role().prop_map(Betrayal::Expired),
         2 => role().prop_map(Betrayal::OtherVersion),
-        2 => listed().prop_map(Betrayal::SameVersion),
+        3 => listed().prop_map(Betrayal::SameVersion),
         1 => prop::sample::select(&[Half::Old, Half::New][..]).prop_map(Betrayal::HalfSignedRoot),
     ];
     prop_oneof![
@@ -188,7 +188,7 @@ fn day() -> impl Strategy<Value = Day> {
         8 => Just(0),
         1 => -20_000..0_i64,
         1 => 0..72_i64,
-        1 => 72..2_000_i64,
+        2 => 72..2_000_i64,
         1 => 2_000..40_000_i64,
     ];
     (
