@@ -34,8 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def _lines(path: Path) -> set[str]:
     if not path.is_file():
         return set()
-    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
-    return {line for line in lines if line}
+    lines = (line.strip() for line in path.read_text().splitlines())
+    return {line for line in lines if line and not line.startswith("#")}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

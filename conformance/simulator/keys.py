@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
@@ -56,7 +57,9 @@ def ecdsa_key(bits: int = 256) -> Key:
     return _key("ecdsa", f"ecdsa-sha2-nistp{bits}", public, lambda message: private.sign(message, ec.ECDSA(digest)))
 
 
+@cache
 def rsa_key(bits: int = 2048) -> Key:
+    """One key of each length for the whole run: they take long to make."""
     private = rsa.generate_private_key(65537, bits)
     form = padding.PSS(padding.MGF1(SHA256()), padding.PSS.DIGEST_LENGTH)
     public = pem(private.public_key())

@@ -135,7 +135,7 @@ def test_a_byte_order_mark_is_refused(client: Client, repo: Repository) -> None:
     assert not client.refresh()
 
 
-@pytest.mark.section("4.1: floating-point numbers are omitted")
+@pytest.mark.opinion("4.1 says of its own examples alone that floating-point numbers are omitted; 2.0 is a number like 2")
 @pytest.mark.parametrize("number", [b"2.0", b"2e0", b"0.2e1", b"20e-1"])
 def test_a_version_that_is_no_integer_as_written(client: Client, repo: Repository, number: bytes) -> None:
     """Signed over 2, which it equals."""
