@@ -1,4 +1,5 @@
-//! `cargo xtask dependencies`: each dependency declared at the root, used by a member, and explained.
+//! `cargo xtask dependencies`: each dependency declared at the root, used by a member, and explained; each crate below
+//! the core audited.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,6 +7,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use toml::Table;
 
+use crate::audit;
 use crate::graph::Graph;
 use crate::workspace::Workspace;
 
@@ -17,9 +19,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let explanations = fs::read_to_string(workspace.root.join(EXPLANATIONS))
         .with_context(|| format!("cannot read {EXPLANATIONS}"))?;
     let graph = Graph::from_metadata(&workspace.metadata)?;
-    let faults = faults(&declared, &explained(&explanations), &graph);
+    let mut faults = faults(&declared, &explained(&explanations), &graph);
+    let (below_core, not_audited) = audit::check(workspace)?;
+    faults.extend(not_audited);
     if faults.is_empty() {
         println!("dependencies: {} declared, used and explained", declared.len());
+        println!("supply chain: {below_core} crates below the core, as they were audited");
         return Ok(());
     }
     for fault in &faults {

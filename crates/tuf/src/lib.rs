@@ -54,3 +54,8 @@ pub use target::{TargetCheck, VerifiedTarget};
 pub use trusted::TrustedMetadata;
 pub use updater::{Answer, Request, Step, Updater};
 pub use verify::{SignatureStatus, Verified};
+
+/// The example in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
