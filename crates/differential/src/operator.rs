@@ -266,7 +266,7 @@ pub fn all_for(document: &Json, pointer: &Pointer) -> Vec<Operator> {
         operators.extend([
             Op::Add("nested-60", "x-deep", nested(60)),
             Op::Add("nested-200", "x-deep", nested(200)),
-            Op::Add("nested-5000", "x-deep", nested(5000)),
+            Op::Add("nested-1500", "x-deep", nested(1500)),
             Op::Add("fraction", "x-number", Json::Number("1.5".to_owned())),
             Op::Add("2^63", "x-number", Json::Number("9223372036854775808".to_owned())),
             Op::Add("2^64", "x-number", Json::Number("18446744073709551616".to_owned())),
