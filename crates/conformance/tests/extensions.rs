@@ -1,8 +1,6 @@
 //! Runs the conformance tests of `conformance/` against this crate's client, with real pytest: `cargo xtask test`
 //! installs it. Each must pass, and the client must differ in no opinion.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
