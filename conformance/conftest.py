@@ -116,5 +116,8 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     for name in names["differs"]:
         write(f"differs in what the specification leaves open: {name}")
     if config.getoption("results"):
-        document = {"groups": {group: dict(counts) for group, counts in [*groups.items(), ("total", total)]}, "tests": names}
+        document = {
+            "groups": {group: dict(counts) for group, counts in [*groups.items(), ("total", total)]},
+            "tests": names,
+        }
         config.getoption("results").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")

@@ -85,7 +85,7 @@ class Client:
 
     def _run(self, *arguments: str) -> Outcome:
         command = [*self._command, "--metadata-dir", str(self.metadata_dir), *arguments]
-        with open(self._folder / "output", "wb") as output:
+        with (self._folder / "output").open("wb") as output:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
             timer = threading.Timer(TIME_LIMIT, process.kill)
             timer.start()

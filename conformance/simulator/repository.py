@@ -80,9 +80,7 @@ class Repository:
         self.list_hashes: tuple[str, ...] = ()
 
         common = {"spec_version": "1.0.34", "version": 0, "expires": date(days=30)}
-        self.roles["root"] = {
-            "_type": "root", **common, "consistent_snapshot": True, "keys": {}, "roles": {}
-        }
+        self.roles["root"] = {"_type": "root", **common, "consistent_snapshot": True, "keys": {}, "roles": {}}
         self.roles["timestamp"] = {"_type": "timestamp", **common, "meta": {}}
         self.roles["snapshot"] = {"_type": "snapshot", **common, "meta": {}}
         self.new_targets("targets")
@@ -94,7 +92,11 @@ class Repository:
     def new_targets(self, role: str) -> None:
         """A targets role without targets, not yet published."""
         self.roles[role] = {
-            "_type": "targets", "spec_version": "1.0.34", "version": 0, "expires": date(days=30), "targets": {}
+            "_type": "targets",
+            "spec_version": "1.0.34",
+            "version": 0,
+            "expires": date(days=30),
+            "targets": {},
         }
 
     def set_keys(self, role: str, *keys: Key, threshold: int = 1) -> None:
@@ -109,7 +111,7 @@ class Repository:
     def delegate(
         self, delegator: str, role: str, *keys: Key, threshold: int = 1, terminating: bool = False, **paths: list[str]
     ) -> None:
-        """Delegates to a new role, or once more to an existing one; `paths` or `path_hash_prefixes` are given by name."""
+        """Delegates to a new role, or again to one; `paths` or `path_hash_prefixes` are given by name."""
         delegations = self.roles[delegator].setdefault("delegations", {"keys": {}, "roles": []})
         keys = keys or tuple(self.keys.get(role, ())) or (ed25519_key(),)
         delegations["keys"].update({key.id: key.value for key in keys})

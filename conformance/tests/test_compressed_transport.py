@@ -197,7 +197,9 @@ def test_a_decompression_bomb_is_left(client: Client, repo: Repository, name: st
     def answer(request: Request, _content: bytes | None) -> Response | None:
         if not (request.name == name or (name == "target" and request.kind == "targets")):
             return None
-        return Response(bomb(1024 * MEBIBYTE), headers={"Content-Encoding": "gzip"}) if offered(request, "gzip") else None
+        return (
+            Response(bomb(1024 * MEBIBYTE), headers={"Content-Encoding": "gzip"}) if offered(request, "gzip") else None
+        )
 
     repo.answer = answer
     outcome = client.download(PATH)

@@ -48,7 +48,9 @@ def test_listed_versions_are_those_of_the_files(client: Client, repo: Repository
 
 
 @pytest.mark.opinion("an integer has no said limit; JSON's own advice (RFC 8259, 6) is to stay below 2^53")
-@pytest.mark.parametrize("version", [2**31, 2**32, 2**53 - 1, 2**53 + 1, 2**63 - 1], ids=lambda version: f"{version:#x}")
+@pytest.mark.parametrize(
+    "version", [2**31, 2**32, 2**53 - 1, 2**53 + 1, 2**63 - 1], ids=lambda version: f"{version:#x}"
+)
 def test_large_versions(client: Client, repo: Repository, version: int) -> None:
     for role in ("timestamp", "snapshot", "targets"):
         repo.roles[role]["version"] = version - 1
@@ -164,7 +166,11 @@ def test_another_minor_version_of_the_specification(client: Client, repo: Reposi
 @pytest.mark.parametrize(
     ("role", "member"),
     [
-        *[(role, member) for role in ("timestamp", "snapshot", "targets") for member in ("_type", "spec_version", "expires")],
+        *[
+            (role, member)
+            for role in ("timestamp", "snapshot", "targets")
+            for member in ("_type", "spec_version", "expires")
+        ],
         ("timestamp", "version"),
         ("timestamp", "meta"),
         ("snapshot", "meta"),

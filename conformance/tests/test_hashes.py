@@ -123,7 +123,9 @@ def test_metadata_with_a_wrong_blake2b_digest(
 
 @pytest.mark.section("5.5.2; 5.6.2")
 @pytest.mark.parametrize("role", ["snapshot", "targets"])
-@pytest.mark.parametrize("hashes", [("sha256", BLAKE2B), (BLAKE2B, "sha256"), ("sha256", "sha512"), ("sha512", "sha256")])
+@pytest.mark.parametrize(
+    "hashes", [("sha256", BLAKE2B), (BLAKE2B, "sha256"), ("sha256", "sha512"), ("sha512", "sha256")]
+)
 def test_metadata_with_a_wrong_sha256_digest_beside_others(
     client: Client, repo: Repository, hashes: tuple[str, ...], role: str
 ) -> None:

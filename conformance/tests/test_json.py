@@ -99,7 +99,9 @@ def test_unknown_members_of_any_content(client: Client, repo: Repository, note: 
     assert client.version("timestamp") == 2
 
 
-@pytest.mark.opinion("the page on canonical JSON does not say by which encoding names are sorted; by code points is usual")
+@pytest.mark.opinion(
+    "the page on canonical JSON does not say by which encoding names are sorted; by code points is usual"
+)
 def test_members_beyond_16_bits_are_sorted_by_code_point(client: Client, repo: Repository) -> None:
     repo.write("timestamp", to_json(timestamp(repo, **{"x-note": {"\ufffd": 1, "\U00010000": 2}})))
 
@@ -135,7 +137,9 @@ def test_a_byte_order_mark_is_refused(client: Client, repo: Repository) -> None:
     assert not client.refresh()
 
 
-@pytest.mark.opinion("4.1 says of its own examples alone that floating-point numbers are omitted; 2.0 is a number like 2")
+@pytest.mark.opinion(
+    "4.1 says of its own examples alone that floating-point numbers are omitted; 2.0 is a number like 2"
+)
 @pytest.mark.parametrize("number", [b"2.0", b"2e0", b"0.2e1", b"20e-1"])
 def test_a_version_that_is_no_integer_as_written(client: Client, repo: Repository, number: bytes) -> None:
     """Signed over 2, which it equals."""

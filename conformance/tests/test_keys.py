@@ -105,7 +105,7 @@ def test_a_delegated_key_under_two_identifiers_counts_once(client: Client, repo:
     assert not client.download("a.txt")
 
 
-@pytest.mark.section("4.2.1: the keyid MUST be unique in the \"signatures\" array; 5.4.2: not more than one is counted")
+@pytest.mark.section('4.2.1: the keyid MUST be unique in the "signatures" array; 5.4.2: not more than one is counted')
 def test_a_signature_given_twice_counts_once(client: Client, repo: Repository) -> None:
     keys = ed25519_key(), ed25519_key()
     repo.set_keys("timestamp", *keys, threshold=2)

@@ -133,7 +133,9 @@ def test_changed_signatures_are_refused(client: Client, repo: Repository, change
     assert client.version("timestamp") is None
 
 
-@pytest.mark.parametrize("scheme", ["ml-dsa-65/1", "ml-dsa-87/1", "ml-dsa-44/2", "ml-dsa-44/01", "ml-dsa-44", "ed25519"])
+@pytest.mark.parametrize(
+    "scheme", ["ml-dsa-65/1", "ml-dsa-87/1", "ml-dsa-44/2", "ml-dsa-44/01", "ml-dsa-44", "ed25519"]
+)
 def test_a_key_goes_by_its_own_scheme_alone(client: Client, repo: Repository, scheme: str) -> None:
     """The key is of ML-DSA-44 and signs as such; trusted metadata says that it is another."""
     key = ml_dsa_key(44)

@@ -8,8 +8,8 @@ from simulator.repository import Repository, digest
 CONTENT = b"content"
 
 ROLES = [
-    "a b", "a/b", "../a", "..", ".", "a%2Fb", "a?b", "a#b", "a&b=c", "a+b", "a:b", "a\\b", "\u00fc", "u\u0308", "\u65e5\u672c",
-    "\U0001f40d", "'\"", "a.json", "1.a", "-a", "a" * 100, "constructor", "__proto__", "1", "a\nb",
+    "a b", "a/b", "../a", "..", ".", "a%2Fb", "a?b", "a#b", "a&b=c", "a+b", "a:b", "a\\b", "\u00fc", "u\u0308",
+    "\u65e5\u672c", "\U0001f40d", "'\"", "a.json", "1.a", "-a", "a" * 100, "constructor", "__proto__", "1", "a\nb",
 ]  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_names_that_look_alike_are_two_roles(client: Client, repo: Repository) -
     assert repo.asked()[-2:] == [f"1.{composed}.json", f"1.{decomposed}.json"]
 
 
-@pytest.mark.section("4.5: \"roles\" is an array, to give delegations an order")
+@pytest.mark.section('4.5: "roles" is an array, to give delegations an order')
 def test_numbers_for_names_keep_their_order(client: Client, repo: Repository) -> None:
     for role in ("9", "10", "1", "a", "0"):
         repo.delegate("targets", role, paths=["*"])
@@ -88,7 +88,19 @@ def test_a_delegated_role_replaces_no_top_level_one(client: Client, repo: Reposi
     assert after["_type"] == before["_type"] and "a.txt" not in after.get("targets", {})
 
 
-PATHS = ["a b.txt", "x y/a.txt", "\u00fc/\u00e9.txt", "\U0001f40d", "a+b", "a&b=c", "a,b;c", "a'b", "a~b", "a@b", "a(b)!*"]
+PATHS = [
+    "a b.txt",
+    "x y/a.txt",
+    "\u00fc/\u00e9.txt",
+    "\U0001f40d",
+    "a+b",
+    "a&b=c",
+    "a,b;c",
+    "a'b",
+    "a~b",
+    "a@b",
+    "a(b)!*",
+]
 RESERVED = ["a?b", "a#b", "a%20b", "100%", "a%2Fb", "a:b", "x:/y", "a\\b", "a[b]", 'a"b<c>', "a|b^c`", "a\tb"]
 
 
@@ -110,7 +122,9 @@ def test_a_target_of_any_path(client: Client, repo: Repository, path: str) -> No
     downloads(client, repo, path)
 
 
-@pytest.mark.opinion("TARGETPATH \"aligns with\" URL strings, in which these would have a meaning; a file may have the name")
+@pytest.mark.opinion(
+    'TARGETPATH "aligns with" URL strings, in which these would have a meaning; a file may have the name'
+)
 @pytest.mark.parametrize("path", RESERVED, ids=ascii)
 def test_a_target_with_reserved_characters(client: Client, repo: Repository, path: str) -> None:
     downloads(client, repo, path)
@@ -143,7 +157,9 @@ def test_words_of_a_language_are_paths_like_others(client: Client, repo: Reposit
 
 
 @pytest.mark.section("5.7.2: if there is no targets metadata about this target, report that")
-@pytest.mark.parametrize("path", ["constructor", "__proto__", "toString", "absent", "A.TXT", "a.txt/", "./a.txt", "x/../a.txt"])
+@pytest.mark.parametrize(
+    "path", ["constructor", "__proto__", "toString", "absent", "A.TXT", "a.txt/", "./a.txt", "x/../a.txt"]
+)
 def test_paths_that_no_role_lists_are_not_found(client: Client, repo: Repository, path: str) -> None:
     repo.add_target("targets", "a.txt", CONTENT)
     repo.publish("targets")

@@ -128,7 +128,7 @@ def test_prefixes_and_patterns_stand_in_one_order(client: Client, repo: Reposito
 
 
 def test_every_delegation_of_a_chain_has_to_match(client: Client, repo: Repository) -> None:
-    """"Clients MUST check that a target is in one of the trusted paths of all roles in a delegation chain"."""
+    """ "Clients MUST check that a target is in one of the trusted paths of all roles in a delegation chain"."""
     repo.delegate("targets", "outer", path_hash_prefixes=[beside(1)])
     repo.delegate("outer", "inner", path_hash_prefixes=[prefix(2)])
     repo.add_target("inner", PATH, b"content")

@@ -7,7 +7,13 @@ from simulator.keys import ed25519_key
 from simulator.repository import Repository, Response
 
 ROLES = ("timestamp", "snapshot", "targets")
-DAMAGES = {"empty": b"", "cut off": b'{"signatures": [', "not JSON": b"\xff\xfe\x00", "another object": b"{}", "a list": b"[]"}
+DAMAGES = {
+    "empty": b"",
+    "cut off": b'{"signatures": [',
+    "not JSON": b"\xff\xfe\x00",
+    "another object": b"{}",
+    "a list": b"[]",
+}
 STEP = "5.3.11: if the timestamp and / or snapshot keys have been rotated, then delete both"
 
 
@@ -53,7 +59,7 @@ def test_a_rotation_ends_a_fast_forward(client: Client, repo: Repository, rotate
 
 @pytest.mark.section(STEP)
 def test_a_rotation_counts_though_the_update_then_fails(client: Client, repo: Repository) -> None:
-    """The new root is kept at once (5.3.8): what it deletes must be gone as well when the update goes on another day."""
+    """The new root is kept at once (5.3.8): what it deletes must be gone when the update goes on another day."""
     repo.set_keys("timestamp", ed25519_key(), ed25519_key())
     repo.publish_root()
     fast_forward(repo)
@@ -209,9 +215,7 @@ def test_a_failing_server_is_no_missing_root(client: Client, repo: Repository, s
 
 @pytest.mark.section("5.3.8; 5.4.5; 5.5.7; 5.6.6: what was verified is kept, in this order")
 @pytest.mark.parametrize(("missing", "kept"), [("timestamp", 0), ("snapshot", 1), ("targets", 2)])
-def test_an_update_that_stops_keeps_what_came_before(
-    client: Client, repo: Repository, missing: str, kept: int
-) -> None:
+def test_an_update_that_stops_keeps_what_came_before(client: Client, repo: Repository, missing: str, kept: int) -> None:
     assert client.refresh()
     repo.publish_root()
     repo.publish("targets")
