@@ -1,7 +1,5 @@
 //! Drives the update workflow of the core: reads and writes the trusted state, fetches what is new.
 
-use std::sync::Arc;
-
 use jiff::SignedDuration;
 use sealdex_tuf::{Answer, Request, RoleName, Step, Updater};
 
@@ -44,11 +42,7 @@ pub(super) async fn refresh(
     let clock = client.now();
     let now = store.last_refresh(clock).map_or(clock, |last| last.max(clock));
     let mut updater = Updater::new(&root, now, settings.metadata)?;
-    let mut state = StateWriter { store, lock: &lock, new_root: None };
-    let outcome = drive(client, &mut state, record, &mut updater, network).await;
-    // 5.3.8: what was verified before a later failure stays trusted.
-    state.flush_root()?;
-    outcome?;
+    drive(client, &StateWriter { store, lock: &lock }, record, &mut updater, network).await?;
     if let Lock::Write(lock) = &lock {
         store.keep_last_refresh(lock, now);
     }
@@ -64,7 +58,7 @@ enum Lock {
 
 async fn drive(
     client: &Client,
-    state: &mut StateWriter<'_>,
+    state: &StateWriter<'_>,
     record: &RepositoryRecord,
     updater: &mut Updater,
     network: Network,
@@ -75,10 +69,7 @@ async fn drive(
     loop {
         let answer = match updater.step()? {
             Step::Done => return Ok(()),
-            Step::Read(role) => {
-                state.flush_root()?;
-                read(state.store, &role, settings)
-            }
+            Step::Read(role) => read(state.store, &role, settings),
             Step::Fetch(request) => match network {
                 Network::Online => fetch(client, &record.metadata_url, &request, &deadline).await?,
                 Network::Offline => {
@@ -87,12 +78,8 @@ async fn drive(
                     continue;
                 }
             },
-            Step::Write(role, bytes) if role == RoleName::root() => {
-                state.new_root = Some(bytes);
-                Answer::Written
-            }
+            // 5.3.8 and later: what was verified stays trusted, whatever comes of the rest.
             Step::Write(role, bytes) => {
-                state.flush_root()?;
                 state.write(&role, &bytes)?;
                 Answer::Written
             }
@@ -105,22 +92,14 @@ async fn drive(
     }
 }
 
-/// Writes a new root after the deletions it brings (5.3.11), not before. A process killed in between then begins with
-/// the old root again and finds the same rotation; the other way round, it would not know of it any more.
+/// The store as far as this refresh may change it: offline, not at all. The core deletes what a rotation of keys made
+/// worthless (5.3.11) before it writes the root: a process killed in between finds the same rotation again.
 struct StateWriter<'a> {
     store: &'a RepositoryStore,
     lock: &'a Lock,
-    new_root: Option<Arc<[u8]>>,
 }
 
 impl StateWriter<'_> {
-    fn flush_root(&mut self) -> Result<(), Error> {
-        match self.new_root.take() {
-            Some(bytes) => self.write(&RoleName::root(), &bytes),
-            None => Ok(()),
-        }
-    }
-
     fn write(&self, role: &RoleName, bytes: &[u8]) -> Result<(), Error> {
         match self.lock {
             Lock::Write(lock) => self.store.write(lock, role, bytes),
