@@ -1,4 +1,7 @@
-//! Names: roles, target paths, versions.
+//! Names: roles, target paths, versions (TUF spec 4.3, 4.5).
+//!
+//! Role names and target paths come from the repository and may hold anything. Neither is a path on a disk or in a URL:
+//! the methods here make those.
 
 use std::borrow::Borrow;
 use std::fmt;
