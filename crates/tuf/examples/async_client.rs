@@ -21,12 +21,13 @@ use reqwest::{Client, Response, StatusCode};
 use sealdex_tuf::{Answer, Request, Step, TargetPath, Updater};
 use store::Store;
 
-/// The whole time of one fetch, from the name lookup to the last byte: a server that sends a byte a minute, each just in
-/// time, is stopped as well. Large targets get more, at this rate.
+/// The whole time of one fetch, from the name lookup to the last byte: a server that sends a byte a minute, each just
+/// in time, is stopped as well. Large targets get more, at this rate.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 const MIN_BYTES_PER_SECOND: u64 = 10_000;
 
-/// The length of a target is what its role signed. A role that is trusted with one file need not be with the whole disk.
+/// The length of a target is what its role signed. A role that is trusted with one file need not be with the whole
+/// disk.
 const MAX_TARGET_BYTES: u64 = 1 << 30;
 
 #[tokio::main(flavor = "current_thread")]

@@ -20,9 +20,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The next version: raise [`version`](crate::metadata::Common::version) and `expires` of what has changed, list it in a
-//! new snapshot, list that in a new timestamp. A new root is signed by the keys of the last one *and* by its own; where
-//! key holders sign one after another, each calls [`add_signature`](crate::sign::add_signature), and
+//! The next version: raise [`version`](crate::metadata::Common::version) and `expires` of what has changed, list it in
+//! a new snapshot, list that in a new timestamp. A new root is signed by the keys of the last one *and* by its own;
+//! where key holders sign one after another, each calls [`add_signature`](crate::sign::add_signature), and
 //! [`SignatureStatus`](crate::SignatureStatus) says who is missing.
 //!
 //! # A client
@@ -33,18 +33,21 @@
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/repository.rs"));
 //! use sealdex_tuf::{Answer, Limits, Step, Updater};
 //!
-//! /// Goes on until the updater has nothing more to ask: all that there is between the core and the world.
+//! /// Goes on until the updater has nothing more to ask.
 //! fn drive(
 //!     updater: &mut Updater,
 //!     web: &BTreeMap<String, Vec<u8>>,
 //!     disk: &mut BTreeMap<RoleName, Vec<u8>>,
 //! ) -> Result<(), Error> {
+//!     let found = |file: Option<&Vec<u8>>| match file {
+//!         Some(bytes) => Answer::Bytes(bytes.clone()),
+//!         None => Answer::Absent,
+//!     };
 //!     loop {
-//!         let found = |file: Option<&Vec<u8>>| file.map_or(Answer::Absent, |bytes| Answer::Bytes(bytes.clone()));
 //!         let answer = match updater.step()? {
 //!             Step::Done => return Ok(()),
 //!             Step::Read(role) => found(disk.get(&role)),
-//!             // On a network, read at most `request.max_bytes` + 1 bytes, within a time limit.
+//!             // From a network, at most `request.max_bytes` + 1 bytes, within a time limit.
 //!             Step::Fetch(request) => found(web.get(&format!("metadata/{}", request.path))),
 //!             Step::Write(role, bytes) => {
 //!                 disk.insert(role, bytes.to_vec());
@@ -82,10 +85,10 @@
 //! check.finish()?;
 //! assert!(target.verify(b"the trojan!").is_err());
 //!
-//! // Nothing is fetched twice: the next update asks for a newer root and for the timestamp.
-//! let asked = |step: Result<Step, Error>| matches!(step, Ok(Step::Fetch(request)) if request.path == "2.root.json");
+//! // The next run verifies what is on the disk, and asks for a newer root first.
 //! let root = disk.get(&RoleName::root()).unwrap_or(&web["metadata/1.root.json"]);
-//! assert!(asked(Updater::new(root, now, Limits::default())?.step()));
+//! let next = Updater::new(root, now, Limits::default())?;
+//! assert!(matches!(next.step()?, Step::Fetch(request) if request.path == "2.root.json"));
 //! # Ok(())
 //! # }
 //! ```
@@ -108,21 +111,22 @@
 //! | Bytes of a target are used after [`finish`](crate::TargetCheck::finish), from where they were checked. | Otherwise they may not be the ones. |
 //!
 //! One update is one [`Updater`](crate::Updater). It may be searched as often as one likes; all answers are from one
-//! snapshot. A process that lives long makes a new one now and then: what an updater trusts does not expire while it lives,
-//! [`TrustedMetadata::expires`](crate::TrustedMetadata::expires) says when it should.
+//! snapshot. A process that lives long makes a new one now and then: what an updater trusts does not expire while it
+//! lives, [`TrustedMetadata::expires`](crate::TrustedMetadata::expires) says when it should.
 //!
 //! # Offline
 //!
-//! Without a network, answer the fetch of a root with [`Answer::Absent`](crate::Answer::Absent), the fetch of the timestamp
-//! with the stored one, and end the update at any other fetch. What was trusted is verified again, and serves until it
-//! expires. Do so only when a person asked to be offline; after a failed connection it is a freeze.
+//! Without a network, answer the fetch of a root with [`Answer::Absent`](crate::Answer::Absent), the fetch of the
+//! timestamp with the stored one, and end the update at any other fetch. What was trusted is verified again, and serves
+//! until it expires. Do so only when a person asked to be offline; after a failed connection it is a freeze.
 //!
 //! # Errors
 //!
 //! [`Error`](crate::Error) has a variant for each refusal, with the role or file, what was expected and what was found.
-//! [`Error::attack`](crate::Error::attack) names the attack it looks like, if it can be one. After an error a refresh has
-//! ended: nothing of it is trusted but what was verified and written before, which stays valid. Begin again with a new
-//! updater, later. A failed search has no answer, neither yes nor no; what the refresh brought can still be searched.
+//! [`Error::attack`](crate::Error::attack) names the attack it looks like, if it can be one. After an error a refresh
+//! has ended: nothing of it is trusted but what was verified and written before, which stays valid. Begin again with a
+//! new updater, later. A failed search has no answer, neither yes nor no; what the refresh brought can still be
+//! searched.
 //!
 //! # Keys
 //!

@@ -1,9 +1,13 @@
-//! Names: roles, target paths, versions.
+//! Names: roles, target paths, versions (TUF spec 4.3, 4.5).
+//!
+//! Role names and target paths come from the repository and may hold anything. Neither is a path on a disk or in a URL:
+//! the methods here make those.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::num::NonZeroU64;
 
+use crate::digest::sha256;
 use crate::error::{Error, Malformed};
 
 /// The longest role name accepted, in bytes. With percent-encoding and `.json` it still fits a file name for names
@@ -86,21 +90,29 @@ impl RoleName {
         format!("{}.json", self.file_stem())
     }
 
-    /// The file name in a client's own storage: [`RoleName::file_name`] with capital letters encoded as well.
+    /// The file name in a client's own storage: [`RoleName::file_name`] with capital letters encoded as well, and with
+    /// the digest of the name in place of one that would be too long for a file. At most 240 bytes; no two roles share
+    /// one.
     ///
     /// A file system that does not tell `Timestamp.json` from `timestamp.json` would let a delegated role of that name
     /// overwrite the top-level one, and with it the protection against rollback.
     #[must_use]
     pub fn stored_file_name(&self) -> String {
-        let mut out = String::new();
+        const MAX_FILE_NAME_BYTES: usize = 240;
+        let mut name = String::new();
         for character in self.0.chars() {
             if character.is_ascii_uppercase() {
-                out.push_str(&format!("%{:02X}", u32::from(character)));
+                name.push_str(&format!("%{:02X}", u32::from(character)));
             } else {
-                out.push_str(&percent_encode(character.encode_utf8(&mut [0; 4]), false));
+                name.push_str(&percent_encode(character.encode_utf8(&mut [0; 4]), false));
             }
         }
-        out + ".json"
+        name.push_str(".json");
+        if name.len() > MAX_FILE_NAME_BYTES {
+            // No encoded name has an `=`.
+            name = format!("sha256={}.json", hex::encode(sha256(self.0.as_bytes())));
+        }
+        name
     }
 
     /// The METAPATH under which a snapshot lists this role (4.4); not encoded.
@@ -277,6 +289,10 @@ mod tests {
         ] {
             assert_eq!(RoleName::parse(name).unwrap().stored_file_name(), file);
         }
+        let long = |name: &str| RoleName::parse(name.repeat(MAX_ROLE_NAME_BYTES)).unwrap().stored_file_name();
+        assert_eq!(long("a").len(), MAX_ROLE_NAME_BYTES + ".json".len());
+        assert!(long("A").starts_with("sha256=") && long("A").len() <= 240);
+        assert_ne!(long("A"), long("/"));
     }
 
     #[test]

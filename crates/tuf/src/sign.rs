@@ -1,4 +1,7 @@
 //! Signing metadata (TUF spec 4.2.1, 6.3).
+//!
+//! [`sign`] makes the file of new metadata, [`add_signature`] adds one to a file that others have signed.
+//! [`KeyPair`] is a key in memory; a token or a service implements [`Signer`].
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;

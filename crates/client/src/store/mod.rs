@@ -158,13 +158,7 @@ impl RepositoryStore {
     }
 
     fn path(&self, role: &RoleName) -> PathBuf {
-        const MAX_FILE_NAME_BYTES: usize = 240;
-        let mut name = role.file_name();
-        if name.len() > MAX_FILE_NAME_BYTES {
-            // Cannot be another role's file: role names are percent-encoded, and none is that long and has an '='.
-            name = format!("sha256={}.json", Sha256Digest::of(role.as_str().as_bytes()));
-        }
-        self.metadata_directory().join(name)
+        self.metadata_directory().join(role.stored_file_name())
     }
 
     fn damaged(&self, reason: String) -> Error {

@@ -3,13 +3,19 @@ use std::collections::BTreeMap;
 use jiff::Timestamp as Time;
 use sealdex_tuf::json::Object;
 use sealdex_tuf::metadata::{
-    Common, DelegatedRoles, Delegations, MetaFile, RoleKeys, Root, Snapshot, SuccinctRoles, TargetFile,
-    Targets, Timestamp,
+    Common, DelegatedRoles, Delegations, MetaFile, RoleKeys, Root, Snapshot,
+    SuccinctRoles, TargetFile, Targets, Timestamp,
 };
-use sealdex_tuf::{Error, KeyPair, RoleName, Scheme, Signer, TargetPath, Version, sign::sign};
+use sealdex_tuf::{
+    Error, KeyPair, RoleName, Scheme, Signer, TargetPath, Version, sign::sign,
+};
 
-/// Version 1 of a repository with one target: the files that a web server has to have, by path.
-fn publish(expires: Time, path: &TargetPath, content: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+/// Version 1 of a repository with one target: what a web server has to have.
+fn publish(
+    expires: Time,
+    path: &TargetPath,
+    content: &[u8],
+) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let version = Version::ONE;
     let common = || Common::new(version, expires);
 
@@ -23,7 +29,9 @@ fn publish(expires: Time, path: &TargetPath, content: &[u8]) -> Result<BTreeMap<
     let root = Root {
         common: common(),
         consistent_snapshot: true,
-        keys: [&root_key, &targets_key, &online_key].map(|pair| (pair.key().id(), pair.key().clone())).into(),
+        keys: [&root_key, &targets_key, &online_key]
+            .map(|pair| (pair.key().id(), pair.key().clone()))
+            .into(),
         root: only(&root_key),
         targets: only(&targets_key),
         snapshot: only(&online_key),
@@ -31,11 +39,13 @@ fn publish(expires: Time, path: &TargetPath, content: &[u8]) -> Result<BTreeMap<
         other_roles: Object::new(),
     };
 
-    // `targets` delegates to four bins; the hash of a target's path says in which of them it is (TAP 15).
+    // `targets` delegates to four bins; a hash of the path says which (TAP 15).
     let bins = SuccinctRoles::new(only(&online_key), 2, "bin")?;
     let mut targets = Targets::new(common());
-    targets.delegations =
-        Some(Delegations::new([online_key.key().clone()], DelegatedRoles::Succinct(bins.clone())));
+    targets.delegations = Some(Delegations::new(
+        [online_key.key().clone()],
+        DelegatedRoles::Succinct(bins.clone()),
+    ));
     let mut signed = vec![(RoleName::targets(), sign(&targets, &[&targets_key])?)];
     for bin in bins.role_names() {
         let mut targets = Targets::new(common());
@@ -58,10 +68,16 @@ fn publish(expires: Time, path: &TargetPath, content: &[u8]) -> Result<BTreeMap<
     // On a disk, the timestamp is written last: it makes the rest of the version visible.
     let served = TargetFile::of_bytes(content).hashes;
     let mut files = BTreeMap::new();
-    files.insert(format!("targets/{}", path.url_path(served.file_name_digest())), content.to_vec());
+    files.insert(
+        format!("targets/{}", path.url_path(served.file_name_digest())),
+        content.to_vec(),
+    );
     for (role, bytes) in signed {
         files.insert(format!("metadata/{}", role.versioned_file_name(version)), bytes);
     }
-    files.insert("metadata/timestamp.json".to_owned(), sign(&timestamp, &[&online_key])?);
+    files.insert(
+        "metadata/timestamp.json".to_owned(),
+        sign(&timestamp, &[&online_key])?,
+    );
     Ok(files)
 }

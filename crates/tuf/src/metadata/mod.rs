@@ -1,4 +1,19 @@
 //! Metadata as section 4 of the specification describes it: parsed, not yet verified.
+//!
+//! | role | type | says | section |
+//! |---|---|---|---|
+//! | `root` | [`Root`] | which keys sign for the four top-level roles | 4.3 |
+//! | `timestamp` | [`Timestamp`] | which snapshot is the latest | 4.6 |
+//! | `snapshot` | [`Snapshot`] | which versions of targets metadata belong together | 4.4 |
+//! | `targets` and delegated ones | [`Targets`] | length and hashes of target files; to whom it delegates | 4.5 |
+//!
+//! A repository fills these in and hands them to [`sign`](crate::sign::sign). A client gets them verified, from
+//! [`Updater`](crate::Updater) or [`trusted`](crate::trusted). A tool that shows or edits what is not trusted yet reads
+//! [`Unverified`].
+//!
+//! Members of later specifications, or of an application, are kept in the `unrecognized` of the object they stand in
+//! and are written again: metadata that is read and signed anew loses nothing. Reading is strict otherwise: a member
+//! twice, a key id twice, a fraction or a threshold of 0 is an error.
 
 mod delegations;
 mod fields;

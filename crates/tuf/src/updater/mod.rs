@@ -24,13 +24,13 @@ use search::Search;
 /// What the caller is to do next.
 ///
 /// Steps that change the storage come in an order that survives a crash between any two of them: a root that takes away
-/// keys of timestamp or snapshot is written after those two are deleted (5.3.11), and metadata after what it is verified
-/// with. That holds only if each is on the disk before the next is begun: do them one by one, and synchronise.
+/// keys of timestamp or snapshot is written after those two are deleted (5.3.11), and metadata after what it is
+/// verified with. That holds only if each is on the disk before the next is begun: do them one by one, and synchronise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Read a role's metadata from the client's own storage; answer [`Answer::Bytes`], damaged or not, or
-    /// [`Answer::Absent`]. A file that cannot be read may be answered as absent and is fetched again, at the price of its
-    /// protection against rollback.
+    /// [`Answer::Absent`]. A file that cannot be read may be answered as absent and is fetched again, at the price of
+    /// its protection against rollback.
     Read(RoleName),
     /// Fetch a metadata file from the repository; answer [`Answer::Bytes`] or, where the repository says that it has no
     /// such file, [`Answer::Absent`]. On any other failure drop the updater: nothing was trusted halfway. In particular
@@ -237,7 +237,8 @@ impl Updater {
             }
             (Phase::Root(stage), None) => finish_root(stage),
             (Phase::StoredTimestamp(mut stage), stored) => {
-                // A stored file that does not verify any more, damaged or signed by keys since revoked, is as good as none.
+                // A stored file that does not verify any more, damaged or signed by keys since revoked, is as good as
+                // none.
                 let _worthless = stored.map(|bytes| stage.load_stored(&bytes));
                 Ok(Phase::FetchTimestamp(stage))
             }
