@@ -86,6 +86,11 @@ impl Site {
     }
 }
 
+/// Nobody read an endless body to the server's own limit of 64 MiB; what was sent filled buffers of sockets.
+fn assert_bounded(server: &HostileServer) {
+    assert!(server.body_bytes_sent() < 16 << 20, "{} bytes were sent", server.body_bytes_sent());
+}
+
 #[test]
 fn a_target_is_fetched_once_and_the_next_version_is_found() {
     let site = Site::new("app.txt", b"the program");
@@ -130,6 +135,7 @@ fn a_tampered_target_never_gets_its_name() {
             assert!(output.stderr.contains(message), "{}", output.report());
             assert!(output.stderr.contains("looks like: wrong software attack"), "{}", output.report());
             assert_eq!(site.downloads(client), 0);
+            assert_bounded(&server);
         }
         server.clear();
         site.client(client, &server.url(), "app.txt").expect_success();
@@ -161,6 +167,7 @@ fn hostile_metadata_is_refused_and_the_state_stays() {
         server.set(timestamp.clone(), Behaviour::Endless(Framing::Chunked));
         let output = site.client(client, &server.url(), "app.txt").expect_failure();
         assert!(output.stderr.contains("timestamp.json is longer than the limit"), "{}", output.report());
+        assert_bounded(&server);
 
         // Not "there is no newer root".
         server.set(Paths::ending_with(".root.json"), Behaviour::Status(503));
