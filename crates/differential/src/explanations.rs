@@ -233,15 +233,6 @@ pub const EXPLANATIONS: &[Explanation] = &[
         covers: &[Cover(SigstoreTuf, Stricter, &["*|paths match and prefixes *"])],
     },
     Explanation {
-        id: "hash-prefixes",
-        covers: &[
-            Cover(PythonTuf, Stricter, HASH_PREFIXES),
-            Cover(SigstoreTuf, Stricter, HASH_PREFIXES),
-            Cover(PythonTuf, Other, &["*|prefix upper case"]),
-            Cover(SigstoreTuf, Other, &["*|prefix upper case"]),
-        ],
-    },
-    Explanation {
         id: "patterns",
         covers: &[Cover(SigstoreTuf, Laxer, &["plain|delegation|targets|/delegations|* for *"])],
     },
@@ -467,8 +458,6 @@ const NAMES: &[&str] = &[
     "*|role *",
     "*|? for ",
 ];
-
-const HASH_PREFIXES: &[&str] = &["*/path_hash_prefixes/0|*", "*/path_hash_prefixes|push-text", "*|prefix *"];
 
 const META_PATHS: &[&str] =
     &["plain|value|snapshot|/meta|also-other", "plain|value|snapshot|/meta|also-other.txt"];
