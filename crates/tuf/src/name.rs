@@ -152,7 +152,11 @@ impl TargetPath {
     /// The path, percent-encoded so that it is one file name: what a client may safely use on disk.
     #[must_use]
     pub fn file_name(&self) -> String {
-        percent_encode(&self.0, false)
+        match self.0.as_str() {
+            // These name folders.
+            dots @ ("." | "..") => dots.replace('.', "%2E"),
+            path => percent_encode(path, false),
+        }
     }
 }
 
@@ -261,6 +265,15 @@ mod tests {
             let path = TargetPath::parse(path).unwrap();
             assert_eq!(path.url_path(None), plain);
             assert_eq!(path.url_path(Some("ab")), consistent);
+        }
+    }
+
+    #[test]
+    fn target_paths_become_one_file_name() {
+        for (path, name) in
+            [("a/b c", "a%2Fb%20c"), ("../x", "..%2Fx"), (".", "%2E"), ("..", "%2E%2E"), ("...", "...")]
+        {
+            assert_eq!(TargetPath::parse(path).unwrap().file_name(), name);
         }
     }
 }
