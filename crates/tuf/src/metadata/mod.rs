@@ -126,7 +126,8 @@ fn parse_time(text: &str) -> Result<Time, Malformed> {
     if !fits {
         return Err(malformed());
     }
-    text.parse().map_err(|_| malformed())
+    // A leap second is read as the second before: written again, it would be another text than was signed.
+    text.parse().ok().filter(|time| format_time(*time) == text).ok_or_else(malformed)
 }
 
 #[cfg(test)]
@@ -144,6 +145,7 @@ mod tests {
             "1985-10-21T01:21:00z",
             "",
             "1985-10-21T25:21:00Z",
+            "2016-12-31T23:59:60Z",
         ] {
             assert!(parse_time(text).is_err(), "{text}");
         }
