@@ -18,6 +18,9 @@ mod client;
 mod environment;
 mod error;
 mod fetch;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod name;
 mod proxy;
 mod session;

@@ -128,7 +128,9 @@ impl RepositoryUrl {
             let segment = segment.to_ascii_lowercase().replace("%2e", ".");
             matches!(segment.as_str(), "" | "." | "..")
         });
-        if climbs || path.contains(['?', '#', '\\']) {
+        // White space and control characters are dropped or encoded by the URL parser: what it sees is not what was checked.
+        let is_encoded = path.bytes().all(|byte| byte.is_ascii_graphic());
+        if climbs || !is_encoded || path.contains(['?', '#', '\\']) {
             return Err(refuse("not a path below the repository"));
         }
         let mut url = self.0.clone();
@@ -272,7 +274,21 @@ mod tests {
         assert_eq!(url.to_string(), "http://127.0.0.1:8080/prefix/");
         assert_eq!(url.folder("metadata").to_string(), "http://127.0.0.1:8080/prefix/metadata/");
         assert_eq!(url.file("a/b%20c.json").unwrap().as_str(), "http://127.0.0.1:8080/prefix/a/b%20c.json");
-        for climbing in ["../x", "a/../../x", "%2e%2E/x", "//x", "/x", "", "a?b", "a#b", "a\\b"] {
+        for climbing in [
+            "../x",
+            "a/../../x",
+            "%2e%2E/x",
+            "//x",
+            "/x",
+            "",
+            "a?b",
+            "a#b",
+            "a\\b",
+            "\t",
+            ".\t./x",
+            "a b",
+            "\u{e9}",
+        ] {
             assert!(url.file(climbing).is_err(), "{climbing}");
         }
         for bad in ["ftp://h/", "file:///x", "http://u:p@h/", "http://h/?q", "http://h/#f", "h", "http://"] {

@@ -21,6 +21,9 @@ mod disk_file;
 mod document;
 mod endpoints;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod generation;
 mod guarded_stream;
 mod health;

@@ -182,6 +182,7 @@ impl TargetPath {
     #[must_use]
     pub fn file_name(&self) -> String {
         match self.0.as_str() {
+            // These name folders.
             "." | ".." => self.0.replace('.', "%2E"),
             path => percent_encode(path, false),
         }
@@ -325,6 +326,15 @@ mod tests {
             let path = TargetPath::parse(path).unwrap();
             assert_eq!(path.url_path(None), plain);
             assert_eq!(path.url_path(Some("ab")), consistent);
+        }
+    }
+
+    #[test]
+    fn target_paths_become_one_file_name() {
+        for (path, name) in
+            [("a/b c", "a%2Fb%20c"), ("../x", "..%2Fx"), (".", "%2E"), ("..", "%2E%2E"), ("...", "...")]
+        {
+            assert_eq!(TargetPath::parse(path).unwrap().file_name(), name);
         }
     }
 }

@@ -36,6 +36,8 @@ impl PathPattern {
 fn segment_matches(pattern: &str, segment: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let segment: Vec<char> = segment.chars().collect();
+    // Where there is none, no `[` looks for it again and again.
+    let last_closing = pattern.iter().rposition(|&c| c == ']').unwrap_or(0);
     let (mut p, mut s) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while s < segment.len() {
@@ -44,7 +46,7 @@ fn segment_matches(pattern: &str, segment: &str) -> bool {
             p += 1;
             continue;
         }
-        if let Some(next) = one_matches(&pattern, p, segment[s]) {
+        if let Some(next) = one_matches(&pattern, p, last_closing, segment[s]) {
             (p, s) = (next, s + 1);
             continue;
         }
@@ -56,10 +58,10 @@ fn segment_matches(pattern: &str, segment: &str) -> bool {
 }
 
 /// The position after the pattern element at `p`, if that element matches `c`.
-fn one_matches(pattern: &[char], p: usize, c: char) -> Option<usize> {
+fn one_matches(pattern: &[char], p: usize, last_closing: usize, c: char) -> Option<usize> {
     match *pattern.get(p)? {
         '?' => Some(p + 1),
-        '[' => match set(pattern, p) {
+        '[' => match (p < last_closing).then(|| set(pattern, p)).flatten() {
             Some((end, members)) => members.contains(c).then_some(end),
             None => (c == '[').then_some(p + 1),
         },
@@ -137,6 +139,15 @@ mod tests {
         for (pattern, path, expected) in table {
             assert_eq!(PathPattern::new(pattern).matches(path), expected, "{pattern} {path}");
         }
+    }
+
+    /// Where looking for the `]` of each `[` costs as much as there is left of the pattern, this takes minutes.
+    #[test]
+    fn brackets_that_never_close_cost_no_more_than_other_characters() {
+        let (brackets, path) = ("[".repeat(2000), "[".repeat(4000));
+        assert!(PathPattern::new(format!("*{brackets}")).matches(&path));
+        assert!(!PathPattern::new(format!("*{brackets}x")).matches(&path));
+        assert!(PathPattern::new(format!("*[a]{brackets}")).matches(&format!("a{}", &path[..2000])));
     }
 
     proptest! {

@@ -19,7 +19,7 @@ pub(crate) enum Redirects {
 
 impl Redirects {
     /// The URL to go on with.
-    pub(super) fn follow(self, from: &Url, location: &str) -> Result<Url, Error> {
+    pub(crate) fn follow(self, from: &Url, location: &str) -> Result<Url, Error> {
         let refuse = |reason| Err(Error::Redirect { url: show(from), location: escaped(location), reason });
         let Ok(to) = from.join(location) else { return refuse("not a url") };
         if !matches!(to.scheme(), "http" | "https") {

@@ -1,5 +1,7 @@
 //! Refuses what is meant for another server, or comes from one.
 
+use std::net::SocketAddr;
+
 use http::Method;
 use http::header::CONNECTION;
 
@@ -16,10 +18,10 @@ const HINT: &str = "everything is to come from the sealed index; publish the fil
 /// Set as HTTP proxy, this one is asked for other hosts: a further index, a direct URL. And a browser may be tricked
 /// into asking it under another name (DNS rebinding), which the `Host` header shows.
 pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
+    if is_ours(state.address(), head) {
+        return None;
+    }
     if let Some(authority) = head.authority {
-        if *head.method != Method::CONNECT && is_own(state, authority) {
-            return None;
-        }
         let target = match &head.segments {
             Some(segments) if *head.method != Method::CONNECT => {
                 format!("{authority}/{}", segments.join("/"))
@@ -30,13 +32,17 @@ pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
         let message = format!("{target} is not verified by sealdex");
         return Some(refused(state, target, message));
     }
-    let host = head.host();
-    if host.as_deref().is_some_and(|host| is_own(state, host)) {
-        return None;
-    }
-    let host = escaped(&host.unwrap_or_default());
+    let host = escaped(&head.host().unwrap_or_default());
     let message = format!("the request is for the host {host}, not for this proxy");
     Some(refused(state, host, message))
+}
+
+/// Whether the request is for the proxy at `address` itself.
+pub(crate) fn is_ours(address: SocketAddr, head: &Head<'_>) -> bool {
+    match head.authority {
+        Some(authority) => *head.method != Method::CONNECT && is_own(address, authority),
+        None => head.host().is_some_and(|host| is_own(address, &host)),
+    }
 }
 
 fn refused(state: &State, file: String, message: String) -> Answer {
@@ -52,8 +58,7 @@ fn refused(state: &State, file: String, message: String) -> Answer {
     Answer::refused(&refusal).header(CONNECTION, "close")
 }
 
-fn is_own(state: &State, authority: &str) -> bool {
-    let (own, port) = (state.address(), state.address().port());
-    let named = authority.rsplit_once(':').filter(|(_, own)| *own == port.to_string());
-    authority == own.to_string() || named.is_some_and(|(name, _)| name.eq_ignore_ascii_case("localhost"))
+fn is_own(address: SocketAddr, authority: &str) -> bool {
+    let named = authority.rsplit_once(':').filter(|(_, port)| *port == address.port().to_string());
+    authority == address.to_string() || named.is_some_and(|(name, _)| name.eq_ignore_ascii_case("localhost"))
 }

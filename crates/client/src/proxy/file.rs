@@ -110,7 +110,7 @@ fn wanted(state: &State, project: &ProjectName, file: &IndexFile) -> Result<Want
 
 /// Where a file, or with `suffix` one beside it, may be: where the page says, and where a repository's own files are
 /// on any web server, under the digest of the file.
-pub(super) fn urls(
+pub(crate) fn urls(
     record: &RepositoryRecord,
     project: &ProjectName,
     file: &IndexFile,

@@ -35,6 +35,8 @@ use crate::session::Session;
 use crate::trust::TrustedRepository;
 use state::State;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::{elsewhere::is_ours, file::urls, range::Range, request::Head, routes::Route};
 pub use options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 pub use refusal::Refusal;
 

@@ -2,7 +2,7 @@
 
 /// What to send of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Range {
+pub(crate) enum Range {
     /// All of it: none was asked for, or in a way that may be ignored.
     Whole,
     /// From `start` up to but not including `end`.
@@ -18,7 +18,7 @@ pub(super) enum Range {
 
 impl Range {
     /// Reads the header for a file of `length` bytes. Several ranges at once get the whole file, as a server may.
-    pub(super) fn of(header: Option<&str>, length: u64) -> Self {
+    pub(crate) fn of(header: Option<&str>, length: u64) -> Self {
         let Some(spec) = header.and_then(|header| header.trim().strip_prefix("bytes=")) else {
             return Self::Whole;
         };

@@ -4,17 +4,17 @@ use http::header::{ACCEPT, HOST, IF_NONE_MATCH, USER_AGENT};
 use http::{HeaderName, Method, Request};
 
 /// A request's head: no route takes a body.
-pub(super) struct Head<'a> {
+pub(crate) struct Head<'a> {
     pub(super) method: &'a Method,
     /// The path's segments, percent-decoded; `None` when the path is no UTF-8.
-    pub(super) segments: Option<Vec<String>>,
+    pub(crate) segments: Option<Vec<String>>,
     headers: &'a http::HeaderMap,
     /// The authority of a request in absolute form, or of `CONNECT`.
     pub(super) authority: Option<&'a str>,
 }
 
 impl<'a> Head<'a> {
-    pub(super) fn of<B>(request: &'a Request<B>) -> Self {
+    pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         let path = request.uri().path();
         let segments = path.strip_prefix('/').and_then(|path| path.split('/').map(percent_decode).collect());
         Self {

@@ -25,30 +25,81 @@ pub(super) async fn answer<B>(state: &Arc<State>, request: &Request<B>) -> Answe
     if *head.method == Method::HEAD { answer.without_body() } else { answer }
 }
 
+/// What a request is for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// The list of all projects.
+    ProjectList,
+    /// A project's page, under its one URL.
+    Page(ProjectName),
+    /// A project's page under another name of the project, or without the slash at its end.
+    PageElsewhere(ProjectName),
+    /// A project's file, or what is served beside one.
+    File(ProjectName, &'a str),
+    /// Nothing that is served here.
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    /// The route of a path's segments.
+    pub(crate) fn of(segments: &'a [String]) -> Self {
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match *segments.as_slice() {
+            ["simple"] | ["simple", ""] => Self::ProjectList,
+            ["simple", name] | ["simple", name, ""] => match ProjectName::parse(name) {
+                Ok(project) if segments.len() == 3 && project.as_str() == name => Self::Page(project),
+                Ok(project) => Self::PageElsewhere(project),
+                Err(_) => Self::Unknown,
+            },
+            ["files", name, filename] => {
+                ProjectName::parse(name).map_or(Self::Unknown, |project| Self::File(project, filename))
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
 async fn route(state: &Arc<State>, head: &Head<'_>) -> Answer {
-    let segments: Vec<&str> = head.segments.iter().flatten().map(String::as_str).collect();
-    match *segments.as_slice() {
-        ["simple"] | ["simple", ""] => Answer::problem(
+    match Route::of(head.segments.as_deref().unwrap_or_default()) {
+        Route::ProjectList => Answer::problem(
             StatusCode::NOT_FOUND,
             "the list of all projects is not signed, so sealdex does not serve it",
             "ask for a project by its name",
         ),
-        ["simple", name] | ["simple", name, ""] => match ProjectName::parse(name) {
-            Ok(project) if segments.len() == 3 && project.as_str() == name => {
-                page::answer(state, head, &project).await
-            }
-            Ok(project) => page::redirect(&project),
-            Err(_) => not_found(),
-        },
-        ["files", name, filename] => match ProjectName::parse(name) {
-            Ok(project) => file::answer(state, head, &project, filename).await,
-            Err(_) => not_found(),
-        },
-        _ => not_found(),
+        Route::Page(project) => page::answer(state, head, &project).await,
+        Route::PageElsewhere(project) => page::redirect(&project),
+        Route::File(project, filename) => file::answer(state, head, &project, filename).await,
+        Route::Unknown => not_found(),
     }
 }
 
 /// What a verified page, or the absence of one, says is not there.
 pub(super) fn not_found() -> Answer {
     Answer::problem(StatusCode::NOT_FOUND, "Not Found", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_one_url() {
+        let project = || ProjectName::parse("holy-grail").unwrap();
+        let table = [
+            ("simple", Route::ProjectList),
+            ("simple/", Route::ProjectList),
+            ("simple/holy-grail/", Route::Page(project())),
+            ("simple/holy-grail", Route::PageElsewhere(project())),
+            ("simple/Holy_Grail/", Route::PageElsewhere(project())),
+            ("simple/holy-grail/x", Route::Unknown),
+            ("simple/../", Route::Unknown),
+            ("files/Holy_Grail/a.whl", Route::File(project(), "a.whl")),
+            ("files/holy-grail", Route::Unknown),
+            ("", Route::Unknown),
+        ];
+        for (path, expected) in table {
+            let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
+            assert_eq!(Route::of(&segments), expected, "{path}");
+        }
+    }
 }

@@ -7,5 +7,5 @@ pub(crate) mod body;
 pub(crate) mod check;
 pub(crate) mod credentials;
 pub(crate) mod form;
-mod multipart;
+pub(crate) mod multipart;
 pub(crate) mod receive;

@@ -115,11 +115,13 @@ impl<S: Stream<Item = Result<Bytes, BodyError>> + Unpin> Multipart<S> {
 
     async fn skip_preamble(&mut self) -> Result<(), MultipartError> {
         loop {
-            if let Some(index) = find(&self.buffer, &self.delimiter) {
+            let found = find(&self.buffer, &self.delimiter);
+            if let Some(index) = found.filter(|index| *index <= MAX_PREAMBLE_BYTES) {
                 drop(self.buffer.split_to(index + self.delimiter.len()));
                 return Ok(());
             }
-            if self.buffer.len() > MAX_PREAMBLE_BYTES {
+            // Whether it stands too late must not depend on how much comes in at once.
+            if self.buffer.len() >= MAX_PREAMBLE_BYTES + self.delimiter.len() {
                 return Err(MultipartError::Malformed("no boundary at its start"));
             }
             self.read_more().await?;
@@ -135,7 +137,7 @@ impl<S: Stream<Item = Result<Bytes, BodyError>> + Unpin> Multipart<S> {
                 drop(self.buffer.split_to(END_OF_HEAD.len()));
                 return Ok(head);
             }
-            if self.buffer.len() > MAX_PART_HEAD_BYTES {
+            if self.buffer.len() >= MAX_PART_HEAD_BYTES + END_OF_HEAD.len() {
                 return Err(MultipartError::Malformed("a part's head is longer than 16 KiB"));
             }
             self.read_more().await?;
@@ -298,6 +300,30 @@ mod tests {
         let no_end = format!("--XY\r\nContent-Disposition: {}", "a".repeat(1_000_000));
         for form in [no_boundary, no_end] {
             assert!(matches!(read(form.as_bytes(), 100).await, Err(MultipartError::Malformed(_))));
+        }
+    }
+
+    #[tokio::test]
+    async fn limits_do_not_depend_on_the_chunks() {
+        // The line break that is put before the first line counts as preamble.
+        let preamble = |length: usize| {
+            let head = "Content-Disposition: form-data; name=a";
+            format!("{}\r\n--XY\r\n{head}\r\n\r\n\r\n--XY--", "p".repeat(length - 2))
+        };
+        let head = |length: usize| {
+            let line = "\r\nContent-Disposition: form-data; name=";
+            format!("--XY{line}{}\r\n\r\n\r\n--XY--", "n".repeat(length - line.len()))
+        };
+        for chunk_bytes in [1, 7, 4096, usize::MAX] {
+            for (form, fits) in [
+                (preamble(MAX_PREAMBLE_BYTES), true),
+                (preamble(MAX_PREAMBLE_BYTES + 1), false),
+                (head(MAX_PART_HEAD_BYTES), true),
+                (head(MAX_PART_HEAD_BYTES + 1), false),
+            ] {
+                let result = read(form.as_bytes(), chunk_bytes).await;
+                assert_eq!(result.is_ok(), fits, "{} bytes in chunks of {chunk_bytes}", form.len());
+            }
         }
     }
 

@@ -103,7 +103,7 @@ pub(crate) fn max_file_bytes(app: &App) -> u64 {
     app.config.uploads.max_file_bytes.min(app.repository.settings().limits.max_file_bytes)
 }
 
-async fn receive_field<S>(
+pub(crate) async fn receive_field<S>(
     fields: &mut FormFields,
     name: &str,
     multipart: &mut Multipart<S>,

@@ -125,8 +125,11 @@ fn common_object<M: Metadata>(common: &Common) -> Object {
     object
 }
 
-/// `YYYY-MM-DDTHH:MM:SSZ` (4.2.3); fractions are dropped.
+/// `YYYY-MM-DDTHH:MM:SSZ` (4.2.3); fractions are dropped. The end of the clock's range is written as what it stands for.
 fn format_time(time: Time) -> String {
+    if time == Time::MAX {
+        return "9999-12-31T23:59:59Z".to_owned();
+    }
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -144,7 +147,10 @@ fn parse_time(text: &str) -> Result<Time, Malformed> {
     if !fits {
         return Err(malformed());
     }
-    let time: DateTime = text.trim_end_matches('Z').parse().map_err(|_| malformed())?;
+    // A leap second would be read as the second before: written again, it would be another text than was signed.
+    let leap_second = text.ends_with(":60Z");
+    let time: DateTime =
+        text.trim_end_matches('Z').parse().ok().filter(|_| !leap_second).ok_or_else(malformed)?;
     Ok(Offset::UTC.to_timestamp(time).unwrap_or(Time::MAX))
 }
 
@@ -157,6 +163,7 @@ mod tests {
         assert_eq!(format_time(parse_time("1985-10-21T01:21:00Z").unwrap()), "1985-10-21T01:21:00Z");
         assert_eq!(parse_time("9999-12-30T22:00:00Z").unwrap().as_second(), Time::MAX.as_second());
         assert_eq!(parse_time("9999-12-31T23:59:59Z").unwrap(), Time::MAX);
+        assert_eq!(format_time(Time::MAX), "9999-12-31T23:59:59Z");
         assert!(parse_time("9999-12-30T21:59:59Z").unwrap() < Time::MAX);
         assert!(parse_time("0000-01-01T00:00:00Z").unwrap() < Time::UNIX_EPOCH);
         for text in [
@@ -167,6 +174,7 @@ mod tests {
             "1985-10-21T01:21:00z",
             "",
             "1985-10-21T25:21:00Z",
+            "2016-12-31T23:59:60Z",
         ] {
             assert!(parse_time(text).is_err(), "{text}");
         }
