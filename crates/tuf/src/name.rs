@@ -328,13 +328,4 @@ mod tests {
             assert_eq!(path.url_path(Some("ab")), consistent);
         }
     }
-
-    #[test]
-    fn target_paths_become_one_file_name() {
-        for (path, name) in
-            [("a/b c", "a%2Fb%20c"), ("../x", "..%2Fx"), (".", "%2E"), ("..", "%2E%2E"), ("...", "...")]
-        {
-            assert_eq!(TargetPath::parse(path).unwrap().file_name(), name);
-        }
-    }
 }
