@@ -113,8 +113,9 @@ impl World {
             let floor = before.get(name).map_or(0, |bytes| version(bytes));
             assert!(version(bytes) >= floor, "{context}: {name} went back");
         }
-        for name in ["root.json", "targets.json", "A.json"] {
-            assert!(after.contains_key(name), "{context}: {name} is lost");
+        for role in ["root", "targets", "A"] {
+            let name = Simulator::role(role).stored_file_name();
+            assert!(after.contains_key(&name), "{context}: {name} is lost");
         }
         // 5.3.11 before 5.3.8: with the new root, nothing that the old key signed is left.
         if version(&after["root.json"]) > version(&before["root.json"]) {

@@ -156,7 +156,8 @@ async fn a_server_that_stalls_is_left() {
     assert_eq!(error.attack(), Some(Attack::SlowRetrieval));
     world.server.set(timestamp(), Behaviour::StallAfter(3));
     let error = world.refused_refresh().await;
-    assert!(matches!(error, Error::SlowRetrieval { received: 3, .. }), "{error:?}");
+    // On a busy machine even the three bytes may come too late.
+    assert!(matches!(error, Error::SlowRetrieval { received: 0..=3, .. }), "{error:?}");
 }
 
 #[tokio::test]
