@@ -155,7 +155,8 @@ impl World {
         assert!(session.target(&path()).await.unwrap().is_some());
         let after = self.metadata();
         for name in ["root", "timestamp", "snapshot", "targets", "A"] {
-            assert_eq!(after[&format!("{name}.json")], self.simulator.latest(name), "{context}: {name}");
+            let file = Simulator::role(name).stored_file_name();
+            assert_eq!(after[&file], self.simulator.latest(name), "{context}: {name}");
         }
         assert!(after.keys().all(|name| name.ends_with(".json")), "{context}: {:?}", after.keys());
         let offline = Session::offline(&client, &self.trusted()).await.unwrap();
