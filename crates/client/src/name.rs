@@ -78,14 +78,22 @@ impl From<RepositoryName> for String {
 pub struct RepositoryUrl(Url);
 
 impl RepositoryUrl {
+    /// The greatest length in bytes, encoded.
+    pub const MAX_LENGTH: usize = 2048;
+
     /// Reads a URL; a missing slash at its end is added.
     ///
     /// # Errors
     /// [`Error::InvalidUrl`]
     pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::bounded(text, Self::MAX_LENGTH)
+    }
+
+    fn bounded(text: &str, max_bytes: usize) -> Result<Self, Error> {
         let refuse = |reason: &str| Error::InvalidUrl { url: excerpt(text), reason: reason.to_owned() };
-        if text.len() > 2048 {
-            return Err(refuse("longer than 2048 bytes"));
+        let too_long = || refuse(&format!("longer than {max_bytes} bytes"));
+        if text.len() > max_bytes {
+            return Err(too_long());
         }
         let mut url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -100,6 +108,10 @@ impl RepositoryUrl {
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
+        }
+        // Encoding makes it longer; what is stored must be read again.
+        if url.as_str().len() > max_bytes {
+            return Err(too_long());
         }
         Ok(Self(url))
     }
@@ -154,11 +166,13 @@ impl FromStr for RepositoryUrl {
     }
 }
 
+/// Reads what was stored: also the folders below the longest URL.
 impl TryFrom<String> for RepositoryUrl {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self, Error> {
-        Self::parse(&text)
+        const LONGEST_FOLDER: usize = "metadata/".len();
+        Self::bounded(&text, Self::MAX_LENGTH + LONGEST_FOLDER)
     }
 }
 
@@ -293,6 +307,21 @@ mod tests {
         }
         for bad in ["ftp://h/", "file:///x", "http://u:p@h/", "http://h/?q", "http://h/#f", "h", "http://"] {
             assert!(RepositoryUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls_that_are_stored_are_read_again() {
+        let start = "http://host/";
+        let longest = format!("{start}{}/", "a".repeat(RepositoryUrl::MAX_LENGTH - start.len() - 1));
+        let url = RepositoryUrl::parse(&longest).unwrap();
+        for stored in [url.folder("metadata"), url] {
+            assert_eq!(RepositoryUrl::try_from(stored.to_string()).unwrap(), stored);
+        }
+        for too_long in
+            [format!("{longest}a"), format!("{start}{}", "\u{e9}".repeat(400)), longest.replace("a/", "aa")]
+        {
+            assert!(RepositoryUrl::parse(&too_long).is_err(), "{too_long}");
         }
     }
 
