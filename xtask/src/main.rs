@@ -7,6 +7,7 @@ mod ci;
 mod command;
 mod deny;
 mod dependencies;
+mod fuzz;
 mod graph;
 mod layers;
 mod python;
@@ -22,7 +23,7 @@ use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
-/// The one entry point for developers: tests, checks and benchmarks of this workspace.
+/// The one entry point for developers: tests, checks, fuzzing and benchmarks of this workspace.
 ///
 /// Needs Rust and Python 3.10 or newer with venv; whatever else a command needs, it installs once under target/.
 #[derive(Parser)]
@@ -48,6 +49,8 @@ enum Subcommands {
     Ci(ci::Arguments),
     /// Run the benchmarks, with python-tuf beside Sealdex.
     Bench(bench::Arguments),
+    /// Run the fuzz targets.
+    Fuzz(fuzz::Arguments),
     /// Check that crates depend only on layers below, and the core on no I/O.
     Layers,
     /// Check that each dependency is declared once, used, and explained.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Subcommands::Test(arguments) => test::run(&workspace, &arguments),
         Subcommands::Ci(arguments) => ci::run(&workspace, &arguments),
         Subcommands::Bench(arguments) => bench::run(&workspace, &arguments),
+        Subcommands::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Subcommands::Layers => layers::run(&workspace),
         Subcommands::Dependencies => dependencies::run(&workspace),
         Subcommands::Environment => python::print_environment(&workspace),
