@@ -6,6 +6,7 @@ use clap::Args;
 use crate::command;
 use crate::deny::{self, Advisories};
 use crate::dependencies;
+use crate::fuzz;
 use crate::layers;
 use crate::steps::{Outcome, Steps};
 use crate::test;
@@ -17,6 +18,10 @@ pub(crate) struct Arguments {
     /// Leave the tests out: `cargo xtask test` ran already.
     #[arg(long)]
     no_test: bool,
+
+    /// Leave the fuzz targets out.
+    #[arg(long)]
+    no_fuzz: bool,
 
     /// Fail when the advisory database cannot be fetched, instead of saying so.
     #[arg(long)]
@@ -34,11 +39,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     };
 
     let mut steps = Steps::default();
-    steps.run("format", || cargo(&["fmt", "--all", "--check"], &[]));
+    steps.run("format", || {
+        cargo(&["fmt", "--all", "--check"], &[])?;
+        cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"], &[])
+    });
     steps.run("layers", || layers::run(workspace).map(|()| Outcome::Passed));
     steps.run("dependencies", || dependencies::run(workspace).map(|()| Outcome::Passed));
     if !arguments.no_test {
         steps.run("test", || test::run(workspace, &test::ALL).map(|()| Outcome::Passed));
+    }
+    if !arguments.no_fuzz {
+        steps.run("fuzz", || fuzz::run(workspace, &fuzz::BRIEF).map(|()| Outcome::Passed));
     }
     steps.run("clippy", || {
         cargo(&["clippy", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"], &[])

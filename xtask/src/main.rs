@@ -9,6 +9,7 @@ mod command;
 mod conformance;
 mod deny;
 mod dependencies;
+mod fuzz;
 mod graph;
 mod layers;
 mod python;
@@ -24,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
-/// The one entry point for developers: tests, checks and benchmarks of this workspace.
+/// The one entry point for developers: tests, checks, fuzzing and benchmarks of this workspace.
 ///
 /// Needs Rust and Python 3.10 or newer with venv; whatever else a command needs, it installs once under target/.
 #[derive(Parser)]
@@ -52,6 +53,8 @@ enum Subcommands {
     Bench(bench::Arguments),
     /// Run the TUF conformance tests of conformance/ against our client, and against python-tuf and tuf-js.
     Conformance(conformance::Arguments),
+    /// Run the fuzz targets.
+    Fuzz(fuzz::Arguments),
     /// Check that crates depend only on layers below, and the core on no I/O.
     Layers,
     /// Check that each dependency is declared once, used, and explained.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Subcommands::Ci(arguments) => ci::run(&workspace, &arguments),
         Subcommands::Bench(arguments) => bench::run(&workspace, &arguments),
         Subcommands::Conformance(arguments) => conformance::run(&workspace, &arguments),
+        Subcommands::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Subcommands::Layers => layers::run(&workspace),
         Subcommands::Dependencies => dependencies::run(&workspace),
         Subcommands::Environment => python::print_environment(&workspace),

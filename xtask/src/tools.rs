@@ -19,6 +19,8 @@ pub(crate) const NEXTEST: Tool =
     Tool { crate_name: "cargo-nextest", subcommand: "nextest", version: "0.9.143" };
 /// The dependency checker.
 pub(crate) const DENY: Tool = Tool { crate_name: "cargo-deny", subcommand: "deny", version: "0.20.2" };
+/// The runner of fuzz targets.
+pub(crate) const FUZZ: Tool = Tool { crate_name: "cargo-fuzz", subcommand: "fuzz", version: "0.13.2" };
 
 impl Tool {
     /// Builds the tool if neither the machine nor target/tools has it.
