@@ -63,14 +63,15 @@ pub fn world() -> &'static World {
 pub fn open(bytes: &[u8]) -> Option<(Vec<u8>, Vec<(String, String)>)> {
     let Value::Object(envelope) = Value::parse(bytes).ok()? else { return None };
     let Value::Array(signatures) = envelope.value("signatures")? else { return None };
-    let texts = signatures.iter().filter_map(|signature| match signature {
+    // One signature that is none makes the whole file malformed.
+    let texts = signatures.iter().map(|signature| match signature {
         Value::Object(signature) => match (signature.value("keyid")?, signature.value("sig")?) {
             (Value::String(id), Value::String(text)) => Some((id.clone(), text.clone())),
             _ => None,
         },
         _ => None,
     });
-    Some((envelope.value("signed")?.canonical(), texts.collect()))
+    Some((envelope.value("signed")?.canonical(), texts.collect::<Option<_>>()?))
 }
 
 /// Every role but the bins.
