@@ -1,4 +1,4 @@
-//! Writes seeds for the fuzz targets to `corpus/`: files of the world's repository, pages, archives, forms, requests.
+//! Writes seeds for the fuzz targets to `seeds/`: files of the world's repository, pages, archives, forms, requests.
 //!
 //! `cargo run --manifest-path fuzz/Cargo.toml --example seeds`
 
@@ -15,11 +15,11 @@ use sealdex_testkit::sdist::SdistBuilder;
 use sealdex_testkit::wheel::WheelBuilder;
 
 fn main() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     let write = |target: &str, name: &str, bytes: &[u8]| {
-        let folder = corpus.join(target);
+        let folder = seeds.join(target);
         fs::create_dir_all(&folder).expect("the folder can be made");
-        fs::write(folder.join(format!("seed-{name}")), bytes).expect("the seed can be written");
+        fs::write(folder.join(name), bytes).expect("the seed can be written");
     };
     metadata(&write);
     json(&write);
@@ -70,15 +70,100 @@ fn json(write: Write<'_>) {
     }
 }
 
-/// The input is read from both ends, so any bytes will do; the fuzzer finds the rest.
+/// Honest updates, and one for each attack that takes several things to come together. Written as `arbitrary` reads
+/// them; if the input's types change, they are inputs like any other, and these functions have to follow.
 fn updates(write: Write<'_>) {
-    for length in [0_usize, 64, 400] {
-        for first in [0_u8, 1, 7, 255] {
-            let step = usize::from(first) * 2 + 1;
-            let bytes: Vec<u8> = (0..length).map(|at| (at * step % 256) as u8).collect();
-            write("updater", &format!("{length}-{first}"), &bytes);
+    let last = world().publications.len() as u8 - 1;
+    let honest: Vec<Update> = (0..=last).map(|publication| (publication, Vec::new())).collect();
+    for (number, updates) in honest.chunks(3).enumerate() {
+        write("updater", &format!("honest-{number}"), &encode(updates));
+    }
+    // Over a rotation of keys; to a day when what is stored has expired; and back.
+    for (from, to) in [(0, last), (0, 3), (last, 0), (1, 0)] {
+        let updates = [(from, Vec::new()), (to, Vec::new())];
+        write("updater", &format!("honest-{from}-to-{to}"), &encode(&updates));
+    }
+    for search in 0..world().publications[0].targets.len() as u8 {
+        for max_delegations in [None, Some(0), Some(2)] {
+            let bytes = encode_one(&(5, Vec::new()), max_delegations, search);
+            write("updater", &format!("search-{search}-{}", max_delegations.unwrap_or(9)), &bytes);
         }
     }
+    let forged_well = |trick: Vec<u8>| [variant(4, 5), trick].concat();
+    for role in 0..8_u8 {
+        for publication in [1, 8] {
+            let name = |kind: &str| format!("{kind}-{role}-{publication}");
+            let one = |answer: Vec<u8>| encode(&[(0, Vec::new()), (publication, vec![(role, answer)])]);
+            write("updater", &name("signed-anew"), &one(forged_well(variant(0, 6))));
+            write("updater", &name("expired"), &one(forged_well(variant(1, 6))));
+            write("updater", &name("too-few"), &one(forged(0, variant(1, 4), variant(0, 6))));
+            let older = vec![(role, forged(2, variant(0, 4), variant(0, 6)))];
+            write("updater", &name("older"), &encode(&[(publication, Vec::new()), (publication, older)]));
+            write(
+                "updater",
+                &name("other-type"),
+                &one(forged_well([variant(5, 6), vec![role + 1]].concat())),
+            );
+        }
+        // The snapshot lists an older version of a role, or the role no more.
+        let listed = |change: Vec<u8>| [variant(2, 6), vec![role], change].concat();
+        let older = listed([vec![1], variant(3, 4), vec![1]].concat());
+        for (name, trick) in [("lists-older", older), ("lists-no-more", listed(vec![0]))] {
+            let updates = [(7, Vec::new()), (8, vec![(2, forged_well(trick))])];
+            write("updater", &format!("{name}-{role}"), &encode(&updates));
+        }
+    }
+    for role in 0..4_u8 {
+        // A root that was signed by nobody but those it lists, or that takes keys away.
+        let keys = |mask: u16, threshold: u8| {
+            [variant(3, 6), vec![role], mask.to_le_bytes().to_vec(), vec![threshold]].concat()
+        };
+        write("updater", &format!("own-root-{role}"), &encode(&[(3, vec![(0, forged_well(keys(64, 1)))])]));
+        let rotated = forged(1, variant(0, 4), keys(1 << role | 16, 1));
+        write("updater", &format!("other-keys-{role}"), &encode(&[(0, Vec::new()), (1, vec![(0, rotated)])]));
+        // One key under two ids is not two keys.
+        let twice = forged(1, variant(0, 4), keys(1 << role, 130));
+        let repeated = forged_well([variant(4, 6), vec![role, 128]].concat());
+        let answers = vec![(0, twice), (role, repeated)];
+        write("updater", &format!("one-key-twice-{role}"), &encode(&[(0, answers)]));
+    }
+}
+
+/// The publication, and what is answered instead of which role's file.
+type Update = (u8, Vec<(u8, Vec<u8>)>);
+
+fn encode(updates: &[Update]) -> Vec<u8> {
+    let updates = updates.iter().enumerate();
+    updates.flat_map(|(number, update)| encode_one(update, None, number as u8)).collect()
+}
+
+/// An update 60 hours after the publication, with a limit on delegations if one is given.
+fn encode_one((publication, answers): &Update, max_delegations: Option<u8>, search: u8) -> Vec<u8> {
+    let mut bytes = vec![1, *publication];
+    bytes.extend(variant(0, 2));
+    bytes.push(60);
+    match max_delegations {
+        None => bytes.extend(variant(0, 6)),
+        Some(number) => bytes.extend([variant(2, 6), vec![number]].concat()),
+    }
+    bytes.push(0);
+    for (role, answer) in answers {
+        bytes.extend([1, *role]);
+        bytes.extend(answer);
+    }
+    bytes.extend([0, 255, search]);
+    bytes
+}
+
+/// A forged file with this change of its version.
+fn forged(version: u32, signers: Vec<u8>, trick: Vec<u8>) -> Vec<u8> {
+    [variant(3, 5), variant(version, 4), variant(0, 3), signers, trick].concat()
+}
+
+/// The variant of that index of `count`.
+fn variant(index: u32, count: u64) -> Vec<u8> {
+    let first = ((u64::from(index) << 32).div_ceil(count)) as u32;
+    first.to_le_bytes().to_vec()
 }
 
 fn paths(write: Write<'_>) {

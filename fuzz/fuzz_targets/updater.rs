@@ -24,6 +24,7 @@ use sealdex_fuzz::forge::{Forged, Trick};
 use sealdex_fuzz::world::{Publication, ROLES, Signatures, key, open, world};
 use sealdex_testkit::clock;
 use sealdex_tuf::digest::sha256;
+use sealdex_tuf::metadata::{self, Unverified};
 use sealdex_tuf::pattern::PathPattern;
 use sealdex_tuf::{Answer, Limits, Request, Signer as _, Step, TargetPath, Updater};
 use serde_json::{Value, json};
@@ -370,7 +371,12 @@ impl<'a, 'b> Run<'a, 'b> {
     /// What is stored guards against rollback as long as the root's keys vouch for it.
     fn remember(&mut self, role: &'static str, bytes: &[u8], max_bytes: u64) {
         let is_signed = self.client.is_signed_by_root(role, bytes, &self.used["root"]);
-        if is_signed && bytes.len() as u64 <= max_bytes {
+        // A damaged envelope may still hold enough signatures, and is no metadata.
+        let is_metadata = match role {
+            "timestamp" => Unverified::<metadata::Timestamp>::parse(bytes).is_ok(),
+            _ => Unverified::<metadata::Snapshot>::parse(bytes).is_ok(),
+        };
+        if is_signed && is_metadata && bytes.len() as u64 <= max_bytes {
             self.floor.insert(role, signed(bytes));
         }
     }

@@ -59,8 +59,11 @@ pub fn world() -> &'static World {
     &WORLD
 }
 
-/// The canonical form of a file's signed part, and its signatures: key id and hex text.
-pub fn open(bytes: &[u8]) -> Option<(Vec<u8>, Vec<(String, String)>)> {
+/// A signature as a file has it: key id and hex text.
+pub type Written = (String, String);
+
+/// The canonical form of a file's signed part, and its signatures.
+pub fn open(bytes: &[u8]) -> Option<(Vec<u8>, Vec<Written>)> {
     let Value::Object(envelope) = Value::parse(bytes).ok()? else { return None };
     let Value::Array(signatures) = envelope.value("signatures")? else { return None };
     // One signature that is none makes the whole file malformed.
@@ -103,6 +106,7 @@ impl World {
         // Two roles speak for it: the first one counts.
         simulator.add_target("B", "a/both", b"second");
         simulator.add_target("A", "a/both", b"first");
+        set_expiry(&mut simulator, 0);
         for role in ROLES.iter().rev() {
             simulator.republish(role);
         }
@@ -143,14 +147,11 @@ impl World {
     /// Publishes every role, the next day.
     fn publish(&mut self, simulator: &mut Simulator, roots: &[&str]) {
         let day = self.publications.len() as i64;
-        for role in ["root", "snapshot", "targets", "A", "B", "C", "D"] {
-            simulator.common(role).expires = clock::days_after_start(day + 30);
-        }
-        simulator.timestamp.common.expires = clock::days_after_start(day + 3);
+        set_expiry(simulator, day);
         simulator.publish(roots);
         // With names that hold no version, bins have to be written anew too.
         for bin in bins().role_names().filter(|bin| simulator.targets.contains_key(bin)).collect::<Vec<_>>() {
-            simulator.common(bin.as_str()).expires = clock::days_after_start(day + 30);
+            simulator.common(bin.as_str()).expires = clock::days_after_start(day + 5);
             simulator.publish(&[bin.as_str()]);
         }
         simulator.publish(&["D", "C", "B", "A", "targets", "snapshot", "timestamp"]);
@@ -188,6 +189,22 @@ impl World {
             latest: ROLES.into_iter().map(|role| (role, simulator.latest(role).to_vec())).collect(),
             targets,
         });
+    }
+}
+
+/// A client that comes back after some publications finds what it has stored expired.
+fn set_expiry(simulator: &mut Simulator, day: i64) {
+    for (role, days) in [
+        ("root", 60),
+        ("timestamp", 3),
+        ("snapshot", 4),
+        ("targets", 5),
+        ("A", 5),
+        ("B", 5),
+        ("C", 5),
+        ("D", 5),
+    ] {
+        simulator.common(role).expires = clock::days_after_start(day + days);
     }
 }
 

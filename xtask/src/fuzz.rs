@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     input: Option<PathBuf>,
 
     /// Instead of fuzzing, replace the committed corpus by the smallest part of it and of the new inputs that reaches
-    /// the same code.
+    /// the same code. No other run may go on meanwhile.
     #[arg(long, conflicts_with = "time")]
     minimise: bool,
 }
@@ -179,7 +179,7 @@ impl Build {
             fuzz.arg(format!("-dict={}", dictionary.display()));
         }
         // New inputs go to the first folder.
-        for kind in ["working", "corpus", "regressions"] {
+        for kind in ["working", "corpus", "seeds", "regressions"] {
             fuzz.arg(self.folder(kind, target)?);
         }
         let start = Instant::now();
