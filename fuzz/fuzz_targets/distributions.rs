@@ -231,7 +231,8 @@ impl Built<'_> {
         };
         let filename = DistributionFilename::parse(name).expect("a constant name");
         let metadata = format!("Metadata-Version: 2.1\nName: grail\nVersion: 1.0\n{}", self.header);
-        let place = if self.kind % 3 == 0 { "grail-1.0.dist-info/METADATA" } else { "grail-1.0/PKG-INFO" };
+        let place =
+            if self.kind.is_multiple_of(3) { "grail-1.0.dist-info/METADATA" } else { "grail-1.0/PKG-INFO" };
         let mut files = vec![(place.to_owned(), metadata.as_bytes(), 0)];
         let others = self.entries.iter().take(16);
         files.extend(others.map(|entry| (entry.name("grail-1.0"), entry.content, entry.kind)));
@@ -265,7 +266,7 @@ fn zip(files: &[(String, &[u8], u8)], deflated: bool) -> Vec<u8> {
 
 /// Headers with any type and any content; checksums are right.
 fn tar(files: &[(String, &[u8], u8)]) -> Vec<u8> {
-    const TYPES: [u8; 12] = *b"0\05LKxg7123S";
+    const TYPES: [u8; 12] = *b"0\x005LKxg7123S";
     let mut bytes = Vec::new();
     for (name, content, kind) in files {
         let mut header = tar::Header::new_ustar();
