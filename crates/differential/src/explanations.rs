@@ -126,8 +126,9 @@ pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         id: "expires-range",
         covers: &[
-            Cover(PythonTuf, Laxer, &["*/expires|leap-second", "*/expires|year-0", "*/expires|year-1"]),
+            Cover(PythonTuf, Laxer, &["*/expires|year-0", "*/expires|year-1"]),
             Cover(SigstoreTuf, Laxer, &["*/expires|end-of-years"]),
+            Cover(SigstoreTuf, Stricter, &["*/expires|leap-second"]),
         ],
     },
     Explanation {
