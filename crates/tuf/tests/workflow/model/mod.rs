@@ -297,3 +297,22 @@ proptest! {
         }
     }
 }
+
+/// Found by chance, one run in many: the oracle had not heard of the files that the repository began with.
+#[test]
+fn a_betrayed_client_that_lost_its_snapshot_goes_back_to_the_first_one() {
+    let quiet =
+        Day { event: Event::Quiet, clock_ahead: 0, loss: None, killed_after: None, unreachable: None };
+    let days = [
+        Day { event: Event::Betray(Betrayal::GoBack("snapshot", 1)), ..quiet.clone() },
+        Day { event: Event::Publish(Vec::new()), ..quiet.clone() },
+        Day { loss: Some(Loss::Garbage("snapshot")), ..quiet.clone() },
+        // On the day before, the timestamp had expired.
+        Day { clock_ahead: -25, ..quiet },
+    ];
+    let mut world = World::new();
+    for day in &days {
+        live(&mut world, day).unwrap();
+    }
+    assert_eq!(versions(&world.stored())["snapshot"], Some(1));
+}

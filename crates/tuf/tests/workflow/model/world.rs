@@ -12,7 +12,7 @@ use sealdex_tuf::metadata::{DelegatedRoles, RoleKeys, Snapshot, Targets};
 use sealdex_tuf::{KeyPair, RoleName, Signer as _, Version};
 
 use super::oracle::{Files, Signed, signed_part};
-use super::{Act, Betrayal, Half, Hostility, Loss, ROLES, TARGET};
+use super::{Act, Betrayal, Half, Hostility, Loss, ROLES, TARGET, TOP_LEVEL};
 use crate::{SimulatedClient, Simulator, role};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -28,10 +28,19 @@ pub(super) struct World {
     pub(super) betrayed: bool,
     time: Timestamp,
     publish_everything: bool,
-    /// What was published honestly, day by day, and what the client had.
-    past: Vec<(BTreeMap<String, Vec<u8>>, Files)>,
+    past: Vec<Past>,
     /// What the repository goes on from after a day that was not its own.
     own: Option<Own>,
+}
+
+/// How a day ended.
+struct Past {
+    /// What was published honestly.
+    published: Files,
+    /// What the client had.
+    stored: Files,
+    /// [`World::betrayed`].
+    betrayed: bool,
 }
 
 /// The repository's own metadata.
@@ -65,10 +74,14 @@ impl World {
             past: Vec::new(),
             own: None,
         };
-        world.signed.remember("root", &world.simulator.files["1.root.json"]);
+        // What the simulator began with is the repository's too: keys that are misused can make clients go back to it.
+        for name in TOP_LEVEL {
+            let bytes = world.simulator.latest(name).to_vec();
+            world.signed.remember(name, &bytes);
+        }
         world.set_delegated_key("A", "B", pair);
         world.publish(&[]);
-        world.past.push((world.simulator.files.clone(), world.stored()));
+        world.remember_day();
         world
     }
 
@@ -194,14 +207,14 @@ impl World {
         let names: Vec<String> = honest.keys().cloned().collect();
         match hostility {
             Hostility::ReplayAll(day) => {
-                let (old, _) = day.get(&self.past).clone();
+                let old = day.get(&self.past).published.clone();
                 let roots = honest.iter().filter(|(name, _)| name.ends_with(".root.json"));
                 self.simulator.files = old;
                 self.simulator.files.extend(roots.map(|(name, bytes)| (name.clone(), bytes.clone())));
             }
             Hostility::ReplayOne(day, file) => {
                 let name = file.get(&names);
-                if let Some(old) = day.get(&self.past).0.get(name) {
+                if let Some(old) = day.get(&self.past).published.get(name) {
                     self.simulator.files.insert(name.clone(), old.clone());
                 }
             }
@@ -370,13 +383,20 @@ impl World {
                     bytes[at] ^= 1;
                 }
             }
-            Loss::OneRestored(name, day) => match day.get(&self.past).1.get(*name) {
-                Some(bytes) => drop(store.insert(Simulator::role(name), bytes.clone())),
-                None => drop(store.remove(*name)),
-            },
+            Loss::OneRestored(name, day) => {
+                let past = day.get(&self.past);
+                // What misused keys once signed is back, also after the repository and the client recovered from it.
+                self.betrayed |= past.betrayed;
+                match past.stored.get(*name) {
+                    Some(bytes) => drop(store.insert(Simulator::role(name), bytes.clone())),
+                    None => drop(store.remove(*name)),
+                }
+            }
             Loss::AllRestored(day) => {
-                let old = &day.get(&self.past).1;
-                *store = old.iter().map(|(name, bytes)| (Simulator::role(name), bytes.clone())).collect();
+                let past = day.get(&self.past);
+                self.betrayed |= past.betrayed;
+                *store =
+                    past.stored.iter().map(|(name, bytes)| (Simulator::role(name), bytes.clone())).collect();
             }
         }
     }
@@ -469,7 +489,12 @@ impl World {
         } else if succeeded && self.client.events.iter().any(|event| event.starts_with("delete")) {
             self.betrayed = false;
         }
-        self.past.push((self.simulator.files.clone(), self.stored()));
+        self.remember_day();
+    }
+
+    fn remember_day(&mut self) {
+        let (published, stored) = (self.simulator.files.clone(), self.stored());
+        self.past.push(Past { published, stored, betrayed: self.betrayed });
     }
 }
 
