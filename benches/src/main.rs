@@ -1,4 +1,5 @@
-//! Benchmarks of Sealdex, with python-tuf and sigstore-tuf in the same run where they do the same job. `cargo xtask bench` runs them.
+//! Benchmarks of Sealdex, with python-tuf and sigstore-tuf in the same run where they do the same job.
+//! `cargo xtask bench` runs them.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 

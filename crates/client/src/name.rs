@@ -140,7 +140,7 @@ impl RepositoryUrl {
             let segment = segment.to_ascii_lowercase().replace("%2e", ".");
             matches!(segment.as_str(), "" | "." | "..")
         });
-        // White space and control characters are dropped or encoded by the URL parser: what it sees is not what was checked.
+        // The URL parser drops or encodes white space and control characters: it would see something else than this does.
         let is_encoded = path.bytes().all(|byte| byte.is_ascii_graphic());
         if climbs || !is_encoded || path.contains(['?', '#', '\\']) {
             return Err(refuse("not a path below the repository"));

@@ -26,7 +26,7 @@ impl Fetcher {
     }
 
     /// The file at `path`, percent-encoded already; `None` where the repository has none. Gives at most one byte more
-    /// than `max_bytes`, so that what is longer is seen to be. The limit is on the file, however it is encoded on the way.
+    /// than `max_bytes`, so that what is longer is seen to be: bytes of the file, however it is encoded on the way.
     pub(crate) fn fetch(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>> {
         let url = format!("{}/{path}", self.base);
         let mut response = match self.agent.get(&url).header("Accept-Encoding", "gzip").call() {

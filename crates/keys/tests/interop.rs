@@ -61,10 +61,11 @@ fn we_open_keys_that_securesystemslib_made() {
         let printed = python(
             &format!(
                 "import sys, json\n\
-                 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat\n\
+                 from cryptography.hazmat.primitives import serialization as how\n\
                  from securesystemslib.signer import CryptoSigner\n\
                  signer = CryptoSigner.{generate}\n\
-                 pem = signer._private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b'{PASSPHRASE}'))\n\
+                 lock = how.BestAvailableEncryption(b'{PASSPHRASE}')\n\
+                 pem = signer._private_key.private_bytes(how.Encoding.PEM, how.PrivateFormat.PKCS8, lock)\n\
                  open(sys.argv[1], 'wb').write(pem)\n\
                  print(json.dumps(signer.public_key.to_dict()))\n"
             ),

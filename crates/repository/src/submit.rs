@@ -56,7 +56,8 @@ impl Repository {
     /// # Errors
     /// [`Error::FileExists`], [`Error::FileNameUsed`], [`Error::NotFound`], [`Error::UnsupportedPath`],
     /// [`Error::ReservedPath`], [`Error::InvalidPath`], [`Error::WrongMetadata`], [`Error::TooLarge`], [`Error::Simple`]
-    /// for what no page can say: refused, nothing was changed. [`Error::Io`] and [`Error::Database`]: it failed and can be submitted again.
+    /// for what no page can say: refused, nothing was changed. [`Error::Io`] and [`Error::Database`]: it failed and can
+    /// be submitted again.
     pub async fn submit(&self, transaction: Transaction, actor: Actor) -> Result<Receipt, Error> {
         let change = match transaction {
             Transaction::AddDistribution(add) => self.prepare_distribution(add).await?,

@@ -135,6 +135,7 @@
 //! | [`Ed25519`](crate::Scheme::Ed25519) | the default choice: every client knows it |
 //! | [`EcdsaSha2Nistp256`](crate::Scheme::EcdsaSha2Nistp256), [`EcdsaSha2Nistp384`](crate::Scheme::EcdsaSha2Nistp384) | tokens and key services that have no Ed25519 |
 //! | [`RsassaPssSha256`](crate::Scheme::RsassaPssSha256) | older hardware; large and slow to sign |
+//! | [`MlDsa44`](crate::Scheme::MlDsa44), [`MlDsa65`](crate::Scheme::MlDsa65), [`MlDsa87`](crate::Scheme::MlDsa87) | safe from quantum computers (TAP 21): for roots that must last; signatures of 2.4 to 4.6 kB, few other clients know it |
 //!
 //! [`KeyPair`](crate::KeyPair) is a key in memory. For a token or a service implement [`Signer`](crate::Signer), two
 //! functions. A key of an unknown scheme does not make metadata unreadable; it counts for nothing.

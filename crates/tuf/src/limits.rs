@@ -1,6 +1,7 @@
 //! Bounds on what an update may cost: the W, X, Y and Z of the specification's section 5.
 
-/// Bounds on lengths and counts; each is in bytes or a number, and each is tested at its value and one past it. Where trusted metadata lists a length, the smaller of it and the limit counts.
+/// Bounds on lengths and counts; each is in bytes or a number, and each is tested at its value and one past it. Where
+/// trusted metadata lists a length, the smaller of it and the limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// W: bytes of one root metadata file (5.3.3).

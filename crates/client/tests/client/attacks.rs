@@ -117,10 +117,10 @@ async fn an_endless_body_is_left_after_its_limit() {
     for framing in [Framing::Chunked, Framing::UntilClose, Framing::Length(1 << 30)] {
         world.server.set(timestamp(), Behaviour::Endless(framing));
         let error = world.refused_refresh().await;
-        assert!(
-            matches!(&error, Error::EndlessData { limit: 65_536, url, bound: Some(Bound::MaxTimestampBytes) } if url.ends_with("/metadata/timestamp.json")),
-            "{framing:?} {error:?}"
-        );
+        let Error::EndlessData { limit: 65_536, url, bound: Some(Bound::MaxTimestampBytes) } = &error else {
+            panic!("{framing:?} {error:?}");
+        };
+        assert!(url.ends_with("/metadata/timestamp.json"), "{framing:?} {url}");
         assert_eq!(error.attack(), Some(Attack::Verification(Core::EndlessData)));
         world.server.clear();
         let error = world.refused_page(Behaviour::Endless(framing)).await;
@@ -200,10 +200,10 @@ async fn metadata_signed_by_somebody_else_is_refused() {
     world.repository.forget_online_key();
     world.repository.publish();
     let error = world.refused_refresh().await;
-    assert!(
-        matches!(&error, Error::Verification(CoreError::Threshold { role, valid: 0, .. }) if role.as_str() == "timestamp"),
-        "{error:?}"
-    );
+    let Error::Verification(CoreError::Threshold { role, valid: 0, .. }) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(role.as_str(), "timestamp");
     assert_eq!(error.attack(), Some(Attack::Verification(Core::ArbitrarySoftware)));
 }
 
