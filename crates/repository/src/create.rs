@@ -273,7 +273,8 @@ fn first(expires: Time) -> Common {
 }
 
 fn row(role: &RoleName, common: &Common) -> RoleRow {
-    RoleRow { name: role.as_str().to_owned(), version: common.version.number(), expires: common.expires }
+    let version = common.version.number();
+    RoleRow { name: role.as_str().to_owned(), version, reserved: version, expires: common.expires }
 }
 
 impl fmt::Debug for InitialKeys {

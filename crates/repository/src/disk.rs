@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -73,6 +73,42 @@ pub(crate) fn write_files(staging: &Path, files: &[(PathBuf, &[u8])]) -> Result<
 }
 
 const MAX_LANES: usize = 16;
+
+/// Writes a file in one atomic step, by way of `staging`, and leaves out what makes it survive a crash: that is
+/// [`sync_file_system`]'s, once for many. A file that has these bytes already is left alone: something may refer to it.
+pub(crate) fn write_unsynchronised(staging: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(there) if there.len() == bytes.len() as u64 => {
+            if fs::read(path).map_err(Error::io("read", path))? == bytes {
+                return Ok(());
+            }
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(parent(path)).map_err(Error::io("create", parent(path)))?;
+        }
+        Err(error) => return Err(Error::io("look at", path)(error)),
+    }
+    let mut file = staging_file(staging)?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    make_readable(file.as_file(), path)?;
+    #[cfg(not(target_os = "linux"))]
+    file.as_file().sync_all().map_err(Error::io("synchronise", path))?;
+    file.persist(path).map_err(|error| error.error).map_err(Error::io("write", path))?;
+    #[cfg(not(target_os = "linux"))]
+    sync_directories([parent(path)])?;
+    Ok(())
+}
+
+/// Makes everything that was written to the file system of `directory` survive a crash. Elsewhere than on Linux each
+/// file was made so when it was written.
+pub(crate) fn sync_file_system(directory: &Path) -> Result<(), Error> {
+    let file = File::open(directory).map_err(Error::io("open", directory))?;
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(&file).map_err(|error| Error::io("synchronise", directory)(error.into()))?;
+    drop(file);
+    Ok(())
+}
 
 /// Makes an empty file that its owner alone can read: what the state holds, token hashes too, is nobody else's.
 pub(crate) fn private_file(path: &Path) -> Result<(), Error> {

@@ -114,6 +114,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// An import describes a distribution as none can be.
+    #[error("{filename} cannot be imported: {reason}")]
+    InvalidImport {
+        /// The distribution's file name.
+        filename: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// Core metadata was handed in that is not of the distribution.
     #[error("the core metadata handed in with {filename} is of {found}")]
     WrongMetadata {

@@ -69,13 +69,17 @@ impl StagedFile {
     /// # Errors
     /// [`Error::Io`] or [`Error::Interrupted`].
     pub async fn finish(self) -> Result<Received, Error> {
-        let Self { file, sha256, blake2b_256, length, .. } = self;
-        let file = disk::blocking(move || {
-            disk::make_readable(file.as_file(), file.path())?;
-            file.as_file().sync_all().map_err(Error::io("synchronise", file.path()))?;
-            Ok(file)
+        disk::blocking(move || {
+            self.file.as_file().sync_all().map_err(Error::io("synchronise", self.file.path()))?;
+            self.finish_unsynchronised()
         })
-        .await?;
+        .await
+    }
+
+    /// Completes the file, and leaves it to the caller to make it survive a crash.
+    pub(crate) fn finish_unsynchronised(self) -> Result<Received, Error> {
+        let Self { file, sha256, blake2b_256, length, .. } = self;
+        disk::make_readable(file.as_file(), file.path())?;
         let mut digest = [0; 32];
         hex::decode_to_slice(sha256.finish(), &mut digest)
             .map_err(|error| Error::State { reason: format!("a sha256 is not 32 bytes long: {error}") })?;

@@ -98,13 +98,13 @@ impl Repository {
             filename: filename.as_str().to_owned(),
             version: filename.version().to_string(),
             sha256: received.sha256(),
-            blake2b_256: received.blake2b_256().to_owned(),
             length: received.length(),
             sidecar_sha256: sidecar.as_ref().map(|bytes| HashAlgorithm::Sha256.hex_digest(bytes)),
             requires_python: metadata.and_then(|metadata| metadata.requires_python),
             uploaded_at: microseconds(upload_time.unwrap_or_else(|| self.clock().now())),
             yanked: None,
             removed: false,
+            url: None,
             changed_by: 0,
         };
         // A first look, so that a refused file never comes near its place; the log looks again.

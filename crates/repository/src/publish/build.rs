@@ -27,6 +27,8 @@ const LARGE_BIN_BYTES: usize = 4_000_000;
 pub(crate) struct Signed {
     pub(crate) at: Time,
     pub(crate) through: Option<u64>,
+    /// The last imported transaction, for a bulk publication: what was prepared becomes public with it.
+    pub(crate) imported: Option<u64>,
     pub(crate) transactions: usize,
     /// The roles that were signed, in their new versions.
     pub(crate) roles: Vec<RoleRow>,
@@ -59,7 +61,7 @@ pub(crate) fn build(
         changes.set(role, target, if row.removed { Presence::Removed } else { Presence::Present });
     }
     changes.write_pages(repository)?;
-    let mut signer = Signing { repository, state, online, at, roles: Vec::new(), outbox: Vec::new() };
+    let mut signer = Signing::begin(repository, state, online, at);
     for (role, held) in &batch.roles {
         signer.sign_targets(role, held, changes.targets.get(role))?;
     }
@@ -74,6 +76,7 @@ pub(crate) fn build(
     Ok(Signed {
         at,
         through: batch.through,
+        imported: None,
         transactions: batch.transactions,
         roles,
         versions: (snapshot_file.version.number(), timestamp),
@@ -86,19 +89,22 @@ pub(crate) fn build(
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
+pub(super) enum Presence {
     Present,
     Removed,
 }
 
+/// The changes of one role's targets, by path.
+pub(super) type RoleChanges = BTreeMap<String, (TargetRow, Presence)>;
+
 /// The changes of targets, by role and path.
 #[derive(Default)]
-struct Changes {
-    at: Time,
-    targets: BTreeMap<RoleName, BTreeMap<String, (TargetRow, Presence)>>,
-    pages: Vec<PageRow>,
+pub(super) struct Changes {
+    pub(super) at: Time,
+    pub(super) targets: BTreeMap<RoleName, RoleChanges>,
+    pub(super) pages: Vec<PageRow>,
     /// Page files to be written.
-    files: Vec<(PathBuf, Vec<u8>)>,
+    pub(super) files: Vec<(PathBuf, Vec<u8>)>,
 }
 
 impl Changes {
@@ -106,7 +112,11 @@ impl Changes {
         self.targets.entry(role).or_default().insert(target.path.clone(), (target, presence));
     }
 
-    fn add_project(&mut self, repository: &Repository, change: &ProjectChange) -> Result<(), Error> {
+    pub(super) fn add_project(
+        &mut self,
+        repository: &Repository,
+        change: &ProjectChange,
+    ) -> Result<(), Error> {
         let ProjectChange { project, distributions, touched } = change;
         let (page, serial) = build_page(project, distributions)?;
         let json = page.to_json();
@@ -158,42 +168,41 @@ impl Changes {
 }
 
 /// Signs one role after another, each in its next version.
-struct Signing<'a> {
+pub(super) struct Signing<'a> {
     repository: &'a Repository,
     state: &'a mut State,
     online: &'a dyn Signer,
     at: Time,
-    roles: Vec<RoleRow>,
-    outbox: Vec<OutboxFile>,
+    pub(super) roles: Vec<RoleRow>,
+    pub(super) outbox: Vec<OutboxFile>,
 }
 
-impl Signing<'_> {
+impl<'a> Signing<'a> {
+    pub(super) fn begin(
+        repository: &'a Repository,
+        state: &'a mut State,
+        online: &'a dyn Signer,
+        at: Time,
+    ) -> Self {
+        Self { repository, state, online, at, roles: Vec::new(), outbox: Vec::new() }
+    }
+
     fn sign_targets(
         &mut self,
         role: &RoleName,
         held: &[TargetRow],
-        changes: Option<&BTreeMap<String, (TargetRow, Presence)>>,
+        changes: Option<&RoleChanges>,
     ) -> Result<(), Error> {
         let expires = self.repository.settings().expiry.bins.from(self.at);
         let common = Common::new(self.state.next_version(role.as_str())?, expires);
-        let mut targets = Targets::new(common).bound_to(role);
-        let changed = |path: &str| changes.is_some_and(|changes| changes.contains_key(path));
-        let kept = held.iter().filter(|target| !changed(&target.path));
-        let new = changes.into_iter().flat_map(BTreeMap::values);
-        let new = new.filter(|(_, presence)| *presence == Presence::Present).map(|(target, _)| target);
-        for target in kept.chain(new) {
-            targets.targets.insert(TargetPath::parse(target.path.as_str())?, target_file(target)?);
-        }
-        let content = sign(&targets, &[self.online])?;
-        if content.len() > LARGE_BIN_BYTES {
-            tracing::warn!(%role, bytes = content.len(), "this bin is too long for some clients, use more bins");
-        }
-        let name = role.versioned_file_name(targets.common.version);
-        self.put(role, &targets.common, OutboxFile { name, content });
+        let content = sign_bin(role, &common, held, changes, self.online)?;
+        let name = role.versioned_file_name(common.version);
+        self.put(role, &common, OutboxFile { name, content });
         Ok(())
     }
 
-    fn sign_snapshot(&mut self) -> Result<MetaFile, Error> {
+    /// Signs a snapshot that lists `roles` as they are signed by now.
+    pub(super) fn sign_snapshot(&mut self) -> Result<MetaFile, Error> {
         self.state.list_in_snapshot(&self.roles)?;
         let role = RoleName::snapshot();
         let expires = self.repository.settings().expiry.snapshot.from(self.at);
@@ -206,7 +215,7 @@ impl Signing<'_> {
     }
 
     /// Gives its version.
-    fn sign_timestamp(&mut self, snapshot: &MetaFile) -> Result<u64, Error> {
+    pub(super) fn sign_timestamp(&mut self, snapshot: &MetaFile) -> Result<u64, Error> {
         let role = RoleName::timestamp();
         let expires = self.repository.settings().expiry.timestamp.from(self.at);
         let common = Common::new(self.state.next_version(role.as_str())?, expires);
@@ -219,9 +228,32 @@ impl Signing<'_> {
 
     fn put(&mut self, role: &RoleName, common: &Common, file: OutboxFile) {
         let (name, version) = (role.as_str().to_owned(), common.version.number());
-        self.roles.push(RoleRow { name, version, expires: common.expires });
+        self.roles.push(RoleRow { name, version, reserved: version, expires: common.expires });
         self.outbox.push(file);
     }
+}
+
+/// The metadata of a role that holds these targets, but for those that change.
+pub(super) fn sign_bin(
+    role: &RoleName,
+    common: &Common,
+    held: &[TargetRow],
+    changes: Option<&RoleChanges>,
+    online: &dyn Signer,
+) -> Result<Vec<u8>, Error> {
+    let mut targets = Targets::new(common.clone()).bound_to(role);
+    let changed = |path: &str| changes.is_some_and(|changes| changes.contains_key(path));
+    let kept = held.iter().filter(|target| !changed(&target.path));
+    let new = changes.into_iter().flat_map(BTreeMap::values);
+    let new = new.filter(|(_, presence)| *presence == Presence::Present).map(|(target, _)| target);
+    for target in kept.chain(new) {
+        targets.targets.insert(TargetPath::parse(target.path.as_str())?, target_file(target)?);
+    }
+    let content = sign(&targets, &[online])?;
+    if content.len() > LARGE_BIN_BYTES {
+        tracing::warn!(%role, bytes = content.len(), "this bin is too long for some clients, use more bins");
+    }
+    Ok(content)
 }
 
 fn target_file(target: &TargetRow) -> Result<TargetFile, Error> {

@@ -36,6 +36,25 @@ pub(crate) struct ProjectChange {
     pub(crate) touched: BTreeSet<String>,
 }
 
+impl ProjectChange {
+    /// What changed by transactions from `oldest` on, the oldest that is not published.
+    ///
+    /// Transactions that this publication does not take (beyond its limit, or an import that is not complete) stand in
+    /// the rows, and so on the page, already. Their files are signed with it: else half of them would be published.
+    pub(super) fn since(
+        oldest: u64,
+        project: &str,
+        distributions: Vec<DistributionRow>,
+    ) -> Result<Self, Error> {
+        let project = ProjectName::parse(project)?;
+        let changed = distributions.iter().filter(|row| row.changed_by >= oldest);
+        let touched = changed
+            .map(|row| Ok(file_target_path(&project, &FileName::parse(&row.filename)?)))
+            .collect::<Result<_, Error>>()?;
+        Ok(Self { project, distributions, touched })
+    }
+}
+
 /// Reads up to `limit` pending transactions and what they touch, and the targets of the roles in `renew`.
 pub(crate) async fn gather(
     repository: &Repository,
@@ -44,7 +63,8 @@ pub(crate) async fn gather(
 ) -> Result<Batch, Error> {
     let mut read = repository.store().read().await?;
     let pending = if limit > 0 { log::pending(&mut read, limit).await? } else { Vec::new() };
-    let oldest = pending.first().map_or(u64::MAX, |first| first.id);
+    let imported = log::oldest_imported(&mut read).await?;
+    let oldest = pending.first().map_or(u64::MAX, |first| first.id).min(imported.unwrap_or(u64::MAX));
     let mut batch = Batch {
         through: pending.last().map(|last| last.id),
         transactions: pending.len(),
@@ -62,18 +82,13 @@ pub(crate) async fn gather(
     let layout = &repository.settings().layout;
     for project in projects {
         let distributions = rows::distributions_of(&mut read, &project).await?;
-        let project = ProjectName::parse(&project)?;
-        // Transactions beyond the limit stand in the rows, and so on the page, already. Their files are signed with it:
-        // else half of such a transaction would be published.
-        let changed = distributions.iter().filter(|row| row.changed_by >= oldest);
-        let touched: BTreeSet<String> = changed
-            .map(|row| Ok(file_target_path(&project, &FileName::parse(&row.filename)?)))
-            .collect::<Result<_, Error>>()?;
-        roles.insert(repository.responsible(&TargetPath::parse(index_page_target_path(&project))?)?);
-        for path in &touched {
+        let change = ProjectChange::since(oldest, &project, distributions)?;
+        let page = TargetPath::parse(index_page_target_path(&change.project))?;
+        roles.insert(repository.responsible(&page)?);
+        for path in &change.touched {
             roles.extend(layout.responsible(&TargetPath::parse(path.as_str())?)?);
         }
-        batch.projects.push(ProjectChange { project, distributions, touched });
+        batch.projects.push(change);
     }
     for path in files {
         let row = rows::plain_file(&mut read, &path).await?;

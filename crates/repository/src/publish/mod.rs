@@ -17,6 +17,7 @@
 //! writes the last publication once more.
 
 mod build;
+mod bulk;
 mod deliver;
 mod gather;
 mod lock;
@@ -38,8 +39,9 @@ pub(crate) use snapshot::SnapshotIndex;
 
 use crate::disk;
 use crate::error::Error;
+use crate::import::IMPORT_COMPLETE_FACT;
 use crate::repository::Repository;
-use crate::store::{commit, log, publications, rows, targets};
+use crate::store::{self, commit, log, prepared, publications, rows, targets};
 use crate::transaction::Publication;
 use build::{Signed, build};
 use gather::{Batch, gather};
@@ -81,14 +83,19 @@ impl SnapshotProcess {
         Ok(Some(this))
     }
 
-    /// Publishes everything pending (up to 1,000 transactions) as one consistent snapshot; it is served when this
-    /// returns. `None`: nothing was pending.
+    /// Publishes everything pending (up to 1,000 transactions, or a complete import of any size) as one consistent
+    /// snapshot; it is served when this returns. `None`: nothing was pending.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Database`], [`Error::Tuf`] from the signer: call it again, nothing is lost.
     /// [`Error::Fenced`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
         let state = self.take_state().await?;
+        if let Some(through) = bulk::waiting(&self.repository).await? {
+            let online = Arc::clone(&self.online);
+            let (state, signed) = bulk::build(&self.repository, state, through, online, &self.lock).await?;
+            return self.serve(state, signed).await.map(Some);
+        }
         let batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
         if batch.through.is_none() {
             self.state = Some(state);
@@ -132,12 +139,17 @@ impl SnapshotProcess {
     async fn publish(&mut self, mut state: State, batch: Batch) -> Result<Publication, Error> {
         let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
         let lock = Arc::clone(&self.lock);
-        let (signed, mut state) = disk::blocking(move || {
+        let (signed, state) = disk::blocking(move || {
             let _lock = lock;
             let signed = build(&repository, &mut state, &batch, online.as_ref())?;
             Ok((signed, state))
         })
         .await?;
+        self.serve(state, signed).await
+    }
+
+    /// Steps 2 to 4.
+    async fn serve(&mut self, mut state: State, signed: Signed) -> Result<Publication, Error> {
         self.commit(&state, &signed).await?;
         let (directory, outbox) = (self.repository.directory().clone(), signed.outbox);
         let (lock, (_, timestamp)) = (Arc::clone(&self.lock), signed.versions);
@@ -165,6 +177,11 @@ impl SnapshotProcess {
         let publication = publications::add_publication(&mut write, snapshot, timestamp, signed.at).await?;
         if let Some(through) = signed.through {
             log::mark_published(&mut write, through, publication).await?;
+        }
+        if let Some(through) = signed.imported {
+            log::mark_imported(&mut write, through, publication).await?;
+            prepared::publish(&mut write, signed.at).await?;
+            store::remove_fact(&mut write, IMPORT_COMPLETE_FACT).await?;
         }
         for (role, target) in &signed.targets {
             targets::put(&mut write, role.as_str(), target).await?;

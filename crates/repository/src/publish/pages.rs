@@ -31,7 +31,7 @@ pub(crate) fn build_page(
 fn index_file(project: &ProjectName, row: &DistributionRow) -> Result<IndexFile, Error> {
     let filename = FileName::parse(&row.filename)?;
     Ok(IndexFile {
-        url: relative_file_url(project, &filename),
+        url: row.url.clone().unwrap_or_else(|| relative_file_url(project, &filename)),
         filename,
         hashes: BTreeMap::from([("sha256".to_owned(), row.sha256.clone())]),
         size: Some(row.length),
@@ -65,13 +65,13 @@ mod tests {
             filename: filename.to_owned(),
             version: version.to_owned(),
             sha256: "ab".repeat(32),
-            blake2b_256: "cd".repeat(32),
             length: 7,
             sidecar_sha256: None,
             requires_python: None,
             uploaded_at: Timestamp::UNIX_EPOCH,
             yanked: None,
             removed: false,
+            url: None,
             changed_by: 3,
         }
     }

@@ -30,6 +30,8 @@ pub(crate) struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Current {
     pub(crate) version: Version,
+    /// The highest version that may have been written.
+    pub(crate) reserved: Version,
     pub(crate) expires: Time,
 }
 
@@ -45,8 +47,8 @@ impl State {
 
     /// The version to sign next.
     pub(crate) fn next_version(&self, role: &str) -> Result<Version, Error> {
-        let current = self.current(role)?.version;
-        current.next().ok_or_else(|| Error::State { reason: format!("{role} has no versions left") })
+        let used = self.current(role)?.reserved;
+        used.next().ok_or_else(|| Error::State { reason: format!("{role} has no versions left") })
     }
 
     pub(crate) fn roles(&self) -> impl Iterator<Item = (&str, Current)> {
@@ -145,7 +147,8 @@ pub(crate) async fn check_online_key(repository: &Repository, online: &dyn Signe
 }
 
 fn current(row: &RoleRow) -> Result<Current, Error> {
-    let version = Version::new(row.version)
-        .ok_or_else(|| Error::State { reason: format!("{} has version 0", row.name) })?;
-    Ok(Current { version, expires: row.expires })
+    let version = |number| {
+        Version::new(number).ok_or_else(|| Error::State { reason: format!("{} has version 0", row.name) })
+    };
+    Ok(Current { version: version(row.version)?, reserved: version(row.reserved)?, expires: row.expires })
 }

@@ -53,10 +53,11 @@ pub(crate) async fn append(connection: &mut SqliteConnection, entry: &NewEntry<'
     Ok(id)
 }
 
-/// The first `limit` transactions that are not published yet, in order.
+/// The first `limit` transactions that are not published yet, in order; those of imports are not among them.
 pub(crate) async fn pending(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Pending>, Error> {
     let rows: Vec<(i64, Option<String>, String)> = sqlx::query_as(
-        "SELECT id, project, path FROM transactions WHERE publication IS NULL ORDER BY id LIMIT $1",
+        "SELECT id, project, path FROM transactions WHERE publication IS NULL AND action <> 'import' \
+         ORDER BY id LIMIT $1",
     )
     .bind(i64::from(limit))
     .fetch_all(connection)
@@ -66,20 +67,66 @@ pub(crate) async fn pending(connection: &mut SqliteConnection, limit: u32) -> Re
 }
 
 pub(crate) async fn pending_count(connection: &mut SqliteConnection) -> Result<u64, Error> {
-    let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM transactions WHERE publication IS NULL")
-        .fetch_one(connection)
-        .await
-        .map_err(Error::database("count pending transactions"))?;
+    // Each part has an index of its own.
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT (SELECT COUNT(*) FROM transactions WHERE publication IS NULL AND action <> 'import') + \
+         (SELECT COUNT(*) FROM transactions WHERE publication IS NULL AND action = 'import')",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(Error::database("count pending transactions"))?;
     unsigned(count)
 }
 
-/// Marks everything pending up to `through` as published.
+/// The first transaction of an import that is not published yet.
+pub(crate) async fn oldest_imported(connection: &mut SqliteConnection) -> Result<Option<u64>, Error> {
+    let (oldest,): (Option<i64>,) =
+        sqlx::query_as("SELECT MIN(id) FROM transactions WHERE publication IS NULL AND action = 'import'")
+            .fetch_one(connection)
+            .await
+            .map_err(Error::database("read imported transactions"))?;
+    oldest.map(unsigned).transpose()
+}
+
+/// The last transaction of an import that is not published yet.
+pub(crate) async fn last_imported(connection: &mut SqliteConnection) -> Result<Option<u64>, Error> {
+    let (last,): (Option<i64>,) =
+        sqlx::query_as("SELECT MAX(id) FROM transactions WHERE publication IS NULL AND action = 'import'")
+            .fetch_one(connection)
+            .await
+            .map_err(Error::database("read imported transactions"))?;
+    last.map(unsigned).transpose()
+}
+
+/// Marks everything pending up to `through` as published, imports excepted.
 pub(crate) async fn mark_published(
     connection: &mut SqliteConnection,
     through: u64,
     publication: u64,
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE transactions SET publication = $1 WHERE publication IS NULL AND id <= $2")
+    let mark = "UPDATE transactions SET publication = $1 \
+                WHERE publication IS NULL AND action <> 'import' AND id <= $2";
+    mark_with(connection, mark, through, publication).await
+}
+
+/// Marks everything imported up to `through` as published.
+pub(crate) async fn mark_imported(
+    connection: &mut SqliteConnection,
+    through: u64,
+    publication: u64,
+) -> Result<(), Error> {
+    let mark = "UPDATE transactions SET publication = $1 \
+                WHERE publication IS NULL AND action = 'import' AND id <= $2";
+    mark_with(connection, mark, through, publication).await
+}
+
+async fn mark_with(
+    connection: &mut SqliteConnection,
+    mark: &'static str,
+    through: u64,
+    publication: u64,
+) -> Result<(), Error> {
+    sqlx::query(mark)
         .bind(signed(publication)?)
         .bind(signed(through)?)
         .execute(connection)

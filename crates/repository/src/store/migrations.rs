@@ -8,16 +8,16 @@ use sqlx::{SqlSafeStr, SqlitePool};
 use crate::error::Error;
 
 pub(super) async fn run(pool: &SqlitePool) -> Result<(), Error> {
-    let initial = include_str!("../../migrations/0001_initial.sql");
-    let steps = vec![Migration::new(
-        1,
-        Cow::Borrowed("initial"),
-        MigrationType::Simple,
-        initial.into_sql_str(),
-        false,
-    )];
+    let steps = vec![
+        step(1, "initial", include_str!("../../migrations/0001_initial.sql")),
+        step(2, "bulk", include_str!("../../migrations/0002_bulk.sql")),
+    ];
     Migrator::with_migrations(steps)
         .run(pool)
         .await
         .map_err(|error| Error::database("bring its schema up to date")(error.into()))
+}
+
+fn step(number: i64, description: &'static str, sql: &'static str) -> Migration {
+    Migration::new(number, Cow::Borrowed(description), MigrationType::Simple, sql.into_sql_str(), false)
 }

@@ -3,8 +3,10 @@
 //! Reads go to a pool of connections that cannot write. Writes go through one connection of this process, and begin as
 //! writers, so that they wait for another process's and never fail half-way because one came in between.
 
+pub(crate) mod imports;
 pub(crate) mod log;
 mod migrations;
+pub(crate) mod prepared;
 pub(crate) mod publications;
 pub(crate) mod rows;
 pub(crate) mod targets;
@@ -18,6 +20,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub(crate) use log::NewEntry;
+pub(crate) use prepared::{PreparedPage, PreparedTarget};
 pub(crate) use publications::{OutboxFile, RoleRow};
 pub(crate) use rows::{DistributionRow, PageRow, PlainFileRow, TargetRow};
 pub(crate) use tokens::TokenRow;
@@ -91,13 +94,19 @@ pub(crate) async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<
 
 /// The next number of a counter.
 async fn next_number(connection: &mut SqliteConnection, counter: &str) -> Result<u64, Error> {
-    let (number,): (i64,) =
-        sqlx::query_as("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value")
+    take_numbers(connection, counter, 1).await
+}
+
+/// The next `count` numbers of a counter; gives the first one.
+async fn take_numbers(connection: &mut SqliteConnection, counter: &str, count: u64) -> Result<u64, Error> {
+    let (last,): (i64,) =
+        sqlx::query_as("UPDATE counters SET value = value + $1 WHERE name = $2 RETURNING value")
+            .bind(signed(count)?)
             .bind(counter)
             .fetch_one(connection)
             .await
             .map_err(Error::database("count"))?;
-    unsigned(number)
+    Ok((unsigned(last)? + 1).saturating_sub(count))
 }
 
 pub(crate) async fn put_fact(
@@ -123,6 +132,15 @@ pub(crate) async fn fact(connection: &mut SqliteConnection, name: &str) -> Resul
         .await
         .map_err(Error::database("read a fact"))?;
     Ok(row.map(|(value,)| value))
+}
+
+pub(crate) async fn remove_fact(connection: &mut SqliteConnection, name: &str) -> Result<(), Error> {
+    sqlx::query("DELETE FROM facts WHERE name = $1")
+        .bind(name)
+        .execute(connection)
+        .await
+        .map_err(Error::database("remove a fact"))?;
+    Ok(())
 }
 
 fn signed(number: u64) -> Result<i64, Error> {

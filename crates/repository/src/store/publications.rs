@@ -11,6 +11,8 @@ use crate::error::Error;
 pub(crate) struct RoleRow {
     pub(crate) name: String,
     pub(crate) version: u64,
+    /// The highest version that may have been written: never below `version`.
+    pub(crate) reserved: u64,
     pub(crate) expires: Timestamp,
 }
 
@@ -22,16 +24,29 @@ pub(crate) struct OutboxFile {
 }
 
 pub(crate) async fn roles(connection: &mut SqliteConnection) -> Result<Vec<RoleRow>, Error> {
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as("SELECT name, version, expires FROM roles")
-        .fetch_all(connection)
-        .await
-        .map_err(Error::database("read the roles"))?;
+    let rows: Vec<(String, i64, i64, i64)> =
+        sqlx::query_as("SELECT name, version, reserved, expires FROM roles")
+            .fetch_all(connection)
+            .await
+            .map_err(Error::database("read the roles"))?;
+    rows.into_iter().map(role_row).collect()
+}
+
+/// The roles that have prepared changes, in the order of their names.
+pub(crate) async fn prepared_roles(connection: &mut SqliteConnection) -> Result<Vec<RoleRow>, Error> {
+    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT name, version, reserved, expires FROM roles \
+         WHERE name IN (SELECT role FROM prepared_targets) ORDER BY name",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(Error::database("read the roles"))?;
     rows.into_iter().map(role_row).collect()
 }
 
 pub(crate) async fn role(connection: &mut SqliteConnection, name: &str) -> Result<Option<RoleRow>, Error> {
-    let row: Option<(String, i64, i64)> =
-        sqlx::query_as("SELECT name, version, expires FROM roles WHERE name = $1")
+    let row: Option<(String, i64, i64, i64)> =
+        sqlx::query_as("SELECT name, version, reserved, expires FROM roles WHERE name = $1")
             .bind(name)
             .fetch_optional(connection)
             .await
@@ -39,18 +54,20 @@ pub(crate) async fn role(connection: &mut SqliteConnection, name: &str) -> Resul
     row.map(role_row).transpose()
 }
 
-fn role_row((name, version, expires): (String, i64, i64)) -> Result<RoleRow, Error> {
+fn role_row((name, version, reserved, expires): (String, i64, i64, i64)) -> Result<RoleRow, Error> {
     let expires = Timestamp::from_second(expires).map_err(|_| Error::State {
         reason: format!("the database holds {expires} for the expiry of {name}"),
     })?;
-    Ok(RoleRow { name, version: unsigned(version)?, expires })
+    let version = unsigned(version)?;
+    Ok(RoleRow { name, version, reserved: unsigned(reserved)?.max(version), expires })
 }
 
 /// Adds a role with its first version.
 pub(crate) async fn add_role(connection: &mut SqliteConnection, row: &RoleRow) -> Result<(), Error> {
-    sqlx::query("INSERT INTO roles (name, version, expires) VALUES ($1, $2, $3)")
+    sqlx::query("INSERT INTO roles (name, version, reserved, expires) VALUES ($1, $2, $3, $4)")
         .bind(&row.name)
         .bind(signed(row.version)?)
+        .bind(signed(row.reserved)?)
         .bind(row.expires.as_second())
         .execute(connection)
         .await

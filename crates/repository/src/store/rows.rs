@@ -14,13 +14,14 @@ pub(crate) struct DistributionRow {
     pub(crate) filename: String,
     pub(crate) version: String,
     pub(crate) sha256: String,
-    pub(crate) blake2b_256: String,
     pub(crate) length: u64,
     pub(crate) sidecar_sha256: Option<String>,
     pub(crate) requires_python: Option<String>,
     pub(crate) uploaded_at: Timestamp,
     pub(crate) yanked: Option<Option<String>>,
     pub(crate) removed: bool,
+    /// Where it is kept; `None`: below `public/targets`.
+    pub(crate) url: Option<String>,
     pub(crate) changed_by: u64,
 }
 
@@ -52,7 +53,7 @@ pub(crate) struct PageRow {
 }
 
 impl DistributionRow {
-    fn read(row: &SqliteRow) -> Result<Self, Error> {
+    pub(super) fn read(row: &SqliteRow) -> Result<Self, Error> {
         let column = Error::database("give the columns of a distribution");
         Self::read_columns(row).map_err(column)?.checked()
     }
@@ -64,7 +65,6 @@ impl DistributionRow {
                 filename: row.try_get("filename")?,
                 version: row.try_get("version")?,
                 sha256: row.try_get("sha256")?,
-                blake2b_256: row.try_get("blake2b_256")?,
                 length: 0,
                 sidecar_sha256: row.try_get("sidecar_sha256")?,
                 requires_python: row.try_get("requires_python")?,
@@ -75,6 +75,7 @@ impl DistributionRow {
                     None
                 },
                 removed: row.try_get::<i64, _>("removed")? != 0,
+                url: row.try_get("url")?,
                 changed_by: 0,
             },
             length: row.try_get("length")?,
@@ -136,19 +137,18 @@ pub(crate) async fn put_distribution(
     row: &DistributionRow,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO distributions (project, filename, version, sha256, blake2b_256, length, sidecar_sha256, \
-         requires_python, uploaded_at, yanked, yanked_reason, removed, changed_by) \
+        "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
+         requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT (project, filename) DO UPDATE SET sidecar_sha256 = excluded.sidecar_sha256, \
          requires_python = excluded.requires_python, uploaded_at = excluded.uploaded_at, \
          yanked = excluded.yanked, yanked_reason = excluded.yanked_reason, removed = excluded.removed, \
-         changed_by = excluded.changed_by",
+         url = excluded.url, changed_by = excluded.changed_by",
     )
     .bind(&row.project)
     .bind(&row.filename)
     .bind(&row.version)
     .bind(&row.sha256)
-    .bind(&row.blake2b_256)
     .bind(signed(row.length)?)
     .bind(&row.sidecar_sha256)
     .bind(&row.requires_python)
@@ -156,6 +156,7 @@ pub(crate) async fn put_distribution(
     .bind(i64::from(row.yanked.is_some()))
     .bind(row.yanked.clone().flatten())
     .bind(i64::from(row.removed))
+    .bind(&row.url)
     .bind(signed(row.changed_by)?)
     .execute(connection)
     .await

@@ -1,0 +1,349 @@
+//! Imports: very many distributions at once, whose bytes lie in their places already or are kept elsewhere.
+//!
+//! An import is submitted in batches, each durable with the place the caller has come to, so that it can go on after a
+//! crash. Nothing of it is published before [`Repository::finish_import`]; then all of it is, in one snapshot
+//! ([`crate::publish`]).
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+use std::path::Path;
+
+use jiff::Timestamp;
+use sealdex_simple::layout::{file_target_path, index_page_target_path};
+use sealdex_simple::{DistributionFilename, IndexPage, PageLimits, ProjectName, Yanked};
+use sealdex_tuf::TargetPath;
+use sealdex_tuf::digest::HashAlgorithm;
+
+use crate::directory::check_target_path;
+use crate::disk;
+use crate::error::Error;
+use crate::layout::Content;
+use crate::publish::build_page;
+use crate::repository::Repository;
+use crate::staging::Received;
+use crate::store::imports::Known;
+use crate::store::{self, DistributionRow, commit, imports, log, rows};
+use crate::transaction::{Actor, Outcome, Receipt, TransactionId};
+
+/// Under which the state keeps the last transaction of an import that is complete and not published yet.
+pub(crate) const IMPORT_COMPLETE_FACT: &str = "import-complete";
+
+/// A distribution as an import describes it.
+#[derive(Clone, Debug)]
+pub struct ImportedFile {
+    /// The distribution.
+    pub filename: DistributionFilename,
+    /// SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was uploaded first.
+    pub upload_time: Timestamp,
+    /// `Requires-Python` of its core metadata.
+    pub requires_python: Option<String>,
+    /// Whether it is yanked (PEP 592).
+    pub yanked: Yanked,
+    /// SHA-256 of the core metadata that is served beside it (PEP 658), in lower-case hexadecimal.
+    pub core_metadata_sha256: Option<String>,
+    /// Where it is kept, `http` or `https`; `None`: it lies in its place below `public/targets`.
+    pub url: Option<String>,
+}
+
+/// A distribution that was copied to its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedFile {
+    /// SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// SHA-256 of the core metadata beside it, in lower-case hexadecimal.
+    pub core_metadata_sha256: Option<String>,
+}
+
+/// Bytes copied at once.
+const COPY_BYTES: usize = 256 * 1024;
+
+/// Files that a page can list, and those that it cannot. Made without the repository's state, on any thread.
+#[derive(Debug, Default)]
+pub struct CheckedImport {
+    /// By project; each with its position in the batch.
+    projects: BTreeMap<String, Vec<(usize, DistributionRow)>>,
+    refused: Vec<(usize, Error)>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct ImportOutcome {
+    /// Files that were added.
+    pub added: u64,
+    /// Files that were there already, with the same bytes. What else is said of them stays as it was.
+    pub unchanged: u64,
+    /// Files that were refused, by their position in the batch, in order.
+    pub refused: Vec<(usize, Error)>,
+}
+
+impl Repository {
+    /// Checks a batch of files: names, digests, and that clients can read pages that list them.
+    #[must_use]
+    pub fn check_import(&self, files: Vec<ImportedFile>) -> CheckedImport {
+        let mut checked = CheckedImport::default();
+        for (position, file) in files.into_iter().enumerate() {
+            match imported_row(&file) {
+                Ok(row) => {
+                    let project = file.filename.project().to_string();
+                    checked.projects.entry(project).or_default().push((position, row));
+                }
+                Err(error) => checked.refused.push((position, error)),
+            }
+        }
+        for (project, files) in &mut checked.projects {
+            checked.refused.extend(self.refuse_unreadable(project, files));
+        }
+        checked
+    }
+
+    /// Makes a batch durable, together with `position`, from where the import `name` is to go on after a crash. It is not
+    /// published before [`Repository::finish_import`].
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::State`]: nothing of the batch was kept. What is wrong with single files is in the
+    /// outcome.
+    pub async fn import(
+        &self,
+        checked: CheckedImport,
+        name: &str,
+        position: &str,
+        actor: Actor,
+    ) -> Result<ImportOutcome, Error> {
+        let mut outcome = ImportOutcome { refused: checked.refused, ..ImportOutcome::default() };
+        let mut write = self.store().write().await?;
+        let projects: Vec<&str> = checked.projects.keys().map(String::as_str).collect();
+        let known = imports::known(&mut write, &projects).await?;
+        let mut new: Vec<(&str, Vec<DistributionRow>)> = Vec::new();
+        let mut returning: Vec<DistributionRow> = Vec::new();
+        for (project, files) in checked.projects.iter() {
+            let mut own = Vec::new();
+            let mut seen: HashMap<&str, &str> = HashMap::new();
+            for (position, row) in files {
+                match place(&known, &mut seen, row) {
+                    Ok(Place::New) => own.push(row.clone()),
+                    Ok(Place::Returning) => returning.push(row.clone()),
+                    Ok(Place::There) => outcome.unchanged += 1,
+                    Err(error) => outcome.refused.push((*position, error)),
+                }
+            }
+            if !own.is_empty() || returning.last().is_some_and(|row| row.project == *project) {
+                new.push((project.as_str(), own));
+            }
+        }
+        let changed: Vec<&str> = new.iter().map(|(project, _)| *project).collect();
+        let now = self.clock().now();
+        let first = if changed.is_empty() {
+            0
+        } else {
+            imports::append(&mut write, now, &actor.to_string(), &changed).await?
+        };
+        for (number, (project, files)) in (first..).zip(&mut new) {
+            let back = returning.iter_mut().filter(|row| row.project == *project);
+            for row in files.iter_mut().chain(back) {
+                row.changed_by = number;
+            }
+        }
+        let added: Vec<&DistributionRow> = new.iter().flat_map(|(_, files)| files).collect();
+        imports::add(&mut write, &added).await?;
+        for row in &returning {
+            rows::put_distribution(&mut write, row).await?;
+        }
+        store::put_fact(&mut write, &position_fact(name), position).await?;
+        commit(write).await?;
+        outcome.added = (added.len() + returning.len()) as u64;
+        outcome.refused.sort_by_key(|(position, _)| *position);
+        Ok(outcome)
+    }
+
+    /// From where the import `name` is to go on; `None` where it was never begun, or is complete.
+    ///
+    /// # Errors
+    /// [`Error::Database`]
+    pub async fn import_position(&self, name: &str) -> Result<Option<String>, Error> {
+        let mut read = self.store().read().await?;
+        store::fact(&mut read, &position_fact(name)).await
+    }
+
+    /// Copies a distribution to its place, or finds it there, and hashes it. It survives a crash once
+    /// [`Repository::sync_imported_files`] was called, which comes before [`Repository::import`]. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Io`], and what `look` says of the file, which is removed then.
+    pub fn place_imported_file<E: From<Error>>(
+        &self,
+        filename: &DistributionFilename,
+        mut bytes: impl Read,
+        look: impl FnOnce(&Received) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<PlacedFile, E> {
+        let mut staged = self.stage()?;
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            match bytes.read(&mut buffer).map_err(Error::io("read", Path::new(filename.as_str())))? {
+                0 => break,
+                length => staged.write(&buffer[..length])?,
+            }
+        }
+        let received = staged.finish_unsynchronised()?;
+        let core_metadata = look(&received)?;
+        let (project, sha256, length) = (filename.project(), received.sha256(), received.length());
+        let place = self.directory().distribution_file(project, filename.file_name(), &sha256);
+        let folder = disk::parent(&place);
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        if let Some(metadata) = &core_metadata {
+            let beside = self.directory().sidecar_file(project, filename.file_name(), &sha256);
+            disk::write_unsynchronised(&self.directory().staging(), &beside, metadata)?;
+        }
+        received.move_to(&place)?;
+        let core_metadata_sha256 = core_metadata.map(|bytes| HashAlgorithm::Sha256.hex_digest(&bytes));
+        Ok(PlacedFile { sha256, length, core_metadata_sha256 })
+    }
+
+    /// Makes every file that was placed survive a crash. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn sync_imported_files(&self) -> Result<(), Error> {
+        disk::sync_file_system(&self.directory().public())
+    }
+
+    /// Completes the import `name`: everything imported and not public yet is published as one snapshot by whoever is the
+    /// writer. `None`: there is nothing to publish.
+    ///
+    /// # Errors
+    /// [`Error::Database`]
+    pub async fn finish_import(&self, name: &str) -> Result<Option<Receipt>, Error> {
+        let mut write = self.store().write().await?;
+        let last = log::last_imported(&mut write).await?;
+        if let Some(last) = last {
+            store::put_fact(&mut write, IMPORT_COMPLETE_FACT, &last.to_string()).await?;
+        }
+        store::remove_fact(&mut write, &position_fact(name)).await?;
+        commit(write).await?;
+        self.announce_pending();
+        Ok(last.map(|last| Receipt { transaction: TransactionId(last), outcome: Outcome::Accepted }))
+    }
+
+    /// Takes out of `files` what no page can list, and says why.
+    fn refuse_unreadable(
+        &self,
+        project: &str,
+        files: &mut Vec<(usize, DistributionRow)>,
+    ) -> Vec<(usize, Error)> {
+        let readable = |rows: &[DistributionRow]| -> Result<(), Error> {
+            let name = ProjectName::parse(project)?;
+            let page = TargetPath::parse(index_page_target_path(&name))?;
+            if self.settings().layout.content != Content::PythonIndex {
+                return Err(self.unsupported(&page));
+            }
+            self.responsible(&page)?;
+            let (page, _) = build_page(&name, rows)?;
+            IndexPage::from_json(&page.to_json(), &PageLimits::default())?;
+            Ok(())
+        };
+        // Each name once: whether the others are the same file is found out later.
+        let mut once: Vec<DistributionRow> = files.iter().map(|(_, row)| row.clone()).collect();
+        once.sort_by(|a, b| a.filename.cmp(&b.filename));
+        once.dedup_by(|a, b| a.filename == b.filename);
+        if readable(&once).is_ok() {
+            return Vec::new();
+        }
+        let mut refused = Vec::new();
+        files.retain(|(position, row)| match readable(std::slice::from_ref(row)) {
+            Ok(()) => true,
+            Err(error) => {
+                refused.push((*position, error));
+                false
+            }
+        });
+        refused
+    }
+}
+
+/// What there is under a name.
+enum Place {
+    /// Nothing.
+    New,
+    /// The same file, removed once.
+    Returning,
+    /// The same file.
+    There,
+}
+
+fn place<'a>(
+    known: &'a Known,
+    seen: &mut HashMap<&'a str, &'a str>,
+    row: &'a DistributionRow,
+) -> Result<Place, Error> {
+    let path = || format!("files/{}/{}", row.project, row.filename);
+    if let Some(sha256) = seen.insert(&row.filename, &row.sha256) {
+        if sha256 == row.sha256 {
+            return Ok(Place::There);
+        }
+        let existing = sha256.to_owned();
+        seen.insert(&row.filename, sha256);
+        return Err(Error::FileExists { path: path(), existing, offered: row.sha256.clone() });
+    }
+    match known.get(&(row.project.clone(), row.filename.clone())) {
+        None => Ok(Place::New),
+        Some((sha256, removed)) if *sha256 == row.sha256 => {
+            Ok(if *removed { Place::Returning } else { Place::There })
+        }
+        Some((existing, removed)) => {
+            seen.insert(&row.filename, existing);
+            let (path, existing, offered) = (path(), existing.clone(), row.sha256.clone());
+            Err(if *removed {
+                Error::FileNameUsed { path, existing, offered }
+            } else {
+                Error::FileExists { path, existing, offered }
+            })
+        }
+    }
+}
+
+fn imported_row(file: &ImportedFile) -> Result<DistributionRow, Error> {
+    let filename = &file.filename;
+    let invalid = |reason| Error::InvalidImport { filename: filename.to_string(), reason };
+    check_target_path(&TargetPath::parse(file_target_path(filename.project(), filename.file_name()))?)?;
+    for sha256 in std::iter::once(&file.sha256).chain(&file.core_metadata_sha256) {
+        if sha256.len() != 64 || !sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(invalid("a sha256 is not 64 digits of lower-case hexadecimal"));
+        }
+    }
+    if i64::try_from(file.length).is_err() {
+        return Err(invalid("its length is no file's"));
+    }
+    let microseconds = file.upload_time.as_microsecond();
+    Ok(DistributionRow {
+        project: filename.project().to_string(),
+        filename: filename.as_str().to_owned(),
+        version: filename.version().to_string(),
+        sha256: file.sha256.clone(),
+        length: file.length,
+        sidecar_sha256: file.core_metadata_sha256.clone(),
+        requires_python: file.requires_python.clone(),
+        uploaded_at: Timestamp::from_microsecond(microseconds).unwrap_or(file.upload_time),
+        yanked: match &file.yanked {
+            Yanked::No => None,
+            Yanked::Yes => Some(None),
+            Yanked::Reason(reason) => Some(Some(reason.clone())),
+        },
+        removed: false,
+        url: match &file.url {
+            Some(url) if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) => {
+                return Err(invalid("its URL is neither http nor https"));
+            }
+            url => url.clone(),
+        },
+        changed_by: 0,
+    })
+}
+
+fn position_fact(name: &str) -> String {
+    format!("import:{name}")
+}

@@ -1,0 +1,284 @@
+//! Bulk publication: a whole import, however large, becomes public in one snapshot, and each bin is signed once.
+//!
+//! What a publication makes is too much here for memory, and for one database transaction. So the first step is taken in
+//! parts, none of which anybody can see:
+//!
+//! 1. Pages are made, some hundred projects at a time: the files below `public/targets`, their rows among the prepared
+//!    ones. *After a crash*: made anew; files that are there already are left alone.
+//! 2. Each bin with prepared changes is given a version, and that is committed before anything is signed. *After a
+//!    crash*: these versions are never used again, whatever had been signed with them.
+//! 3. The bins are signed and written under these versions, where no snapshot refers to them. *After a crash*: what was
+//!    written stays unseen.
+//!
+//! From here on it is a publication like any other, with the snapshot and the timestamp alone in the outbox.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp as Time;
+use sealdex_tuf::metadata::Common;
+use sealdex_tuf::{RoleName, Signer, Version};
+
+use super::build::{Changes, Presence, RoleChanges, Signed, Signing, sign_bin};
+use super::gather::ProjectChange;
+use super::lock::WriterLock;
+use super::state::State;
+use crate::disk;
+use crate::error::Error;
+use crate::import::IMPORT_COMPLETE_FACT;
+use crate::repository::Repository;
+use crate::store::{
+    self, DistributionRow, PreparedPage, PreparedTarget, RoleRow, TargetRow, commit, imports, log, prepared,
+    targets,
+};
+
+/// Projects whose pages are made at once.
+const PROJECTS: u32 = 500;
+
+/// Bins that are read and signed at once.
+const BINS: usize = 256;
+
+/// The last transaction of a complete import that waits to be published.
+pub(super) async fn waiting(repository: &Repository) -> Result<Option<u64>, Error> {
+    let mut read = repository.store().read().await?;
+    let Some(fact) = store::fact(&mut read, IMPORT_COMPLETE_FACT).await? else { return Ok(None) };
+    let damaged = || Error::State { reason: format!("the last transaction of an import is {fact:?}") };
+    fact.parse().map(Some).map_err(|_| damaged())
+}
+
+/// Step 1 of a publication, for everything imported up to `through`.
+pub(super) async fn build(
+    repository: &Repository,
+    mut state: State,
+    through: u64,
+    online: Arc<dyn Signer>,
+    lock: &Arc<WriterLock>,
+) -> Result<(State, Signed), Error> {
+    let at = repository.clock().now();
+    let projects = prepare_pages(repository, through, at, lock).await?;
+    let mut write = repository.store().write().await?;
+    let roles = prepared::reserve_versions(&mut write).await?;
+    commit(write).await?;
+    let roles = sign_bins(repository, roles, at, &online, lock).await?;
+    let (repository, lock) = (repository.clone(), Arc::clone(lock));
+    disk::blocking(move || {
+        let _lock = lock;
+        let mut signing = Signing::begin(&repository, &mut state, online.as_ref(), at);
+        signing.roles = roles;
+        let snapshot_file = signing.sign_snapshot()?;
+        let timestamp = signing.sign_timestamp(&snapshot_file)?;
+        let Signing { roles, outbox, .. } = signing;
+        let signed = Signed {
+            at,
+            through: None,
+            imported: Some(through),
+            transactions: projects,
+            roles,
+            versions: (snapshot_file.version.number(), timestamp),
+            targets: Vec::new(),
+            removed: Vec::new(),
+            pages: Vec::new(),
+            outbox,
+            snapshot_file,
+        };
+        Ok((state, signed))
+    })
+    .await
+}
+
+/// Makes every page, and gives their number. All of it survives a crash when this returns.
+async fn prepare_pages(
+    repository: &Repository,
+    through: u64,
+    at: Time,
+    lock: &Arc<WriterLock>,
+) -> Result<usize, Error> {
+    let mut write = repository.store().write().await?;
+    prepared::clear(&mut write).await?;
+    let total = prepared::begin(&mut write, through).await?;
+    commit(write).await?;
+    let mut read = repository.store().read().await?;
+    let pending = log::pending(&mut read, 1).await?;
+    let oldest =
+        log::oldest_imported(&mut read).await?.into_iter().chain(pending.iter().map(|first| first.id));
+    let oldest = oldest.min().unwrap_or(u64::MAX);
+    drop(read);
+
+    let mut made = 0;
+    let mut chunk = read_projects(repository, "").await?;
+    while let Some(last) = chunk.last().map(|(project, _)| project.clone()) {
+        made += chunk.len();
+        let (own, lock) = (repository.clone(), Arc::clone(lock));
+        let work = disk::blocking(move || {
+            let _lock = lock;
+            make_pages(&own, oldest, at, chunk)
+        });
+        // The database reads while pages are made.
+        let (pages, next) = tokio::join!(work, read_projects(repository, &last));
+        let (pages, targets) = pages?;
+        let mut write = repository.store().write().await?;
+        prepared::put(&mut write, &pages, &targets).await?;
+        commit(write).await?;
+        tracing::debug!(made, total, "pages made");
+        chunk = next?;
+    }
+    tracing::info!(projects = made, "pages of an import made");
+    sync(repository).await?;
+    Ok(made)
+}
+
+/// The next projects after `last`, with their distributions.
+async fn read_projects(
+    repository: &Repository,
+    last: &str,
+) -> Result<Vec<(String, Vec<DistributionRow>)>, Error> {
+    let mut read = repository.store().read().await?;
+    let projects = prepared::projects_after(&mut read, last, PROJECTS).await?;
+    if projects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = imports::of_projects(&mut read, &projects).await?;
+    let mut rows = rows.into_iter().peekable();
+    let take = |project: String| {
+        let mut own = Vec::new();
+        while let Some(row) = rows.next_if(|row| row.project == project) {
+            own.push(row);
+        }
+        (project, own)
+    };
+    Ok(projects.into_iter().map(take).collect())
+}
+
+type Made = (Vec<PreparedPage>, Vec<PreparedTarget>);
+
+fn make_pages(
+    repository: &Repository,
+    oldest: u64,
+    at: Time,
+    projects: Vec<(String, Vec<DistributionRow>)>,
+) -> Result<Made, Error> {
+    let parts = in_lanes(projects, |part| {
+        let mut changes = Changes { at, ..Changes::default() };
+        for (project, distributions) in part {
+            let change = ProjectChange::since(oldest, &project, distributions)?;
+            changes.add_project(repository, &change)?;
+        }
+        let staging = repository.directory().staging();
+        for (path, json) in &changes.files {
+            disk::write_unsynchronised(&staging, path, json)?;
+        }
+        Ok(changes)
+    })?;
+    let (mut pages, mut targets) = (Vec::new(), Vec::new());
+    for part in parts {
+        pages.extend(part.pages.into_iter().map(|page| PreparedPage {
+            project: page.project,
+            sha256: page.sha256,
+            serial: page.serial,
+        }));
+        for (role, changes) in part.targets {
+            targets.extend(changes.into_values().map(|(target, presence)| PreparedTarget {
+                role: role.as_str().to_owned(),
+                target,
+                removed: presence == Presence::Removed,
+            }));
+        }
+    }
+    // In the order of the index they go into.
+    targets.sort_unstable_by(|a: &PreparedTarget, b| a.target.path.cmp(&b.target.path));
+    Ok((pages, targets))
+}
+
+/// A bin, what it holds so far, and what changes.
+struct Bin {
+    role: RoleName,
+    version: Version,
+    held: Vec<TargetRow>,
+    changes: RoleChanges,
+}
+
+/// Signs every role in the version reserved for it, and gives the roles as they are then. All of it survives a crash when
+/// this returns.
+async fn sign_bins(
+    repository: &Repository,
+    reserved: Vec<RoleRow>,
+    at: Time,
+    online: &Arc<dyn Signer>,
+    lock: &Arc<WriterLock>,
+) -> Result<Vec<RoleRow>, Error> {
+    let mut chunks = reserved.chunks(BINS);
+    let mut bins = read_bins(repository, chunks.next().unwrap_or_default()).await?;
+    let mut signed = Vec::with_capacity(reserved.len());
+    while !bins.is_empty() {
+        let (own, online, lock) = (repository.clone(), Arc::clone(online), Arc::clone(lock));
+        let work = disk::blocking(move || {
+            let _lock = lock;
+            in_lanes(bins, |part| {
+                part.into_iter().map(|bin| write_bin(&own, &bin, at, online.as_ref())).collect()
+            })
+        });
+        let (parts, next) = tokio::join!(work, read_bins(repository, chunks.next().unwrap_or_default()));
+        signed.extend(parts?.into_iter().flat_map(|part: Vec<RoleRow>| part));
+        tracing::debug!(signed = signed.len(), total = reserved.len(), "bins signed");
+        bins = next?;
+    }
+    sync(repository).await?;
+    Ok(signed)
+}
+
+async fn read_bins(repository: &Repository, roles: &[RoleRow]) -> Result<Vec<Bin>, Error> {
+    let mut read = repository.store().read().await?;
+    let mut bins = Vec::with_capacity(roles.len());
+    for row in roles {
+        let version = Version::new(row.reserved)
+            .ok_or_else(|| Error::State { reason: format!("{} has version 0 reserved", row.name) })?;
+        let held = targets::of_role(&mut read, &row.name).await?;
+        let changes = prepared::of_role(&mut read, &row.name).await?.into_iter().map(|change| {
+            let presence = if change.removed { Presence::Removed } else { Presence::Present };
+            (change.target.path.clone(), (change.target, presence))
+        });
+        bins.push(Bin {
+            role: RoleName::parse(row.name.as_str())?,
+            version,
+            held,
+            changes: changes.collect(),
+        });
+    }
+    Ok(bins)
+}
+
+fn write_bin(repository: &Repository, bin: &Bin, at: Time, online: &dyn Signer) -> Result<RoleRow, Error> {
+    let expires = repository.settings().expiry.bins.from(at);
+    let common = Common::new(bin.version, expires);
+    let content = sign_bin(&bin.role, &common, &bin.held, Some(&bin.changes), online)?;
+    let directory = repository.directory();
+    let path: PathBuf = directory.role_file(&bin.role, bin.version);
+    disk::write_unsynchronised(&directory.staging(), &path, &content)?;
+    let (name, version) = (bin.role.as_str().to_owned(), bin.version.number());
+    Ok(RoleRow { name, version, reserved: version, expires: common.expires })
+}
+
+async fn sync(repository: &Repository) -> Result<(), Error> {
+    let public = repository.directory().public();
+    disk::blocking(move || disk::sync_file_system(&public)).await
+}
+
+/// Does the work on as many threads as there are cores, in parts of about the same number.
+fn in_lanes<T: Send, R: Send>(
+    mut items: Vec<T>,
+    work: impl Fn(Vec<T>) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
+    let lanes = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len().max(1));
+    let size = items.len().div_ceil(lanes).max(1);
+    let mut parts = Vec::with_capacity(lanes);
+    while !items.is_empty() {
+        let rest = items.split_off(size.min(items.len()));
+        parts.push(std::mem::replace(&mut items, rest));
+    }
+    std::thread::scope(|scope| {
+        let work = &work;
+        let lanes: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
+        lanes.into_iter().map(|lane| lane.join().map_err(|_| Error::Interrupted)?).collect()
+    })
+}
