@@ -28,6 +28,7 @@ mod store;
 mod submit;
 mod token;
 mod transaction;
+mod verify;
 
 pub use audit::AuditEntry;
 pub use create::{Development, InitialKeys};
@@ -46,3 +47,4 @@ pub use token::{Action, Projects, Token, TokenId, TokenScope, TokenSecret};
 pub use transaction::{
     Actor, AddDistribution, AddTarget, Existing, Outcome, Publication, Receipt, Transaction, TransactionId,
 };
+pub use verify::Verification;

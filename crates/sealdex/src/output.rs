@@ -71,6 +71,21 @@ pub(crate) fn progress(label: &str, length: u64) -> ProgressBar {
     bar
 }
 
+/// A progress bar that counts bytes, for what is read from end to end; `None`: nobody knows how much there is.
+pub(crate) fn progress_of_bytes(label: &str, length: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    let template = match length {
+        Some(_) => {
+            "{prefix:12.cyan.bold} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left {wide_msg}"
+        }
+        None => "{prefix:12.cyan.bold} {spinner} {bytes} {bytes_per_sec} {elapsed} {wide_msg}",
+    };
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar.set_prefix(label.to_owned());
+    bar
+}
+
 /// A spinner on standard error; draws nothing where that is no terminal.
 pub(crate) fn spinner(label: impl Into<String>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

@@ -9,9 +9,9 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use operator::{
-    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, ConfigShowArguments, InitArguments,
-    LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments,
-    TokenArguments, TokenCommand, YankArguments,
+    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, ConfigShowArguments, ImportArguments,
+    InitArguments, LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice,
+    ServeArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
     Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
@@ -84,6 +84,10 @@ pub(crate) enum Command {
     Init(InitArguments),
     /// Seal distributions (or, with the layout `tree`, any files) and publish them
     Add(AddArguments),
+    /// Seal a whole index at once: a manifest, a mirror, or a directory of distributions
+    Import(ImportArguments),
+    /// Check everything that is served, as a client would: signatures, pages, files
+    Verify(RepositoryArguments),
     /// Take a file out of the index; its name is not used again
     Remove(RemoveArguments),
     /// Mark a release as not to be chosen by default (PEP 592), or take that back

@@ -132,6 +132,36 @@ pub(crate) struct AddArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = IMPORT_NOTES)]
+pub(crate) struct ImportArguments {
+    /// A manifest, `-` for standard input, a mirror's directory, or a directory of distributions
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: PathBuf,
+    /// Where the files of a manifest without URLs are kept: URL/<project>/<filename>
+    #[arg(long, value_name = "URL")]
+    pub(crate) files_url: Option<String>,
+    /// Stop at the first file that is refused, and publish nothing
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+    #[command(flatten)]
+    pub(crate) online: OnlineKeyArguments,
+}
+
+const IMPORT_NOTES: &str = r#"A manifest has one JSON object a line: the members of a file on an index page (PEP 691), and `name`.
+  {"name": "six", "filename": "six-1.16.0.tar.gz", "size": 34041, "hashes": {"sha256": "1e61..."},
+   "upload-time": "2021-05-05T14:18:17Z", "url": "https://...", "requires-python": ">=2.7", "yanked": false,
+   "core-metadata": {"sha256": "..."}}
+The last four may be absent. Only what it says is signed: the files stay where they are.
+
+A mirror is laid out as bandersnatch does, with JSON pages. Its files, and those of a directory, are copied.
+
+Nothing is visible before everything is there; then it is published as one snapshot and verified. An import that was
+interrupted goes on where it was: run the same command again. Files that are there already stay as they are.
+What is refused is listed; the rest is imported, and the exit code is 1."#;
+
+#[derive(Debug, Args)]
 pub(crate) struct RemoveArguments {
     /// File names of distributions (six-1.16.0.tar.gz); with the layout `tree`, target paths
     #[arg(required = true, value_name = "FILE")]

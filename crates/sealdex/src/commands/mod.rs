@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod demo;
 mod fetch;
+mod import;
 mod init;
 mod pip;
 mod proxy;
@@ -15,6 +16,7 @@ mod status;
 mod token;
 mod trust;
 mod trusted;
+mod verify;
 mod yank;
 
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(arguments) => demo::run(arguments).await?,
         Command::Init(arguments) => init::run(arguments, format).await?,
         Command::Add(arguments) => add::run(arguments, format).await?,
+        Command::Import(arguments) => import::run(arguments, format).await?,
+        Command::Verify(arguments) => verify::run(arguments, format).await?,
         Command::Remove(arguments) => remove::run(arguments, format).await?,
         Command::Yank(arguments) => yank::run(arguments, format).await?,
         Command::Serve(arguments) => serve::run(arguments).await?,

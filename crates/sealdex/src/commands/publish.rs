@@ -38,6 +38,15 @@ impl<'a> Publisher<'a> {
 
     /// Publishes what was submitted; completes when clients can see it.
     pub(super) async fn publish(&mut self, receipts: &[Receipt]) -> Result<Option<Publication>, Failure> {
+        self.publish_within(receipts, PATIENCE).await
+    }
+
+    /// The same, with so much patience with another process.
+    pub(super) async fn publish_within(
+        &mut self,
+        receipts: &[Receipt],
+        patience: Duration,
+    ) -> Result<Option<Publication>, Failure> {
         let Some(last) = receipts.iter().max_by_key(|receipt| receipt.transaction) else { return Ok(None) };
         let began = Instant::now();
         loop {
@@ -48,7 +57,7 @@ impl<'a> Publisher<'a> {
             match self.repository.published(last, LOOK_AFTER).await {
                 Ok(published) => return Ok(Some(published)),
                 // The process that was to publish may have ended: then this one takes its place.
-                Err(NotPublishedYet { .. }) if began.elapsed() < PATIENCE => self.become_writer().await?,
+                Err(NotPublishedYet { .. }) if began.elapsed() < patience => self.become_writer().await?,
                 Err(error) => {
                     return Err(Failure::new(Kind::Failed, error).hint(
                         "the process that publishes is slow or stuck; nothing is lost, it goes on when that process does",

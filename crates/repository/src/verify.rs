@@ -1,0 +1,287 @@
+//! The repository as a client that trusts its first root would find it: every signature, every bin, every page.
+//!
+//! This reads what is served, `public/`, and the layout: not the database, and no key.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use sealdex_simple::layout::relative_file_url;
+use sealdex_simple::{IndexPage, PageLimits};
+use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::metadata::{TargetFile, Targets};
+use sealdex_tuf::trusted::TrustedMetadata;
+use sealdex_tuf::{Answer, Limits, RoleName, Step, TargetPath, Updater, Version};
+use serde::Serialize;
+
+use crate::directory::RepositoryDirectory;
+use crate::disk;
+use crate::error::Error;
+use crate::layout::{Layout, Role};
+use crate::repository::Repository;
+
+/// What there is and is as it should be, and what is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Roles whose metadata was verified.
+    pub roles: u64,
+    /// Targets that they list.
+    pub targets: u64,
+    /// Index pages among them that were read and verified.
+    pub pages: u64,
+    /// Distributions that these pages list.
+    pub files: u64,
+    /// Distributions among them that are kept elsewhere.
+    pub files_elsewhere: u64,
+    /// Bytes of metadata and pages read.
+    pub bytes: u64,
+    /// What is wrong, one sentence each: the first hundred.
+    pub faults: Vec<String>,
+    /// How many faults there are.
+    pub fault_count: u64,
+}
+
+/// Faults that are told one by one.
+const MAX_FAULTS: usize = 100;
+
+/// Roles loaded into one copy of the top-level metadata.
+const ROLES: usize = 32;
+
+impl Repository {
+    /// Verifies everything that is served: all metadata from the first root on, every page by its hash, and that every
+    /// file a page lists is there in its length. `progress` is told of roles done and of how many there are.
+    ///
+    /// # Errors
+    /// [`Error::Tuf`] when no client could refresh, [`Error::Io`]. Everything else is a fault in the result.
+    pub async fn verify(
+        &self,
+        progress: impl Fn(u64, u64) + Send + Sync + 'static,
+    ) -> Result<Verification, Error> {
+        let (directory, now) = (self.directory().clone(), self.clock().now());
+        let layout = self.settings().layout.clone();
+        disk::blocking(move || {
+            let trusted = refresh(&directory, now)?;
+            Verifier {
+                directory,
+                layout,
+                trusted,
+                progress,
+                found: Mutex::default(),
+                done: AtomicU64::new(0),
+            }
+            .run()
+        })
+        .await
+    }
+}
+
+fn refresh(directory: &RepositoryDirectory, now: jiff::Timestamp) -> Result<TrustedMetadata, Error> {
+    let path = directory.role_file(&RoleName::root(), Version::ONE);
+    let root = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let mut updater = Updater::new(&root, now, LIMITS)?;
+    loop {
+        let answer = match updater.step()? {
+            Step::Done => break,
+            Step::Read(_) => Answer::Absent,
+            Step::Write(..) | Step::Delete(_) => Answer::Written,
+            Step::Fetch(request) => {
+                let path = directory.metadata().join(&request.path);
+                match std::fs::read(&path) {
+                    Ok(bytes) => Answer::Bytes(bytes),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Answer::Absent,
+                    Err(error) => return Err(Error::io("read", &path)(error)),
+                }
+            }
+        };
+        updater.answer(answer)?;
+    }
+    let trusted = updater
+        .trusted()
+        .ok_or_else(|| Error::State { reason: "a refresh that trusts nothing".to_owned() })?;
+    Ok(trusted.clone())
+}
+
+/// Every root since the first, and bins of every length that this repository signs.
+const LIMITS: Limits = Limits {
+    max_root_bytes: 16_000_000,
+    max_timestamp_bytes: 1_000_000,
+    max_snapshot_bytes: 64_000_000,
+    max_targets_bytes: 256_000_000,
+    max_root_versions: 1_000_000,
+    max_delegations: 1_000_000,
+};
+
+/// Through whom a role is trusted, and its name.
+type Delegation = (RoleName, RoleName);
+
+struct Verifier<P> {
+    directory: RepositoryDirectory,
+    layout: Layout,
+    trusted: TrustedMetadata,
+    progress: P,
+    found: Mutex<Verification>,
+    done: AtomicU64,
+}
+
+impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
+    fn run(mut self) -> Result<Verification, Error> {
+        self.found().roles = 4;
+        self.check_targets(&self.trusted.targets().targets);
+        let mut bins: Vec<Delegation> = Vec::new();
+        let layout = self.layout.clone();
+        for (delegator, role) in delegating_roles(&layout)? {
+            // Roles that delegate are few and stay loaded; bins come and go.
+            match load(&self.directory, &mut self.trusted, &delegator, &role) {
+                Ok(length) => {
+                    if let Some(targets) = self.trusted.delegated(&delegator, &role) {
+                        self.count_role(length, targets);
+                    }
+                }
+                Err(error) => self.fault(format!("{role}: {error}")),
+            }
+        }
+        for role in layout.all_roles() {
+            let Some(own) = &role.bins else { continue };
+            let delegator = RoleName::parse(role.name.as_str())?;
+            bins.extend(own.role_names()?.into_iter().map(|bin| (delegator.clone(), bin)));
+        }
+        let total = bins.len() as u64;
+        let queue = Mutex::new(bins.chunks(ROLES));
+        let lanes = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        std::thread::scope(|scope| {
+            for _ in 0..lanes {
+                scope.spawn(|| {
+                    while let Some(part) = { queue.lock().unwrap_or_else(PoisonError::into_inner).next() } {
+                        self.check_bins(part, total);
+                    }
+                });
+            }
+        });
+        let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.faults.sort();
+        Ok(found)
+    }
+
+    fn check_bins(&self, bins: &[Delegation], total: u64) {
+        let mut trusted = self.trusted.clone();
+        for (delegator, role) in bins {
+            match load(&self.directory, &mut trusted, delegator, role) {
+                Ok(length) => {
+                    if let Some(targets) = trusted.delegated(delegator, role) {
+                        self.count_role(length, targets);
+                    }
+                }
+                Err(error) => self.fault(format!("{role}: {error}")),
+            }
+            (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, total);
+        }
+    }
+
+    fn count_role(&self, length: u64, targets: &Targets) {
+        {
+            let mut found = self.found();
+            found.roles += 1;
+            found.bytes += length;
+        }
+        self.check_targets(&targets.targets);
+    }
+
+    fn check_targets(&self, targets: &BTreeMap<TargetPath, TargetFile>) {
+        for (path, file) in targets {
+            let Some(sha256) = file.hashes.digest(HashAlgorithm::Sha256) else {
+                self.fault(format!("{path} is listed without a sha256"));
+                continue;
+            };
+            self.found().targets += 1;
+            let Ok(place) = self.directory.target_file(path, sha256) else {
+                self.fault(format!("{path} can be no file"));
+                continue;
+            };
+            // Files are looked at by the pages that list them, which know where they are kept.
+            if !path.as_str().starts_with("simple/") {
+                continue;
+            }
+            match std::fs::read(&place) {
+                Ok(bytes)
+                    if bytes.len() as u64 == file.length
+                        && HashAlgorithm::Sha256.hex_digest(&bytes) == *sha256 =>
+                {
+                    self.check_page(path, &bytes);
+                }
+                Ok(_) => self.fault(format!("{} is not the page that was signed", place.display())),
+                Err(error) => self.fault(format!("{}: {error}", place.display())),
+            }
+        }
+    }
+
+    fn check_page(&self, path: &TargetPath, bytes: &[u8]) {
+        let page = match IndexPage::from_json(bytes, &PageLimits::default()) {
+            Ok(page) => page,
+            Err(error) => return self.fault(format!("{path}: {error}")),
+        };
+        let mut elsewhere = 0;
+        for file in &page.files {
+            if file.url != relative_file_url(&page.name, &file.filename) {
+                elsewhere += 1;
+                continue;
+            }
+            let place = self.directory.distribution_file(
+                &page.name,
+                &file.filename,
+                file.sha256().unwrap_or_default(),
+            );
+            match std::fs::metadata(&place) {
+                Ok(there) if Some(there.len()) == file.size => {}
+                Ok(there) => self.fault(format!("{} is {} bytes long", place.display(), there.len())),
+                Err(error) => self.fault(format!("{}: {error}", place.display())),
+            }
+        }
+        let mut found = self.found();
+        found.pages += 1;
+        found.bytes += bytes.len() as u64;
+        found.files += page.files.len() as u64;
+        found.files_elsewhere += elsewhere;
+    }
+
+    fn fault(&self, fault: String) {
+        let mut found = self.found();
+        found.fault_count += 1;
+        if found.faults.len() < MAX_FAULTS {
+            found.faults.push(fault);
+        }
+    }
+
+    fn found(&self) -> std::sync::MutexGuard<'_, Verification> {
+        // Counts are complete at each moment.
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every delegated role but bins, parents before children, each with the role that delegates to it.
+fn delegating_roles(layout: &Layout) -> Result<Vec<Delegation>, Error> {
+    fn add(delegator: &RoleName, roles: &[Role], all: &mut Vec<Delegation>) -> Result<(), Error> {
+        for role in roles {
+            let name = RoleName::parse(role.name.as_str())?;
+            all.push((delegator.clone(), name.clone()));
+            add(&name, &role.roles, all)?;
+        }
+        Ok(())
+    }
+    let mut all = Vec::new();
+    add(&RoleName::targets(), &layout.roles, &mut all)?;
+    Ok(all)
+}
+
+/// Loads a role from what is served, verified; gives its length in bytes.
+fn load(
+    directory: &RepositoryDirectory,
+    trusted: &mut TrustedMetadata,
+    delegator: &RoleName,
+    role: &RoleName,
+) -> Result<u64, Error> {
+    let path = directory.role_file(role, trusted.expected(role)?.version);
+    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    trusted.load_delegated(delegator, role, &bytes)?;
+    Ok(bytes.len() as u64)
+}
