@@ -9,7 +9,7 @@ const TEST_KIT: &str = "sealdex-testkit";
 const CORE: &str = "sealdex-tuf";
 
 /// Each of our packages and those of ours it may be built with. docs/ARCHITECTURE.md draws the same picture.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     (CORE, &[]),
     ("sealdex-simple", &[]),
     ("sealdex-keys", &[CORE]),
@@ -21,6 +21,8 @@ const LAYERS: [(&str, &[&str]); 12] = [
         &[CORE, "sealdex-simple", "sealdex-keys", "sealdex-repository", "sealdex-server", "sealdex-client"],
     ),
     (TEST_KIT, &[CORE, "sealdex-simple", "sealdex-keys"]),
+    // Data alone: whoever measures anything reads it.
+    ("sealdex-workload", &[]),
     // The core alone behind a command line, so that the suite's verdict is about the core.
     ("sealdex-conformance", &[CORE]),
     // Never shipped, so these may be built with the test kit.
@@ -34,6 +36,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "sealdex-repository",
             "sealdex-server",
             "sealdex-client",
+            "sealdex-workload",
             TEST_KIT,
         ],
     ),
