@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod collect;
 mod create;
 mod directory;
 mod disk;
@@ -31,6 +32,7 @@ mod transaction;
 mod verify;
 
 pub use audit::AuditEntry;
+pub use collect::{Collected, MIN_GRACE, Sweep};
 pub use create::{Development, InitialKeys};
 pub use directory::RepositoryDirectory;
 pub use error::Error;

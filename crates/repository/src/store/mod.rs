@@ -3,6 +3,7 @@
 //! Reads go to a pool of connections that cannot write. Writes go through one connection of this process, and begin as
 //! writers, so that they wait for another process's and never fail half-way because one came in between.
 
+pub(crate) mod garbage;
 pub(crate) mod imports;
 pub(crate) mod log;
 mod migrations;

@@ -1,0 +1,240 @@
+//! `sealdex import` and `sealdex verify`: whole indexes, and what is wrong in them.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use sealdex_testkit::archive::sha256_hex;
+use sealdex_testkit::wheel::WheelBuilder;
+use serde_json::{Value, json};
+use support::Stage;
+
+/// A line of a manifest.
+fn line(project: &str, version: u32) -> Value {
+    json!({
+        "name": project,
+        "filename": format!("{project}-{version}.0-py3-none-any.whl"),
+        "size": 1000 + version,
+        "hashes": {"sha256": sha256_hex(format!("{project} {version}").as_bytes())},
+        "upload-time": "2026-03-04T05:06:07.123456Z",
+        "requires-python": ">=3.9",
+    })
+}
+
+fn manifest(lines: &[Value]) -> String {
+    lines.iter().fold(String::new(), |mut text, line| {
+        writeln!(text, "{line}").unwrap();
+        text
+    })
+}
+
+fn import<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["import", "--repository", "repository", "--files-url", "https://files.example/"][..], more].concat()
+}
+
+fn page(stage: &Stage, project: &str) -> Value {
+    let folder = stage.path("repository/public/targets/simple").join(project);
+    let mut pages: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(pages.len(), 1, "{project} was published once");
+    serde_json::from_slice(&std::fs::read(pages.remove(0)).unwrap()).unwrap()
+}
+
+#[test]
+fn a_manifest_is_imported_published_and_verified() {
+    let stage = Stage::with_repository(&["--layout", "index-only"]);
+    let lines: Vec<Value> = (0..200).map(|number| line(&format!("project{}", number % 30), number)).collect();
+    std::fs::write(stage.path("all.jsonl"), manifest(&lines)).unwrap();
+    let arguments = [&["--format", "json"], &import(&["all.jsonl"])[..]].concat();
+    let done: Value = serde_json::from_str(&stage.run(&arguments).expect_success().stdout).unwrap();
+    assert_eq!((&done["added"], &done["refused"], &done["resumed"]), (&json!(200), &json!(0), &json!(false)));
+    assert_eq!(done["verification"]["files"], 200);
+    assert_eq!(done["verification"]["fault_count"], 0);
+    let page = page(&stage, "project7");
+    assert_eq!(page["files"].as_array().unwrap().len(), 7);
+    assert_eq!(page["files"][0]["url"], "https://files.example/project7/project7-127.0-py3-none-any.whl");
+    assert_eq!(page["files"][0]["upload-time"], "2026-03-04T05:06:07.123456Z");
+
+    // Once more: nothing changes, and nothing is published.
+    let again = stage.run(&import(&["all.jsonl"])).expect_success().stdout;
+    assert!(again.contains("there already 200 files") && again.contains("imported 0 files"), "{again}");
+    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    assert!(status.contains("30 projects, 200 files") && status.contains("nothing pending"), "{status}");
+
+    // Clients find it.
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let fetched =
+        stage.run(&["fetch", "simple/project7/index.json", "--output", "-"]).expect_success().stdout;
+    assert_eq!(serde_json::from_str::<Value>(&fetched).unwrap(), page);
+}
+
+#[test]
+fn bad_lines_are_told_with_their_numbers_and_the_rest_is_imported() {
+    let stage = Stage::with_repository(&["--layout", "index-only"]);
+    let mut other = line("good", 1);
+    other["hashes"]["sha256"] = json!("ab".repeat(32));
+    let mut huge = line("good", 3);
+    huge["size"] = serde_json::from_str("123456789012345678901234567890").unwrap();
+    let mut big = line("good", 4);
+    big["size"] = json!(u64::MAX);
+    let lines = [
+        line("good", 1).to_string(),
+        "{not json".to_owned(),
+        other.to_string(),
+        line("..", 2).to_string(),
+        huge.to_string(),
+        big.to_string(),
+        String::new(),
+        line("good", 1).to_string(),
+        "x".repeat(300_000),
+        line("good", 5).to_string(),
+    ];
+    std::fs::write(stage.path("bad.jsonl"), lines.join("\n")).unwrap();
+    let failed = stage.run(&import(&["bad.jsonl"])).expect_failure();
+    assert_eq!(failed.code(), Some(1));
+    let told: Vec<&str> = failed
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("refused line "))
+        .filter_map(|line| line.split_once(':').map(|(number, _)| number))
+        .collect();
+    let mut told: Vec<u32> = told.iter().map(|number| number.parse().unwrap()).collect();
+    told.sort_unstable();
+    assert_eq!(told, [2, 3, 4, 5, 6, 9], "{}", failed.report());
+    assert!(failed.stderr.contains("6 files were not imported"), "{}", failed.report());
+    assert!(failed.stdout.contains("imported 2 files"), "{}", failed.report());
+    assert_eq!(page(&stage, "good")["files"].as_array().unwrap().len(), 2);
+
+    // --strict stops at the first, and publishes nothing.
+    let strict = Stage::with_repository(&["--layout", "index-only"]);
+    std::fs::write(strict.path("bad.jsonl"), lines.join("\n")).unwrap();
+    let failed = strict.run(&import(&["--strict", "bad.jsonl"])).expect_failure();
+    assert!(failed.stderr.contains("refused line 2:"), "{}", failed.report());
+    assert!(!failed.stderr.contains("refused line 3:"), "{}", failed.report());
+    assert!(!strict.path("repository/public/targets/simple/good").exists());
+    // Corrected, it goes through.
+    std::fs::write(strict.path("bad.jsonl"), format!("{}\n{}", lines[0], lines[9])).unwrap();
+    strict.run(&import(&["--strict", "bad.jsonl"])).expect_success();
+
+    for wrong in [&["missing.jsonl"][..], &["--files-url", "ftp://h/", "bad.jsonl"]] {
+        let mut arguments = vec!["import", "--repository", "repository"];
+        arguments.extend(wrong);
+        assert_eq!(stage.run(&arguments).expect_failure().code(), Some(2));
+    }
+    let elsewhere = stage.run(&["import", "--repository", "repository", "bad.jsonl"]).expect_failure();
+    assert!(elsewhere.stderr.contains("--files-url was not given"), "{}", elsewhere.report());
+}
+
+/// Killed at any moment, the same command goes on and ends as if nothing had been.
+#[test]
+fn an_import_that_was_killed_goes_on() {
+    let stage = Stage::with_repository(&["--layout", "pep458"]);
+    let lines: Vec<Value> =
+        (0..60_000).map(|number| line(&format!("project{:04}", number / 15), number % 15)).collect();
+    std::fs::write(stage.path("all.jsonl"), manifest(&lines)).unwrap();
+    let mut kills = 0;
+    let mut patience = Duration::from_millis(150);
+    let done = loop {
+        let mut child = stage.sealdex(&[&["--format", "json"], &import(&["all.jsonl"])[..]].concat());
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let began = Instant::now();
+        let ended = loop {
+            if child.try_wait().unwrap().is_some() {
+                break true;
+            }
+            if began.elapsed() > patience {
+                break false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        if ended {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success());
+            break serde_json::from_slice::<Value>(&output.stdout).unwrap();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        // What is served can be verified at each moment.
+        stage.run(&["verify", "--repository", "repository"]).expect_success();
+        patience += patience / 3;
+    };
+    assert!(kills > 3, "killed {kills} times only");
+    assert_eq!(done["verification"]["files"], 60_000);
+    assert_eq!(done["verification"]["pages"], 4_000);
+    assert_eq!(done["refused"], 0);
+    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    assert!(status.contains("4000 projects, 60000 files, 64000 targets"), "{status}");
+}
+
+#[test]
+fn a_directory_and_a_mirror_are_imported_with_their_files() {
+    let wheels = [
+        WheelBuilder::new("alpha", "1.0").requires_python(">=3.8").build(),
+        WheelBuilder::new("beta", "2.0").build(),
+    ];
+
+    let stage = Stage::with_repository(&[]);
+    std::fs::create_dir_all(stage.path("dists/sub")).unwrap();
+    std::fs::write(stage.path("dists").join(&wheels[0].file_name), &wheels[0].bytes).unwrap();
+    std::fs::write(stage.path("dists/sub").join(&wheels[1].file_name), &wheels[1].bytes).unwrap();
+    std::fs::write(stage.path("dists/sub/notes.txt"), "passed over").unwrap();
+    std::fs::write(stage.path("dists/sub/broken-1.0-py3-none-any.whl"), "no archive").unwrap();
+    let failed = stage.run(&["import", "--repository", "repository", "dists"]).expect_failure();
+    assert!(failed.stderr.contains("refused sub/broken-1.0-py3-none-any.whl:"), "{}", failed.report());
+    assert!(failed.stdout.contains("imported 2 files"), "{}", failed.report());
+    assert_eq!(page(&stage, "alpha")["files"][0]["requires-python"], ">=3.8");
+    assert!(page(&stage, "alpha")["files"][0]["core-metadata"]["sha256"].is_string());
+    assert!(page(&stage, "alpha")["files"][0]["url"].as_str().unwrap().starts_with("../../files/alpha/"));
+
+    let stage = Stage::with_repository(&[]);
+    mirror(&stage.path("mirror/web"), &wheels[0].file_name, "alpha", &wheels[0].bytes, None);
+    mirror(&stage.path("mirror/web"), &wheels[1].file_name, "beta", &wheels[1].bytes, Some("ab".repeat(32)));
+    let failed = stage.run(&["import", "--repository", "repository", "mirror"]).expect_failure();
+    assert!(failed.stderr.contains("the page lists abab"), "{}", failed.report());
+    assert!(failed.stdout.contains("imported 1 files"), "{}", failed.report());
+    let listed = &page(&stage, "alpha")["files"][0];
+    assert_eq!(
+        (&listed["yanked"], &listed["upload-time"]),
+        (&json!("old"), &json!("2020-01-01T00:00:00.000000Z"))
+    );
+    assert!(!stage.path("repository/public/targets/files/beta").join(&wheels[1].file_name).exists());
+
+    // What is damaged afterwards is found.
+    stage.run(&["verify", "--repository", "repository"]).expect_success();
+    let folder = stage.path("repository/public/targets/simple/alpha");
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[10] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let damaged = stage.run(&["verify", "--repository", "repository"]).expect_failure();
+    assert_eq!(damaged.code(), Some(3));
+    assert!(damaged.stderr.contains("is not the page that was signed"), "{}", damaged.report());
+}
+
+/// A project as bandersnatch keeps it.
+fn mirror(web: &Path, file_name: &str, project: &str, bytes: &[u8], sha256: Option<String>) {
+    let digest = sha256_hex(bytes);
+    let below = format!("packages/{}/{}/{}", &digest[..2], &digest[2..4], &digest[4..]);
+    std::fs::create_dir_all(web.join(&below)).unwrap();
+    std::fs::write(web.join(&below).join(file_name), bytes).unwrap();
+    let page = json!({
+        "meta": {"api-version": "1.1", "_last-serial": 5},
+        "name": project,
+        "versions": ["1.0"],
+        "files": [{
+            "filename": file_name,
+            "url": format!("../../{below}/{file_name}"),
+            "hashes": {"sha256": sha256.unwrap_or(digest)},
+            "size": bytes.len(),
+            "upload-time": "2020-01-01T00:00:00.000000Z",
+            "yanked": "old",
+        }],
+    });
+    let folder = web.join("simple").join(project);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("index.v1_json"), page.to_string()).unwrap();
+}
