@@ -14,6 +14,7 @@ mod graph;
 mod layers;
 mod python;
 mod requirements;
+mod scale;
 mod steps;
 mod test;
 mod tools;
@@ -51,6 +52,8 @@ enum Subcommands {
     Ci(ci::Arguments),
     /// Run the benchmarks, with python-tuf beside Sealdex.
     Bench(bench::Arguments),
+    /// Build a repository as large as PyPI, and print what it takes.
+    Scale(scale::Arguments),
     /// Run the TUF conformance tests of conformance/ against our client, and against python-tuf and tuf-js.
     Conformance(conformance::Arguments),
     /// Run the fuzz targets.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Subcommands::Test(arguments) => test::run(&workspace, &arguments),
         Subcommands::Ci(arguments) => ci::run(&workspace, &arguments),
         Subcommands::Bench(arguments) => bench::run(&workspace, &arguments),
+        Subcommands::Scale(arguments) => scale::run(&workspace, &arguments),
         Subcommands::Conformance(arguments) => conformance::run(&workspace, &arguments),
         Subcommands::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Subcommands::Layers => layers::run(&workspace),

@@ -21,7 +21,7 @@ use crate::layout::Content;
 use crate::publish::build_page;
 use crate::repository::Repository;
 use crate::staging::Received;
-use crate::store::imports::Known;
+use crate::store::imports::KnownFiles;
 use crate::store::{self, DistributionRow, commit, imports, log, rows};
 use crate::transaction::{Actor, Outcome, Receipt, TransactionId};
 
@@ -66,9 +66,15 @@ const COPY_BYTES: usize = 256 * 1024;
 /// Files that a page can list, and those that it cannot. Made without the repository's state, on any thread.
 #[derive(Debug, Default)]
 pub struct CheckedImport {
-    /// By project; each with its position in the batch.
-    projects: BTreeMap<String, Vec<(usize, DistributionRow)>>,
+    projects: BTreeMap<String, ProjectFiles>,
     refused: Vec<(usize, Error)>,
+}
+
+/// The files of one project, and the position of each in the batch.
+#[derive(Debug, Default)]
+struct ProjectFiles {
+    positions: Vec<usize>,
+    rows: Vec<DistributionRow>,
 }
 
 /// What became of a batch.
@@ -91,7 +97,9 @@ impl Repository {
             match imported_row(&file) {
                 Ok(row) => {
                     let project = file.filename.project().to_string();
-                    checked.projects.entry(project).or_default().push((position, row));
+                    let files = checked.projects.entry(project).or_default();
+                    files.positions.push(position);
+                    files.rows.push(row);
                 }
                 Err(error) => checked.refused.push((position, error)),
             }
@@ -119,44 +127,39 @@ impl Repository {
         let mut write = self.store().write().await?;
         let projects: Vec<&str> = checked.projects.keys().map(String::as_str).collect();
         let known = imports::known(&mut write, &projects).await?;
-        let mut new: Vec<(&str, Vec<DistributionRow>)> = Vec::new();
+        let mut new: Vec<DistributionRow> = Vec::new();
         let mut returning: Vec<DistributionRow> = Vec::new();
-        for (project, files) in checked.projects.iter() {
-            let mut own = Vec::new();
-            let mut seen: HashMap<&str, &str> = HashMap::new();
-            for (position, row) in files {
-                match place(&known, &mut seen, row) {
-                    Ok(Place::New) => own.push(row.clone()),
-                    Ok(Place::Returning) => returning.push(row.clone()),
+        let mut changed: Vec<String> = Vec::new();
+        for (project, files) in checked.projects {
+            let before = new.len() + returning.len();
+            let mut names = Names::new(known.get(&project));
+            for (position, row) in files.positions.into_iter().zip(files.rows) {
+                match names.place(&row) {
+                    Ok(Place::New) => new.push(row),
+                    Ok(Place::Returning) => returning.push(row),
                     Ok(Place::There) => outcome.unchanged += 1,
-                    Err(error) => outcome.refused.push((*position, error)),
+                    Err(error) => outcome.refused.push((position, error)),
                 }
             }
-            if !own.is_empty() || returning.last().is_some_and(|row| row.project == *project) {
-                new.push((project.as_str(), own));
+            if new.len() + returning.len() > before {
+                changed.push(project);
             }
         }
-        let changed: Vec<&str> = new.iter().map(|(project, _)| *project).collect();
-        let now = self.clock().now();
-        let first = if changed.is_empty() {
-            0
-        } else {
-            imports::append(&mut write, now, &actor.to_string(), &changed).await?
-        };
-        for (number, (project, files)) in (first..).zip(&mut new) {
-            let back = returning.iter_mut().filter(|row| row.project == *project);
-            for row in files.iter_mut().chain(back) {
-                row.changed_by = number;
+        if !changed.is_empty() {
+            let now = self.clock().now();
+            let first = imports::append(&mut write, now, &actor.to_string(), &changed).await?;
+            let numbers: HashMap<&str, u64> = changed.iter().map(String::as_str).zip(first..).collect();
+            for row in new.iter_mut().chain(&mut returning) {
+                row.changed_by = numbers.get(row.project.as_str()).copied().unwrap_or(first);
             }
-        }
-        let added: Vec<&DistributionRow> = new.iter().flat_map(|(_, files)| files).collect();
-        imports::add(&mut write, &added).await?;
-        for row in &returning {
-            rows::put_distribution(&mut write, row).await?;
+            imports::add(&mut write, &new).await?;
+            for row in &returning {
+                rows::put_distribution(&mut write, row).await?;
+            }
         }
         store::put_fact(&mut write, &position_fact(name), position).await?;
         commit(write).await?;
-        outcome.added = (added.len() + returning.len()) as u64;
+        outcome.added = (new.len() + returning.len()) as u64;
         outcome.refused.sort_by_key(|(position, _)| *position);
         Ok(outcome)
     }
@@ -230,11 +233,7 @@ impl Repository {
     }
 
     /// Takes out of `files` what no page can list, and says why.
-    fn refuse_unreadable(
-        &self,
-        project: &str,
-        files: &mut Vec<(usize, DistributionRow)>,
-    ) -> Vec<(usize, Error)> {
+    fn refuse_unreadable(&self, project: &str, files: &mut ProjectFiles) -> Vec<(usize, Error)> {
         let readable = |rows: &[DistributionRow]| -> Result<(), Error> {
             let name = ProjectName::parse(project)?;
             let page = TargetPath::parse(index_page_target_path(&name))?;
@@ -246,21 +245,21 @@ impl Repository {
             IndexPage::from_json(&page.to_json(), &PageLimits::default())?;
             Ok(())
         };
-        // Each name once: whether the others are the same file is found out later.
-        let mut once: Vec<DistributionRow> = files.iter().map(|(_, row)| row.clone()).collect();
-        once.sort_by(|a, b| a.filename.cmp(&b.filename));
-        once.dedup_by(|a, b| a.filename == b.filename);
-        if readable(&once).is_ok() {
+        if readable(&files.rows).is_ok() {
             return Vec::new();
         }
+        // One of them, or a name twice; whether that is the same file is found out later.
         let mut refused = Vec::new();
-        files.retain(|(position, row)| match readable(std::slice::from_ref(row)) {
-            Ok(()) => true,
-            Err(error) => {
-                refused.push((*position, error));
-                false
+        let all = std::mem::take(files);
+        for (position, row) in all.positions.into_iter().zip(all.rows) {
+            match readable(std::slice::from_ref(&row)) {
+                Ok(()) => {
+                    files.positions.push(position);
+                    files.rows.push(row);
+                }
+                Err(error) => refused.push((position, error)),
             }
-        });
+        }
         refused
     }
 }
@@ -275,34 +274,41 @@ enum Place {
     There,
 }
 
-fn place<'a>(
-    known: &'a Known,
-    seen: &mut HashMap<&'a str, &'a str>,
-    row: &'a DistributionRow,
-) -> Result<Place, Error> {
-    let path = || format!("files/{}/{}", row.project, row.filename);
-    if let Some(sha256) = seen.insert(&row.filename, &row.sha256) {
-        if sha256 == row.sha256 {
-            return Ok(Place::There);
-        }
-        let existing = sha256.to_owned();
-        seen.insert(&row.filename, sha256);
-        return Err(Error::FileExists { path: path(), existing, offered: row.sha256.clone() });
+/// The names of one project: those in the state, and those of the batch so far with their digests.
+struct Names<'a> {
+    known: Option<&'a KnownFiles>,
+    seen: HashMap<String, String>,
+}
+
+impl<'a> Names<'a> {
+    fn new(known: Option<&'a KnownFiles>) -> Self {
+        Self { known, seen: HashMap::new() }
     }
-    match known.get(&(row.project.clone(), row.filename.clone())) {
-        None => Ok(Place::New),
-        Some((sha256, removed)) if *sha256 == row.sha256 => {
-            Ok(if *removed { Place::Returning } else { Place::There })
-        }
-        Some((existing, removed)) => {
-            seen.insert(&row.filename, existing);
-            let (path, existing, offered) = (path(), existing.clone(), row.sha256.clone());
-            Err(if *removed {
+
+    fn place(&mut self, row: &DistributionRow) -> Result<Place, Error> {
+        let (existing, removed, place) = match self.known.and_then(|known| known.get(&row.filename)) {
+            Some((sha256, true)) if !self.seen.contains_key(&row.filename) => {
+                (sha256, true, Place::Returning)
+            }
+            Some((sha256, _)) => (sha256, false, Place::There),
+            None => match self.seen.get(&row.filename) {
+                Some(sha256) => (sha256, false, Place::There),
+                None => (&row.sha256, false, Place::New),
+            },
+        };
+        if *existing != row.sha256 {
+            let path = format!("files/{}/{}", row.project, row.filename);
+            let (existing, offered) = (existing.clone(), row.sha256.clone());
+            return Err(if removed {
                 Error::FileNameUsed { path, existing, offered }
             } else {
                 Error::FileExists { path, existing, offered }
-            })
+            });
         }
+        if !matches!(place, Place::There) {
+            self.seen.insert(row.filename.clone(), row.sha256.clone());
+        }
+        Ok(place)
     }
 }
 

@@ -1,4 +1,5 @@
 //! `sealdex import` and `sealdex verify`: whole indexes, and what is wrong in them.
+#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 
 mod support;
 
@@ -54,12 +55,12 @@ fn a_manifest_is_imported_published_and_verified() {
     assert_eq!(done["verification"]["fault_count"], 0);
     let page = page(&stage, "project7");
     assert_eq!(page["files"].as_array().unwrap().len(), 7);
-    assert_eq!(page["files"][0]["url"], "https://files.example/project7/project7-127.0-py3-none-any.whl");
+    assert_eq!(page["files"][0]["url"], "https://files.example/project7/project7-7.0-py3-none-any.whl");
     assert_eq!(page["files"][0]["upload-time"], "2026-03-04T05:06:07.123456Z");
 
     // Once more: nothing changes, and nothing is published.
     let again = stage.run(&import(&["all.jsonl"])).expect_success().stdout;
-    assert!(again.contains("there already 200 files") && again.contains("imported 0 files"), "{again}");
+    assert!(again.contains("there already 200 files") && again.contains("imported 0 files,"), "{again}");
     let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("30 projects, 200 files") && status.contains("nothing pending"), "{status}");
 
@@ -105,7 +106,7 @@ fn bad_lines_are_told_with_their_numbers_and_the_rest_is_imported() {
     told.sort_unstable();
     assert_eq!(told, [2, 3, 4, 5, 6, 9], "{}", failed.report());
     assert!(failed.stderr.contains("6 files were not imported"), "{}", failed.report());
-    assert!(failed.stdout.contains("imported 2 files"), "{}", failed.report());
+    assert!(failed.stdout.contains("imported 2 files,"), "{}", failed.report());
     assert_eq!(page(&stage, "good")["files"].as_array().unwrap().len(), 2);
 
     // --strict stops at the first, and publishes nothing.
@@ -133,10 +134,10 @@ fn bad_lines_are_told_with_their_numbers_and_the_rest_is_imported() {
 fn an_import_that_was_killed_goes_on() {
     let stage = Stage::with_repository(&["--layout", "pep458"]);
     let lines: Vec<Value> =
-        (0..60_000).map(|number| line(&format!("project{:04}", number / 15), number % 15)).collect();
+        (0..24_000).map(|number| line(&format!("project{:04}", number / 15), number % 15)).collect();
     std::fs::write(stage.path("all.jsonl"), manifest(&lines)).unwrap();
     let mut kills = 0;
-    let mut patience = Duration::from_millis(150);
+    let mut patience = Duration::from_millis(100);
     let done = loop {
         let mut child = stage.sealdex(&[&["--format", "json"], &import(&["all.jsonl"])[..]].concat());
         let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -160,14 +161,14 @@ fn an_import_that_was_killed_goes_on() {
         kills += 1;
         // What is served can be verified at each moment.
         stage.run(&["verify", "--repository", "repository"]).expect_success();
-        patience += patience / 3;
+        patience += patience / 2;
     };
     assert!(kills > 3, "killed {kills} times only");
-    assert_eq!(done["verification"]["files"], 60_000);
-    assert_eq!(done["verification"]["pages"], 4_000);
+    assert_eq!(done["verification"]["files"], 24_000);
+    assert_eq!(done["verification"]["pages"], 1_600);
     assert_eq!(done["refused"], 0);
     let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
-    assert!(status.contains("4000 projects, 60000 files, 64000 targets"), "{status}");
+    assert!(status.contains("1600 projects, 24000 files, 25600 targets"), "{status}");
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn a_directory_and_a_mirror_are_imported_with_their_files() {
     std::fs::write(stage.path("dists/sub/broken-1.0-py3-none-any.whl"), "no archive").unwrap();
     let failed = stage.run(&["import", "--repository", "repository", "dists"]).expect_failure();
     assert!(failed.stderr.contains("refused sub/broken-1.0-py3-none-any.whl:"), "{}", failed.report());
-    assert!(failed.stdout.contains("imported 2 files"), "{}", failed.report());
+    assert!(failed.stdout.contains("imported 2 files,"), "{}", failed.report());
     assert_eq!(page(&stage, "alpha")["files"][0]["requires-python"], ">=3.8");
     assert!(page(&stage, "alpha")["files"][0]["core-metadata"]["sha256"].is_string());
     assert!(page(&stage, "alpha")["files"][0]["url"].as_str().unwrap().starts_with("../../files/alpha/"));
@@ -195,7 +196,7 @@ fn a_directory_and_a_mirror_are_imported_with_their_files() {
     mirror(&stage.path("mirror/web"), &wheels[1].file_name, "beta", &wheels[1].bytes, Some("ab".repeat(32)));
     let failed = stage.run(&["import", "--repository", "repository", "mirror"]).expect_failure();
     assert!(failed.stderr.contains("the page lists abab"), "{}", failed.report());
-    assert!(failed.stdout.contains("imported 1 files"), "{}", failed.report());
+    assert!(failed.stdout.contains("imported 1 file,"), "{}", failed.report());
     let listed = &page(&stage, "alpha")["files"][0];
     assert_eq!(
         (&listed["yanked"], &listed["upload-time"]),

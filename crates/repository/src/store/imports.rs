@@ -11,12 +11,15 @@ use crate::error::Error;
 /// Rows in one statement. A full statement is prepared once and used again.
 const ROWS: usize = 500;
 
-/// The digest of a distribution that there is already, and whether it was removed.
-pub(crate) type Known = HashMap<(String, String), (String, bool)>;
+/// By file name: the digest of a distribution that there is already, and whether it was removed.
+pub(crate) type KnownFiles = HashMap<String, (String, bool)>;
 
 /// What there is of these projects.
-pub(crate) async fn known(connection: &mut SqliteConnection, projects: &[&str]) -> Result<Known, Error> {
-    let mut known = Known::new();
+pub(crate) async fn known(
+    connection: &mut SqliteConnection,
+    projects: &[&str],
+) -> Result<HashMap<String, KnownFiles>, Error> {
+    let mut known: HashMap<String, KnownFiles> = HashMap::new();
     for chunk in projects.chunks(ROWS) {
         let mut select = QueryBuilder::<Sqlite>::new(
             "SELECT project, filename, sha256, removed FROM distributions WHERE project IN ",
@@ -29,9 +32,9 @@ pub(crate) async fn known(connection: &mut SqliteConnection, projects: &[&str]) 
             .fetch_all(&mut *connection)
             .await
             .map_err(Error::database("read distributions"))?;
-        known.extend(
-            rows.into_iter().map(|(project, name, sha256, gone)| ((project, name), (sha256, gone != 0))),
-        );
+        for (project, filename, sha256, removed) in rows {
+            known.entry(project).or_default().insert(filename, (sha256, removed != 0));
+        }
     }
     Ok(known)
 }
@@ -41,7 +44,7 @@ pub(crate) async fn append(
     connection: &mut SqliteConnection,
     submitted_at: Timestamp,
     actor: &str,
-    projects: &[&str],
+    projects: &[String],
 ) -> Result<u64, Error> {
     let first = take_numbers(&mut *connection, "transaction", projects.len() as u64).await?;
     let mut id = signed(first)?;
@@ -51,7 +54,7 @@ pub(crate) async fn append(
         );
         insert.push_values(chunk, |mut row, project| {
             row.push_bind(id).push_bind(submitted_at.as_microsecond()).push_bind(actor);
-            row.push_bind("import").push_bind(*project).push_bind(format!("files/{project}/*"));
+            row.push_bind("import").push_bind(project).push_bind(format!("files/{project}/*"));
             id += 1;
         });
         insert.build().execute(&mut *connection).await.map_err(Error::database("write transactions"))?;
@@ -60,9 +63,9 @@ pub(crate) async fn append(
 }
 
 /// Adds distributions, none of which is there.
-pub(crate) async fn add(connection: &mut SqliteConnection, rows: &[&DistributionRow]) -> Result<(), Error> {
+pub(crate) async fn add(connection: &mut SqliteConnection, rows: &[DistributionRow]) -> Result<(), Error> {
     for chunk in rows.chunks(ROWS) {
-        let numbers = chunk.iter().map(|row| Ok((*row, signed(row.length)?, signed(row.changed_by)?)));
+        let numbers = chunk.iter().map(|row| Ok((row, signed(row.length)?, signed(row.changed_by)?)));
         let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, requires_python, \

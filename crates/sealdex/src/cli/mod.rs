@@ -9,9 +9,9 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use operator::{
-    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, ConfigShowArguments, ImportArguments,
-    InitArguments, LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice,
-    ServeArguments, TokenArguments, TokenCommand, YankArguments,
+    AddArguments, BinStyleChoice, CollectArguments, ConfigArguments, ConfigCommand, ConfigShowArguments,
+    ImportArguments, InitArguments, LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments,
+    SchemeChoice, ServeArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
     Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Add(AddArguments),
     /// Seal a whole index at once: a manifest, a mirror, or a directory of distributions
     Import(ImportArguments),
+    /// Remove what no client can want any more: earlier versions, removed files
+    Collect(CollectArguments),
     /// Check everything that is served, as a client would: signatures, pages, files
     Verify(RepositoryArguments),
     /// Take a file out of the index; its name is not used again

@@ -132,6 +132,24 @@ pub(crate) struct AddArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = COLLECT_NOTES)]
+pub(crate) struct CollectArguments {
+    /// Hours for which what was superseded is kept
+    #[arg(long, value_name = "HOURS", default_value_t = 7 * 24, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) grace_hours: u32,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+}
+
+const COLLECT_NOTES: &str = "\
+Each publication writes new versions and leaves the old ones behind. Clients in the middle of an update still fetch
+those, and differences are made from what a returning client has: who was away for longer than the hours of grace fetches
+whole files. Roots are never removed. Safe beside `sealdex serve`; run it from cron or a timer, once a day.";
+
+#[derive(Debug, Args)]
 #[command(after_help = IMPORT_NOTES)]
 pub(crate) struct ImportArguments {
     /// A manifest, `-` for standard input, a mirror's directory, or a directory of distributions

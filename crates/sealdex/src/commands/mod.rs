@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod add;
+mod collect;
 mod completions;
 mod config;
 mod demo;
@@ -34,6 +35,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Init(arguments) => init::run(arguments, format).await?,
         Command::Add(arguments) => add::run(arguments, format).await?,
         Command::Import(arguments) => import::run(arguments, format).await?,
+        Command::Collect(arguments) => collect::run(arguments, format).await?,
         Command::Verify(arguments) => verify::run(arguments, format).await?,
         Command::Remove(arguments) => remove::run(arguments, format).await?,
         Command::Yank(arguments) => yank::run(arguments, format).await?,

@@ -47,6 +47,10 @@ struct Summary {
     /// Whether an import that was interrupted was gone on with.
     resumed: bool,
     snapshot: Option<u64>,
+    /// Reading, checking and entering the files; making pages and signing; verifying; all of it.
+    import_seconds: f64,
+    publish_seconds: f64,
+    verify_seconds: f64,
     seconds: f64,
     verification: Option<Verification>,
 }
@@ -73,6 +77,9 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         refusals: Vec::new(),
         resumed,
         snapshot: None,
+        import_seconds: 0.0,
+        publish_seconds: 0.0,
+        verify_seconds: 0.0,
         seconds: 0.0,
         verification: None,
     };
@@ -125,9 +132,12 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
             .hint("correct it and run the same command again, or leave out --strict"));
     }
     read?;
+    summary.import_seconds = began.elapsed().as_secs_f64();
     publish(&mut publisher, &name, &mut summary).await?;
+    summary.publish_seconds = began.elapsed().as_secs_f64() - summary.import_seconds;
     summary.verification = Some(super::verify::verify(&repository).await?);
     summary.seconds = began.elapsed().as_secs_f64();
+    summary.verify_seconds = summary.seconds - summary.publish_seconds - summary.import_seconds;
     result(format, &summary, || tell_people(&summary))?;
     finish(&summary)
 }
@@ -180,15 +190,16 @@ fn tell_people(summary: &Summary) {
     if summary.refusals.len() as u64 != summary.refused {
         tell(format!("{} were refused in all; the first {MAX_TOLD} of this run are above", summary.refused));
     }
+    let files = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "file", "files");
     if summary.unchanged > 0 {
-        say(format!("{} {} files", styled(FAINT, "there already"), summary.unchanged));
+        say(format!("{} {}", styled(FAINT, "there already"), files(summary.unchanged)));
     }
     let snapshot = summary.snapshot.map(|version| format!(", published in snapshot {version}"));
     let time = seconds(Duration::from_secs_f64(summary.seconds));
     say(format!(
-        "{} {} files in {time}{}",
+        "{} {}, in {time}{}",
         styled(GOOD, "imported"),
-        summary.added,
+        files(summary.added),
         snapshot.unwrap_or_default()
     ));
     if let Some(found) = &summary.verification {
