@@ -26,6 +26,10 @@ impl Spread {
         Self { low: at(0), median: at(figures.len() / 2), high: at(figures.len().saturating_sub(1)) }
     }
 
+    pub(crate) fn median(&self) -> f64 {
+        self.median
+    }
+
     pub(crate) fn milliseconds(durations: &[Duration]) -> Self {
         Self::of(durations.iter().map(|duration| duration.as_secs_f64() * 1e3).collect())
     }
