@@ -6,6 +6,7 @@
 mod figures;
 mod publish;
 mod python;
+mod renew;
 mod scene;
 mod serve;
 mod verify;
@@ -15,7 +16,7 @@ use anyhow::ensure;
 use figures::Row;
 use sealdex_repository::layout::BinStyle;
 
-const GROUPS: [&str; 4] = ["publish", "client", "verify", "serve"];
+const GROUPS: [&str; 5] = ["publish", "client", "verify", "serve", "renew"];
 
 fn main() -> anyhow::Result<()> {
     ensure!(!cfg!(debug_assertions), "benchmarks are for release builds: cargo xtask bench");
@@ -54,6 +55,10 @@ fn main() -> anyhow::Result<()> {
     if wanted("serve") {
         eprintln!("serving ...");
         rows.extend(runtime.block_on(serve::measure())?);
+    }
+    if wanted("renew") {
+        eprintln!("renewing bins ...");
+        rows.extend(runtime.block_on(renew::measure())?);
     }
     figures::print(&rows);
     Ok(())

@@ -12,7 +12,7 @@ use sealdex_repository::{
 use sealdex_simple::DistributionFilename;
 use sealdex_simple::distribution::{ArchiveLimits, inspect};
 use sealdex_testkit::wheel::WheelBuilder;
-use sealdex_tuf::{KeyPair, Scheme, Signer};
+use sealdex_tuf::{Clock, KeyPair, Scheme, Signer};
 use tempfile::TempDir;
 
 /// A repository in memory where the system has such a place, so that the disk's fsync is not what is measured.
@@ -25,6 +25,11 @@ pub(crate) struct Scene {
 impl Scene {
     /// The layout `index-only`, with so many bins.
     pub(crate) async fn new(style: BinStyle, bit_length: u8) -> anyhow::Result<Self> {
+        Self::with(Layout::index_only(style, bit_length)?, Arc::new(jiff::Timestamp::now)).await
+    }
+
+    /// A layout and a clock of the caller's.
+    pub(crate) async fn with(layout: Layout, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
         let signer =
@@ -38,10 +43,9 @@ impl Scene {
             online: Arc::clone(&online),
             development: Development::Yes,
         };
-        let settings = Settings::new(Layout::index_only(style, bit_length)?);
+        let settings = Settings::new(layout);
         let directory = RepositoryDirectory::new(place.path().join("repository"));
-        let repository =
-            Repository::create(directory, settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
+        let repository = Repository::create(directory, settings, &keys, clock).await?;
         let process =
             SnapshotProcess::acquire(&repository, online).await?.context("somebody else publishes")?;
         Ok(Self { repository, process, place })

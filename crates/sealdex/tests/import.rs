@@ -216,6 +216,44 @@ fn a_directory_and_a_mirror_are_imported_with_their_files() {
     assert!(damaged.stderr.contains("is not the page that was signed"), "{}", damaged.report());
 }
 
+/// A manifest signs files that another server has: pip installs them, and a changed one is refused.
+#[test]
+fn files_kept_elsewhere_are_installed_and_verified() {
+    let (elsewhere, files) = Stage::with_trusted_wheels();
+    let wheel = elsewhere.path("dist/beta-2.0-py3-none-any.whl");
+    let bytes = std::fs::read(&wheel).unwrap();
+    let listed = json!({
+        "name": "beta",
+        "filename": "beta-2.0-py3-none-any.whl",
+        "size": bytes.len(),
+        "hashes": {"sha256": sha256_hex(&bytes)},
+        "upload-time": "2026-03-04T05:06:07Z",
+        "url": format!("{}files/beta/beta-2.0-py3-none-any.whl", files.url),
+    });
+    let stage = Stage::with_repository(&["--layout", "index-only"]);
+    std::fs::write(stage.path("all.jsonl"), listed.to_string()).unwrap();
+    stage.run(&["import", "--repository", "repository", "all.jsonl"]).expect_success();
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let (_fresh, python) = stage.fresh();
+    stage.run(&["pip", "--python", &python, "install", "beta"]).expect_success();
+
+    let place = elsewhere.path("repository/public/targets/files/beta");
+    for entry in std::fs::read_dir(place).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().ends_with(".whl") {
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    std::fs::remove_dir_all(stage.path("cache")).unwrap();
+    let refused =
+        stage.run(&["pip", "--python", &python, "install", "--force-reinstall", "beta"]).expect_failure();
+    assert!(refused.text().contains("sha256"), "{}", refused.report());
+}
+
 /// A project as bandersnatch keeps it.
 fn mirror(web: &Path, file_name: &str, project: &str, bytes: &[u8], sha256: Option<String>) {
     let digest = sha256_hex(bytes);
