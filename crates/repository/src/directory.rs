@@ -57,6 +57,12 @@ impl RepositoryDirectory {
         self.0.join("writer.lock")
     }
 
+    /// `import.lock`
+    #[must_use]
+    pub fn import_lock(&self) -> PathBuf {
+        self.0.join("import.lock")
+    }
+
     /// `staging/`
     #[must_use]
     pub fn staging(&self) -> PathBuf {

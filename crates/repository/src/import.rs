@@ -5,6 +5,7 @@
 //! ([`crate::publish`]).
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::Path;
 
@@ -88,7 +89,28 @@ pub struct ImportOutcome {
     pub refused: Vec<(usize, Error)>,
 }
 
+/// The right to import. The kernel gives it back when the process ends, however it ends.
+#[derive(Debug)]
+pub struct ImportLock(#[expect(dead_code, reason = "held, not read")] File);
+
 impl Repository {
+    /// Takes the right to import: what one import completes is everything imported, and so there is one at a time.
+    /// `None`: another process has it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn begin_import(&self) -> Result<Option<ImportLock>, Error> {
+        let path = self.directory().import_lock();
+        let mut options = File::options();
+        let file =
+            options.write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(ImportLock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+        }
+    }
+
     /// Checks a batch of files: names, digests, and that clients can read pages that list them.
     #[must_use]
     pub fn check_import(&self, files: Vec<ImportedFile>) -> CheckedImport {

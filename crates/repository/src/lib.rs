@@ -36,7 +36,7 @@ pub use collect::{Collected, MIN_GRACE, Sweep};
 pub use create::{Development, InitialKeys};
 pub use directory::RepositoryDirectory;
 pub use error::Error;
-pub use import::{CheckedImport, ImportOutcome, ImportedFile, PlacedFile};
+pub use import::{CheckedImport, ImportLock, ImportOutcome, ImportedFile, PlacedFile};
 pub use layout::Layout;
 pub use lifetime::{Expiries, Lifetime};
 pub use page::{PublishedFile, PublishedPage, PublishedSidecar};
