@@ -237,12 +237,12 @@ impl Files {
     #[must_use]
     pub fn cost(&self, packages: &[Package], client: Client, encoding: Encoding) -> Cost {
         let mut sum = Sum { client, encoding, cost: Cost::default(), stages: BTreeSet::new() };
-        sum.refresh(&self.timestamp);
+        sum.refresh(Stage::Timestamp, &self.timestamp);
         if client == Client::New {
             // `trust add` fetches the root whose fingerprint it was given, and everything that is the same for all; the
             // installation itself begins with a refresh.
             sum.fetch(Stage::Timestamp, &self.root);
-            sum.refresh(&self.timestamp);
+            sum.refresh(Stage::SecondTimestamp, &self.timestamp);
         }
         let mut roles = Vec::new();
         match &self.snapshot {
@@ -327,6 +327,7 @@ enum Stage {
     Timestamp,
     Versions,
     Delegations,
+    SecondTimestamp,
     BinVersions,
     IndexBins,
     FileBins,
@@ -341,9 +342,9 @@ struct Sum {
 
 impl Sum {
     /// The root that is not there yet, whose answer has no body worth counting, and the timestamp.
-    fn refresh(&mut self, timestamp: &Lengths) {
+    fn refresh(&mut self, stage: Stage, timestamp: &Lengths) {
         self.cost.requests += 1;
-        self.fetch(Stage::Timestamp, timestamp);
+        self.fetch(stage, timestamp);
     }
 
     fn fetch(&mut self, stage: Stage, lengths: &Lengths) {

@@ -9,12 +9,14 @@
 //!   bins that samples touch.
 //! - [`metadata`]: those files, signed. [`encoding`]: their lengths.
 //! - [`cost`]: what a client fetches, added up.
-//! - [`pep458`], [`merkle`]: what it is compared with. [`report`] and [`plot`]: the tables and pictures.
+//! - [`http`], [`pages`], [`merkle`], [`levels`]: what else there is to count. [`pep458`]: what it is compared with.
+//! - [`report`] and [`plot`]: tables and pictures.
 #![forbid(unsafe_code)]
 
 pub mod cost;
 pub mod encoding;
 pub mod http;
+pub mod levels;
 pub mod merkle;
 pub mod metadata;
 pub mod moment;

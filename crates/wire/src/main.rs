@@ -9,14 +9,12 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use sealdex_tuf::json::Value;
-use sealdex_wire::cost::{Bins, Files, LAYOUTS, roles};
-use sealdex_wire::encoding::{Lengths, delta_length, zstd_length};
-use sealdex_wire::metadata::{Keys, Set};
-use sealdex_wire::moment::{Away, NOW};
+use sealdex_wire::cost::{Bins, Files, LAYOUTS};
+use sealdex_wire::encoding::Lengths;
+use sealdex_wire::metadata::Keys;
 use sealdex_wire::report::{Measured, PACKAGES};
 use sealdex_wire::world::{BIT_LENGTHS, World};
-use sealdex_wire::{merkle, pages};
+use sealdex_wire::{levels, merkle, pages};
 use sealdex_workload::{PYPI_PROJECTS, Population};
 
 /// Where the tables go in `wire.md`.
@@ -73,46 +71,11 @@ fn measure(arguments: &Arguments) -> anyhow::Result<Measured> {
         let uploads = world.uploads.get(&package.project).map_or(&[][..], Vec::as_slice);
         page_lengths.insert(package.project, pages::measure(&population, package.project, uploads)?);
     }
-    let levels = levels(&world, &keys)?;
+    let levels = levels::measure(&world, &keys)?;
     let index = population.iter().fold((0, 0), |(projects, files), project| {
         (projects + 1, files + u64::from(project.releases) * u64::from(project.kind.files()))
     });
     Ok(Measured { world, bins, files, times, pages: page_lengths, levels, index })
-}
-
-/// What levels of zstd give and take.
-fn levels(world: &World, keys: &Keys) -> anyhow::Result<Vec<(i32, [(f64, usize); 3])>> {
-    let layout = LAYOUTS[LAYOUTS.len() - 2];
-    let (version, then) = (world.publications.0, world.publications.1[Away::Day.index()]);
-    let now = keys.snapshot(version, NOW, &roles(world, layout, 14, None)?)?;
-    let old = keys.snapshot(then, Away::Day.moment(), &roles(world, layout, 14, Some(Away::Day))?)?;
-    let number = world.touched(Set::Index, 14).into_iter().next().context("no bin is touched")?;
-    let at = world.bins.get(&(Set::Index, 14)).context("these bins were not replayed")?.now[number];
-    let targets = world.targets(Set::Index, 14, NOW);
-    let bin = keys.bin("index", at, targets.get(&number).into_iter().flatten().copied())?;
-    ensure!(Value::parse(&bin).is_ok(), "a bin is JSON");
-    let measured = [1, 3, 9, 15, 19].map(|level| {
-        Ok((
-            level,
-            [
-                timed(|| zstd_length(&now, level))?,
-                timed(|| zstd_length(&bin, level))?,
-                timed(|| delta_length(&now, &old, level))?,
-            ],
-        ))
-    });
-    measured.into_iter().collect()
-}
-
-/// Milliseconds, the shortest of three runs, and what came out.
-fn timed(work: impl Fn() -> anyhow::Result<usize>) -> anyhow::Result<(f64, usize)> {
-    let (mut shortest, mut bytes) = (f64::INFINITY, 0);
-    for _ in 0..3 {
-        let start = Instant::now();
-        bytes = work()?;
-        shortest = shortest.min(start.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok((shortest, bytes))
 }
 
 /// Replaces what stands between the marks, or makes a file of nothing else.

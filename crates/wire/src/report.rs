@@ -8,6 +8,7 @@ use anyhow::Context;
 use crate::cost::{Bins, Client, Cost, Files, LAYOUTS, Layout, Versions};
 use crate::encoding::{Encoding, Lengths};
 use crate::http::overhead;
+use crate::levels::{Level, Trial};
 use crate::merkle::Times;
 use crate::metadata::{Set, Style};
 use crate::moment::Away;
@@ -30,8 +31,8 @@ pub struct Measured {
     pub times: BTreeMap<u8, Times>,
     /// Pages, by project.
     pub pages: BTreeMap<u32, Lengths>,
-    /// By level: what it is, milliseconds and bytes of snapshot, bin, and the snapshot's difference of a day.
-    pub levels: Vec<(i32, [(f64, usize); 3])>,
+    /// Levels of zstd.
+    pub levels: Vec<Level>,
     /// Projects and files of the index.
     pub index: (u64, u64),
 }
@@ -66,9 +67,8 @@ impl Measured {
     /// Every combination, a line each.
     #[must_use]
     pub fn csv(&self) -> String {
-        let mut csv = "layout,bins,client,packages,encoding,median_bytes,highest_bytes,requests,trips,\
-                       with_http1_bytes,with_http2_bytes\n"
-            .to_owned();
+        let mut csv =
+            "layout,bins,client,packages,encoding,median_bytes,highest_bytes,requests,trips\n".to_owned();
         for (place, layout) in LAYOUTS.iter().enumerate() {
             for bits in BIT_LENGTHS {
                 for client in Client::all() {
@@ -82,13 +82,11 @@ impl Measured {
                             let Cost { bytes, requests, trips } = median;
                             let _ = writeln!(
                                 csv,
-                                "\"{}\",{},\"{}\",{packages},{},{bytes},{highest},{requests},{trips},{},{}",
-                                layout.name,
+                                "\"{}\",{},\"{}\",{packages},{},{bytes},{highest},{requests},{trips}",
+                                short_name(layout),
                                 1_u32 << bits,
                                 client.name(),
                                 encoding.name(),
-                                bytes + requests * overhead(encoding).http1,
-                                bytes + requests * overhead(encoding).http2,
                             );
                         }
                     }
@@ -174,8 +172,8 @@ impl Measured {
             out,
             &format!(
                 "50 packages, `dcz`; KB with what HTTP/2 ({} bytes) and HTTP/1.1 ({} bytes) add to each \
-             request, in brackets without. *Trips*: in sequence, when everything known is asked for at once; *requests*: \
-             one after another.",
+             request, in brackets without. *Trips*: in sequence, when everything known is asked for at once, a new client's \
+             `trust add` included; *requests*: one after another.",
                 each.http2, each.http1
             ),
         );
@@ -198,7 +196,8 @@ impl Measured {
                     let Cost { bytes, requests, trips } = median;
                     let with = |each: usize| {
                         let sum = bytes + requests * each;
-                        let met = budget.map(|budget| if sum as f64 / 1e3 <= budget { " ✓" } else { " ✗" });
+                        let met =
+                            budget.map(|budget| if sum as f64 / 1e3 <= budget { ", met" } else { ", over" });
                         format!("{}{}", kilobytes(sum), met.unwrap_or(""))
                     };
                     let _ = writeln!(
@@ -224,7 +223,7 @@ impl Measured {
             out,
             "KB plain / gzip / zstd; differences as `dcz`; bins are the mean of those that samples touch.",
         );
-        out.push_str("| file | 4,096 bins | 16,384 bins | 65,536 bins |\n|---|---|---|---|\n");
+        numbers_of_bins(out, "file");
         let place = |name: &str| LAYOUTS.iter().position(|layout| layout.name == name).unwrap_or(0);
         let (succinct, both) = (place("succinct, index-only"), place("succinct, pages and files"));
         let explicit = place("explicit, index-only");
@@ -296,7 +295,7 @@ impl Measured {
 
     fn merkle(&self, out: &mut String) {
         section(out, "Merkle trees: what they cost besides");
-        out.push_str("| | 4,096 bins | 16,384 bins | 65,536 bins |\n|---|---|---|---|\n");
+        numbers_of_bins(out, "");
         let tree = LAYOUTS.iter().position(|layout| layout.versions == Versions::Merkle).unwrap_or(0);
         let mut row = |name: &str, cell: &dyn Fn(u8) -> Option<String>| {
             let cells: Vec<String> = BIT_LENGTHS.into_iter().filter_map(cell).collect();
@@ -401,9 +400,9 @@ impl Measured {
         section(out, "Levels of zstd");
         text(out, "16,384 bins: KB and milliseconds, the shortest of three runs.");
         out.push_str("| level | snapshot | bin of pages | snapshot as `dcz`, a day |\n|---|---|---|---|\n");
-        for (level, files) in &self.levels {
-            let cells =
-                files.map(|(milliseconds, bytes)| format!("{} in {milliseconds:.2}", kilobytes(bytes)));
+        for Level { level, snapshot, bin, difference } in &self.levels {
+            let cells = [snapshot, bin, difference]
+                .map(|Trial { bytes, milliseconds }| format!("{} in {milliseconds:.2}", kilobytes(*bytes)));
             let _ = writeln!(out, "| {level} | {} |", cells.join(" | "));
         }
         out.push('\n');
@@ -473,6 +472,12 @@ fn short_name(layout: &Layout) -> &'static str {
 
 fn section(out: &mut String, title: &str) {
     let _ = writeln!(out, "### {title}\n");
+}
+
+/// The head of a table with a column for each number of bins.
+fn numbers_of_bins(out: &mut String, what: &str) {
+    let bins = BIT_LENGTHS.map(|bits| format!("{} bins", thousands(1 << bits)));
+    let _ = writeln!(out, "| {what} | {} |\n|---{}|", bins.join(" | "), "|---".repeat(bins.len()));
 }
 
 fn text(out: &mut String, text: &str) {

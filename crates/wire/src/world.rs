@@ -10,8 +10,8 @@ use crate::metadata::{Set, Target};
 use crate::moment::{Away, NOW, first};
 use crate::versions::{BinVersions, Signed, bin_of, prefix_bits};
 
-/// log2 of the numbers of bins that are compared: 4,096, 16,384 and 65,536.
-pub const BIT_LENGTHS: [u8; 3] = [12, 14, 16];
+/// log2 of the numbers of bins that are compared: 4,096, 16,384, 32,768 and 65,536.
+pub const BIT_LENGTHS: [u8; 4] = [12, 14, 15, 16];
 
 /// How long before the first moment the repository is founded, so that versions and ages are those of one that runs.
 const HISTORY_DAYS: i64 = 365;

@@ -96,8 +96,8 @@ fn what_clients_fetch_is_counted_once() {
         bytes: roles.iter().map(Vec::len).sum::<usize>() + 2 * timestamp + snapshot.len() + bins,
         // Two roots that are not there, the root, two timestamps, snapshot, targets, index.
         requests: 8 + touched.len(),
-        // Timestamp, snapshot, delegations, bins.
-        trips: 4,
+        // Timestamp, snapshot, delegations; timestamp, bins.
+        trips: 5,
     };
     assert_eq!(files.cost(packages, Client::New, Encoding::Plain), expected);
 
@@ -129,7 +129,7 @@ fn a_proof_for_each_role_in_place_of_the_snapshot() {
     let cost = |client| files.cost(&small.world.samples[0], client, Encoding::Plain);
     // As above without the snapshot, but with a proof for targets, for index and for each bin.
     assert_eq!(cost(Client::New).requests, 7 + touched + 2 + touched);
-    assert_eq!(cost(Client::New).trips, 5);
+    assert_eq!(cost(Client::New).trips, 6);
     assert_eq!(cost(Client::Other(Away::Hour)).requests, 2 + 2 + touched + touched);
     // Eight bins, targets and index: ten leaves, so paths of two to four steps of some 70 bytes.
     assert!(
