@@ -310,7 +310,7 @@ impl Measured {
         row("all proofs, MB written a publication", &|bits| {
             Some(format!("{:.1}", self.times.get(&bits)?.all_bytes as f64 / 1e6))
         });
-        row("... CPU to make them, ms", &|bits| Some(format!("{:.0}", self.times.get(&bits)?.all_files_ms)));
+        row("... time to make them, ms", &|bits| Some(format!("{:.0}", self.times.get(&bits)?.all_files_ms)));
         row("tree and root after a change, us", &|bits| {
             Some(format!("{:.1}", self.times.get(&bits)?.change_us))
         });

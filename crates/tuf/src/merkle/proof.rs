@@ -39,7 +39,7 @@ impl MerkleProof {
     /// whose hashes and directions are numbered alike, from 0, without gaps.
     ///
     /// # Errors
-    /// [`Error::Malformed`] or [`Error::Json`] for anything else, and for more than [`MAX_PROOF_BYTES`] or
+    /// [`Error::Malformed`] for anything else, and for more than [`MAX_PROOF_BYTES`] or
     /// [`MAX_PATH_LENGTH`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > MAX_PROOF_BYTES {
