@@ -480,8 +480,21 @@ fn numbers_of_bins(out: &mut String, what: &str) {
     let _ = writeln!(out, "| {what} | {} |\n|---{}|", bins.join(" | "), "|---".repeat(bins.len()));
 }
 
+/// A paragraph, in lines of the length that all our text has.
 fn text(out: &mut String, text: &str) {
-    let _ = writeln!(out, "{text}\n");
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        if length > 0 && length + 1 + word.chars().count() > 120 {
+            out.push('\n');
+            length = 0;
+        } else if length > 0 {
+            out.push(' ');
+            length += 1;
+        }
+        out.push_str(word);
+        length += word.chars().count();
+    }
+    out.push_str("\n\n");
 }
 
 fn kilobytes(bytes: usize) -> String {

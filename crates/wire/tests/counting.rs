@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use sealdex_tuf::{RoleName, Version};
 use sealdex_wire::cost::{Bins, Client, Cost, Files, LAYOUTS, Versions};
 use sealdex_wire::encoding::Encoding;
@@ -25,7 +26,7 @@ struct Small {
 
 impl Small {
     fn new() -> Self {
-        let population = Population::new(4000).unwrap();
+        let population = Population::new(400).unwrap();
         let world = World::replay(&population, 1, 5, &[BITS]);
         let keys = Keys::new().unwrap();
         let bins = Bins::measure(&world, &keys, BITS).unwrap();
@@ -36,14 +37,14 @@ impl Small {
         Files::measure(&self.world, &self.keys, LAYOUTS[layout], BITS, &self.bins).unwrap()
     }
 
-    /// The pages of one bin now, from the population and its uploads alone.
-    fn pages_of(&self, bin: usize) -> Vec<Target> {
+    /// The pages of one bin at a moment, from the population and its uploads alone.
+    fn pages_of(&self, bin: usize, at: Timestamp) -> Vec<Target> {
         let mut files: BTreeMap<String, u32> = BTreeMap::new();
         for project in self.population.iter() {
             *files.entry(project.name.clone()).or_default() +=
                 project.releases * u32::from(project.kind.files());
         }
-        for upload in Uploads::starting(&self.population, START).take_while(|upload| upload.at <= NOW) {
+        for upload in Uploads::starting(&self.population, START).take_while(|upload| upload.at <= at) {
             *files.entry(self.population.project(upload.project).name).or_default() += 1;
         }
         let pages = files.into_iter().map(|(project, files)| (page_path(&project), files));
@@ -55,7 +56,7 @@ impl Small {
 
     fn bin(&self, bin: usize) -> usize {
         let signed = self.world.bins[&(Set::Index, BITS)].now[bin];
-        self.keys.bin(&format!("index-{bin}"), signed, self.pages_of(bin).iter()).unwrap().len()
+        self.keys.bin(&format!("index-{bin}"), signed, self.pages_of(bin, NOW).iter()).unwrap().len()
     }
 
     fn touched(&self) -> BTreeSet<usize> {
@@ -118,6 +119,24 @@ fn what_clients_fetch_is_counted_once() {
         let expected = Cost { bytes: refresh + bins, requests: 3 + touched.len(), trips: 3 };
         assert_eq!(files.cost(packages, Client::Other(away), Encoding::Plain), expected, "{away:?}");
     }
+}
+
+#[test]
+fn bins_hold_what_was_there_at_each_moment() {
+    let small = Small::new();
+    let pages = |targets: Vec<&Target>| -> BTreeMap<String, u64> {
+        targets.into_iter().map(|target| (target.path.clone(), target.length)).collect()
+    };
+    let mut different = BTreeSet::new();
+    for at in Away::ALL.map(Away::moment).into_iter().chain([NOW]) {
+        let mut targets = small.world.targets(Set::Index, BITS, at);
+        for bin in small.touched() {
+            let found = pages(targets.remove(&bin).unwrap());
+            assert_eq!(found, pages(small.pages_of(bin, at).iter().collect()), "bin {bin} at {at}");
+            different.insert((bin, found));
+        }
+    }
+    assert!(different.len() > small.touched().len(), "something was uploaded");
 }
 
 #[test]
