@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::cost::{LAYOUTS, roles};
+use crate::cost::roles;
 use crate::encoding::{delta_length, zstd_length};
+use crate::layout::LAYOUTS;
 use crate::metadata::{Keys, Set};
 use crate::moment::{Away, NOW};
 use crate::versions::bin_name;

@@ -8,14 +8,15 @@
 //! - [`world`]: a year and a month of uploads replayed, the version of every bin at five [`moment`]s, and what is in the
 //!   bins that samples touch.
 //! - [`metadata`]: those files, signed. [`encoding`]: their lengths.
-//! - [`cost`]: what a client fetches, added up.
+//! - [`layout`]: what is compared. [`cost`]: what a client fetches, added up.
 //! - [`http`], [`pages`], [`merkle`], [`levels`]: what else there is to count. [`pep458`]: what it is compared with.
-//! - [`report`] and [`plot`]: tables and pictures.
+//! - [`report`] and [`plot`]: tables, figures and pictures.
 #![forbid(unsafe_code)]
 
 pub mod cost;
 pub mod encoding;
 pub mod http;
+pub mod layout;
 pub mod levels;
 pub mod merkle;
 pub mod metadata;
@@ -24,5 +25,6 @@ pub mod pages;
 pub mod pep458;
 pub mod plot;
 pub mod report;
+mod tables;
 pub mod versions;
 pub mod world;

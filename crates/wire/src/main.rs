@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use sealdex_wire::cost::{Bins, Files, LAYOUTS};
+use sealdex_wire::cost::{Bins, Files};
 use sealdex_wire::encoding::Lengths;
+use sealdex_wire::layout::LAYOUTS;
 use sealdex_wire::metadata::Keys;
 use sealdex_wire::report::{Measured, PACKAGES};
 use sealdex_wire::world::{BIT_LENGTHS, World};

@@ -6,7 +6,8 @@ use anyhow::Context;
 use sealdex_tuf::merkle::{MerkleProof, MerkleTree};
 use sealdex_tuf::{RoleName, Version};
 
-use crate::cost::{LAYOUTS, Layout, Versions, roles};
+use crate::cost::roles;
+use crate::layout::{LAYOUTS, Layout, Versions};
 use crate::world::World;
 
 /// Times of one number of bins, in microseconds but for the first.

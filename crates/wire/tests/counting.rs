@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sealdex_tuf::{RoleName, Version};
-use sealdex_wire::cost::{Bins, Client, Cost, Files, LAYOUTS, Versions};
+use sealdex_wire::cost::{Bins, Cost, Files};
 use sealdex_wire::encoding::Encoding;
+use sealdex_wire::layout::{Client, LAYOUTS, Versions};
 use sealdex_wire::metadata::{Keys, Set, Style, Target};
 use sealdex_wire::moment::{Away, NOW};
 use sealdex_wire::versions::{bin_of, prefix_bits};
