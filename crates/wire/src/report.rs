@@ -1,4 +1,4 @@
-//! Every figure as CSV, and pictures. The tables are in [`crate::tables`].
+//! Every figure as CSV, and pictures. The tables are in `tables.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
