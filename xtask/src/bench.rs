@@ -10,10 +10,13 @@ use crate::workspace::Workspace;
 
 const PACKAGE: &str = "sealdex-benches";
 
+/// The group that has a package of its own, with few dependencies and without Python.
+const WIRE: (&str, &str) = ("wire", "sealdex-wire");
+
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Passed to the benchmarks; `-- --help` lists what they take.
+    /// Passed to the benchmarks: groups of them, or `wire` and its own arguments.
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
 }
@@ -21,6 +24,13 @@ pub(crate) struct Arguments {
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if !Graph::from_metadata(&workspace.metadata)?.members.contains_key(PACKAGE) {
         bail!("there is no package {PACKAGE} in this workspace yet, so there is nothing to measure");
+    }
+    if let [group, arguments @ ..] = arguments.arguments.as_slice()
+        && group == WIRE.0
+    {
+        let mut wire = workspace.cargo()?;
+        wire.args(["run", "--release", "--package", WIRE.1, "--"]).args(arguments);
+        return command::run(&mut wire);
     }
     let environment = python::ensure(workspace)?;
     let mut bench = workspace.cargo()?;

@@ -16,6 +16,7 @@
 //! | keep a key elsewhere than in memory | [`Signer`] | 4.2 |
 //! | delegate: patterns, hash prefixes, succinct bins | [`metadata::Delegations`] | 4.5, TAP 15 |
 //! | drive the checks one by one, without the updater | [`trusted`] | 5.2 to 5.6 |
+//! | try snapshot Merkle trees, experimental | [`merkle`] | TAP 16 |
 //! | say what a refusal means | [`Error`], [`Attack`] | 1.5.2 |
 //!
 //! Numbers such as 5.3.4 in this documentation are sections of the [specification], words in capitals (KEYID) its own.
@@ -40,6 +41,7 @@ pub mod guide;
 pub mod json;
 pub mod key;
 pub mod limits;
+pub mod merkle;
 pub mod metadata;
 pub mod name;
 pub mod pattern;

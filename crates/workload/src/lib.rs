@@ -34,7 +34,7 @@
 //!
 //! Names have 11.8 characters in the mean, file names 37.3. The rest is assumed, not measured: that quantiles between
 //! those known follow a curve, that sizes are log-normal, that one project in twenty builds wheels for platforms, the
-//! rhythm of day and week (a Sunday night has a quarter of a Wednesday afternoon), that a quarter of the releases come
+//! rhythm of day and week (a Sunday night has a third of a Wednesday afternoon), that a quarter of the releases come
 //! from projects that have just released and the others from each project in proportion to its releases, that
 //! installations follow Zipf's law, and that a popular project tends to have many releases.
 #![forbid(unsafe_code)]
