@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 pub(crate) use http::{get, send};
 pub(crate) use repository::TestRepository;
-pub(crate) use server::StaticServer;
+pub(crate) use server::{Rounds, StaticServer};
 
 /// Limits under which attacks on time are over soon.
 pub(crate) const FAST: FetchLimits = FetchLimits {
@@ -49,6 +49,16 @@ impl World {
 
     pub(crate) async fn with(repository: TestRepository) -> Self {
         let origin = StaticServer::start(repository.path());
+        Self::before(repository, origin).await
+    }
+
+    /// A world whose repository answers in rounds.
+    pub(crate) async fn in_rounds(repository: TestRepository, rounds: &Rounds) -> Self {
+        let origin = StaticServer::start_in_rounds(repository.path(), rounds);
+        Self::before(repository, origin).await
+    }
+
+    async fn before(repository: TestRepository, origin: StaticServer) -> Self {
         let limits = Limits { body_bytes: 256 << 20, ..Limits::default() };
         let server =
             HostileServer::start_with(Origin::server(&origin.url()), limits, |_| Behaviour::PassThrough);
