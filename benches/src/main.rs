@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
+mod download;
 mod figures;
 mod publish;
 mod python;
@@ -15,7 +16,7 @@ use anyhow::ensure;
 use figures::Row;
 use sealdex_repository::layout::BinStyle;
 
-const GROUPS: [&str; 4] = ["publish", "client", "verify", "serve"];
+const GROUPS: [&str; 5] = ["publish", "client", "verify", "serve", "download"];
 
 fn main() -> anyhow::Result<()> {
     ensure!(!cfg!(debug_assertions), "benchmarks are for release builds: cargo xtask bench");
@@ -54,6 +55,10 @@ fn main() -> anyhow::Result<()> {
     if wanted("serve") {
         eprintln!("serving ...");
         rows.extend(runtime.block_on(serve::measure())?);
+    }
+    if wanted("download") {
+        eprintln!("measuring what is on the wire ...");
+        rows.extend(runtime.block_on(download::measure())?);
     }
     figures::print(&rows);
     Ok(())

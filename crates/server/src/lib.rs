@@ -22,6 +22,7 @@ mod disk_file;
 mod document;
 mod endpoints;
 mod error;
+mod export;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -45,5 +46,6 @@ mod versioned;
 
 pub use config::{ConnectionLimits, ServerConfig, UploadLimits};
 pub use error::Error;
+pub use export::{Exported, export};
 pub use health::{WriterHealth, WriterState};
 pub use server::Server;

@@ -48,9 +48,6 @@ impl Transfer {
         };
         let max_received = coding.max_packed_bytes(max_bytes);
         let announced = response.content_length();
-        if announced.is_some_and(|length| length > max_received) {
-            return Err(Error::EndlessData { url: show(url), limit: max_bytes, bound });
-        }
         Ok(Self {
             url: url.clone(),
             response,
@@ -84,6 +81,10 @@ impl Transfer {
 
     /// The next bytes as they come; `None` at the end. What was asked for as it is comes as it is.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        // What is announced to be too long need not be waited for.
+        if self.announced.is_some_and(|length| length > self.max_received) {
+            return Err(self.too_long());
+        }
         loop {
             let (patience, start) = (self.guard.patience(), Instant::now());
             let Ok(answer) = timeout(patience, self.response.chunk()).await else {

@@ -260,9 +260,10 @@ async fn packed_answers_are_whole_streams_and_nothing_else() {
         assert!(matches!(&error, Error::Damaged { reason: found, .. } if *found == reason), "{error:?}");
         assert!(error.attack().is_none() && !error.is_unreachable());
     }
-    let other = zstd::encode_all(&*world.repository.page_bytes("helper"), 3).unwrap();
-    let error = world.refused_page(answer(&other)).await;
-    assert!(matches!(error, Error::Verification(_)), "{error:?}");
+    let mut other = page.clone();
+    other[20] ^= 1;
+    let error = world.refused_page(answer(&zstd::encode_all(&other[..], 3).unwrap())).await;
+    assert!(matches!(error, Error::Verification(CoreError::WrongHash { .. })), "{error:?}");
     world.server.set(Paths::exactly(&world.repository.page_path("hello")), answer(&packed));
     let session = Session::refresh(&world.client, &world.trusted).await.unwrap();
     assert!(session.page(&project("hello")).await.unwrap().is_some());

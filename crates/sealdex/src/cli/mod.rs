@@ -9,9 +9,9 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use operator::{
-    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, ConfigShowArguments, InitArguments,
-    LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments,
-    TokenArguments, TokenCommand, YankArguments,
+    AddArguments, BinStyleChoice, ConfigArguments, ConfigCommand, ConfigShowArguments, ExportArguments,
+    InitArguments, LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice,
+    ServeArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
     Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Yank(YankArguments),
     /// Serve a repository: metadata, index pages, files, uploads
     Serve(ServeArguments),
+    /// Write what is public to a folder for any web server, with packed forms beside it
+    Export(ExportArguments),
     /// Show each role: version, expiry, signatures, keys
     Status(RepositoryArguments),
     /// Manage the tokens that allow uploads

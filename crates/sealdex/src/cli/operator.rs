@@ -175,6 +175,29 @@ pub(crate) struct ServeArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex export --repository my-index /srv/www/index
+  sealdex export --repository my-index mirror && rsync -a --exclude timestamp.json mirror/ web:/srv/www/index/ &&
+      rsync -a mirror/metadata/timestamp.json web:/srv/www/index/metadata/
+
+Run it again after each publication: only what is new is written, the timestamp last. Let nginx send the
+packed forms, and everything but the timestamp be kept for ever:
+  location /index/ {
+      root /srv/www; gzip_static on;          # and, with its module: zstd_static on;
+      expires max;
+      location /index/metadata/timestamp.json { expires -1; }
+  }
+Clients trust it by the same root: sealdex trust add NAME https://HOST/index/ --root root.json")]
+pub(crate) struct ExportArguments {
+    /// Folder to write to; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) destination: PathBuf,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TokenArguments {
     #[command(subcommand)]
     pub(crate) command: TokenCommand,
