@@ -55,7 +55,11 @@ impl World {
     /// A world whose repository answers in rounds.
     pub(crate) async fn in_rounds(repository: TestRepository, rounds: &Rounds) -> Self {
         let origin = StaticServer::start_in_rounds(repository.path(), rounds);
-        Self::before(repository, origin).await
+        let mut world = Self::before(repository, origin).await;
+        // A round is over when all of it has come, on a busy machine as well.
+        world.client =
+            world.client_with(|settings| settings.metadata_fetch.first_byte = Duration::from_secs(60));
+        world
     }
 
     async fn before(repository: TestRepository, origin: StaticServer) -> Self {

@@ -1,11 +1,11 @@
 //! A static file server on loopback, with kept-alive connections, on a thread of its own.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Serves a folder until it is dropped.
 pub(crate) struct StaticServer {
@@ -29,7 +29,7 @@ impl StaticServer {
         Self::start_with(folder, None)
     }
 
-    /// Answers in rounds, and counts them.
+    /// Answers in rounds.
     pub(crate) fn start_in_rounds(folder: &Path, rounds: &Rounds) -> Self {
         Self::start_with(folder, Some(rounds.clone()))
     }
@@ -66,55 +66,57 @@ impl Drop for StaticServer {
     }
 }
 
-/// Rounds in which requests are answered: all that have come are held back until for a while there are no more, as if
-/// the network were slow. What a client asks for in one round depends on no other answer of that round.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Rounds(Arc<Mutex<Round>>);
+/// Rounds in which requests are answered: none of a round before all that are expected in it have come. So a client that
+/// waits for one answer before it asks for the next one waits for ever.
+#[derive(Clone, Debug)]
+pub(crate) struct Rounds(Arc<watch::Sender<Plan>>);
 
 #[derive(Debug, Default)]
-struct Round {
-    count: usize,
-    /// When the last request of the round that is open came.
-    open: Option<Instant>,
+struct Plan {
+    /// Requests of the rounds to come.
+    expected: VecDeque<usize>,
+    arrived: usize,
+    over: usize,
+    unexpected: usize,
 }
 
 impl Rounds {
-    /// Longer than a busy machine takes between two requests.
-    const QUIET: Duration = Duration::from_millis(400);
-
-    pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap().count
+    /// No rounds: each request is answered at once.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::default()))
     }
 
-    pub(crate) fn reset(&self) {
-        self.0.lock().unwrap().count = 0;
+    /// From now on, rounds of so many requests.
+    pub(crate) fn expect(&self, rounds: &[usize]) {
+        self.0.send_modify(|plan| {
+            *plan = Plan { expected: rounds.iter().copied().collect(), ..Plan::default() }
+        });
     }
 
+    /// Whether all rounds are over, and there was nothing beside them.
+    pub(crate) fn assert_over(&self) {
+        let plan = self.0.borrow();
+        assert!(plan.expected.is_empty() && plan.unexpected == 0, "{plan:?}");
+    }
+
+    /// Waits for the end of the round that this request is in.
     async fn end(&self) {
-        let own = {
-            let mut round = self.0.lock().unwrap();
-            if round.open.is_none() {
-                round.count += 1;
-            }
-            round.open = Some(Instant::now());
-            round.count
-        };
-        loop {
-            let quiet_at = {
-                let mut round = self.0.lock().unwrap();
-                match round.open {
-                    Some(last) if round.count == own => {
-                        if last.elapsed() >= Self::QUIET {
-                            round.open = None;
-                            return;
-                        }
-                        last + Self::QUIET
-                    }
-                    _ => return,
-                }
+        let mut changes = self.0.subscribe();
+        let mut own = 0;
+        self.0.send_modify(|plan| {
+            let Some(expected) = plan.expected.front().copied() else {
+                plan.unexpected += 1;
+                return;
             };
-            tokio::time::sleep_until(quiet_at.into()).await;
-        }
+            own = plan.over + 1;
+            plan.arrived += 1;
+            if plan.arrived == expected {
+                plan.expected.pop_front();
+                plan.arrived = 0;
+                plan.over += 1;
+            }
+        });
+        drop(changes.wait_for(|plan| plan.over >= own).await);
     }
 }
 
