@@ -151,9 +151,10 @@ impl Document {
 
     /// The bytes in `zstd`, otherwise in `gzip`; `None` at a shutdown.
     pub(crate) async fn packed(self: &Arc<Self>, coding: Coding) -> Option<Bytes> {
-        let (cell, pack): (_, fn(&[u8]) -> std::io::Result<Bytes>) = match coding {
-            Coding::Zstd => (&self.zstd, packing::zstd),
-            _ => (&self.gzip, packing::gzip),
+        let cell = if coding == Coding::Zstd { &self.zstd } else { &self.gzip };
+        let pack = move |bytes: &[u8]| match coding {
+            Coding::Zstd => packing::zstd(bytes),
+            _ => packing::gzip(bytes),
         };
         let make = || async {
             if self.bytes.len() <= PACKED_INLINE_BYTES {

@@ -188,13 +188,15 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// Every coding but identity, with a way to pack.
-    fn packers() -> [(Coding, Box<dyn Fn(&[u8]) -> Vec<u8>>); 3] {
-        [
-            (Coding::Gzip, Box::new(gzipped)),
-            (Coding::Zstd, Box::new(zstded)),
-            (Coding::Dcz, Box::new(|bytes| delta(&older(), bytes))),
-        ]
+    const CODINGS: [Coding; 3] = [Coding::Gzip, Coding::Zstd, Coding::Dcz];
+
+    fn pack(coding: Coding, bytes: &[u8]) -> Vec<u8> {
+        match coding {
+            Coding::Identity => bytes.to_vec(),
+            Coding::Gzip => gzipped(bytes),
+            Coding::Zstd => zstded(bytes),
+            Coding::Dcz => delta(&older(), bytes),
+        }
     }
 
     fn of(coding: Coding, packed: &[u8], max_bytes: u64) -> Result<Vec<u8>, Fault> {
@@ -203,9 +205,9 @@ mod tests {
 
     #[test]
     fn what_was_packed_comes_out_up_to_its_bound() {
-        for (coding, pack) in packers() {
+        for coding in CODINGS {
             for bytes in [TEXT, b"", &[7; 300_000]] {
-                let (packed, length) = (pack(bytes), bytes.len() as u64);
+                let (packed, length) = (pack(coding, bytes), bytes.len() as u64);
                 assert_eq!(of(coding, &packed, length).unwrap(), bytes, "{coding:?}");
                 assert_eq!(of(coding, &packed, u64::MAX).unwrap(), bytes, "{coding:?}");
                 if length > 0 {
@@ -219,8 +221,8 @@ mod tests {
 
     #[test]
     fn one_whole_stream_and_nothing_else() {
-        for (coding, pack) in packers() {
-            let packed = pack(TEXT);
+        for coding in CODINGS {
+            let packed = pack(coding, TEXT);
             for end in 0..packed.len() {
                 let cut = of(coding, &packed[..end], 1000);
                 assert!(matches!(cut, Err(Damaged(_))), "{coding:?} cut at {end}: {cut:?}");
@@ -238,8 +240,8 @@ mod tests {
     #[test]
     fn a_bomb_ends_at_the_bound() {
         let spaces = vec![b' '; 64 << 20];
-        for (coding, pack) in packers() {
-            let bomb = pack(&spaces);
+        for coding in CODINGS {
+            let bomb = pack(coding, &spaces);
             assert!(bomb.len() < 70_000, "{coding:?} {}", bomb.len());
             assert_eq!(of(coding, &bomb, 65_536), Err(TooLong), "{coding:?}");
         }

@@ -274,7 +274,7 @@ impl Session {
     async fn fetch(&self, target: &VerifiedTarget, packing: Packing<'_>) -> Result<Fetched, Error> {
         let url = self.url_of(target)?;
         let fetch = self.fetch_of(target, &url, Kind::Metadata, packing);
-        Ok(self.shared.client.fetcher().bytes(fetch).await?.ok_or_else(|| missing(target))?)
+        self.shared.client.fetcher().bytes(fetch).await?.ok_or_else(|| missing(target))
     }
 
     fn url_of(&self, target: &VerifiedTarget) -> Result<Url, Error> {

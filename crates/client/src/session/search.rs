@@ -100,7 +100,7 @@ impl Searches {
                         // When it has come for another search, it is there for this one too. If it has not, each
                         // search asks for itself, to be told why.
                         Err(other) if waited.insert(request.path.clone()) => {
-                            deadline.bound(async { Ok(drop(other.lock().await)) }).await?;
+                            deadline.bound(async { Ok(other.lock_owned().await) }).await?;
                             continue;
                         }
                         Err(_) => {}
