@@ -20,9 +20,10 @@ use crate::packing::{self, MAX_DELTA_BYTES};
 use crate::protocol::dictionary::Available;
 use crate::protocol::encoding::{Coding, accepted};
 
-/// Deltas made at the same time.
+/// Deltas made at the same time, and those that wait for it as well.
 const PLACES: usize = 2;
-/// Longest wait for one of them; a plain answer is better than a late one.
+const QUEUE: usize = 64;
+/// Longest wait for one of them; a plain answer is better than a late one, and the next request finds it made.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// What a delta takes in memory beside its bytes, about.
 const OVERHEAD_BYTES: u64 = 256;
@@ -36,13 +37,15 @@ type Cell = Arc<OnceCell<Option<Bytes>>>;
 /// The deltas made so far.
 #[derive(Debug)]
 pub(crate) struct Deltas {
-    kept: BoundedCache<Pair, Cell>,
+    kept: Arc<BoundedCache<Pair, Cell>>,
+    queue: Arc<Semaphore>,
     places: Arc<Semaphore>,
 }
 
 impl Deltas {
     pub(crate) fn new(max_bytes: u64) -> Self {
-        Self { kept: BoundedCache::new(max_bytes), places: Arc::new(Semaphore::new(PLACES)) }
+        let kept = Arc::new(BoundedCache::new(max_bytes));
+        Self { kept, queue: Arc::new(Semaphore::new(QUEUE)), places: Arc::new(Semaphore::new(PLACES)) }
     }
 
     /// The delta that a request can be answered with. `older` is the path of the file that the client names, if that can
@@ -51,7 +54,7 @@ impl Deltas {
         &self,
         request: &HeaderMap,
         files: &ImmutableFiles,
-        file: &HeldFile,
+        file: &Arc<HeldFile>,
         older: impl FnOnce(&str) -> Option<PathBuf>,
     ) -> Option<Delta> {
         let available = Available::of(request)?;
@@ -62,44 +65,49 @@ impl Deltas {
         if older.sha256 != available.sha256 {
             return None;
         }
-        self.between(&older, file).await
+        self.between(older, Arc::clone(file)).await
     }
 
-    async fn between(&self, older: &HeldFile, newer: &HeldFile) -> Option<Delta> {
+    async fn between(&self, older: Arc<HeldFile>, newer: Arc<HeldFile>) -> Option<Delta> {
         if older.document.bytes().len().max(newer.document.bytes().len()) > MAX_DELTA_BYTES {
             return None;
         }
-        let pair = (older.sha256, newer.sha256);
+        let (pair, dictionary) = ((older.sha256, newer.sha256), older.sha256);
         let cell = self.kept.value(&pair).unwrap_or_else(|| {
             let cell = Cell::default();
             self.kept.keep(pair, Arc::clone(&cell), OVERHEAD_BYTES);
             cell
         });
-        // Whoever asks for the same meanwhile waits for it. That there is no place is not remembered.
-        let delta = cell.get_or_try_init(|| self.make(pair, &cell, older, newer)).await.ok()?.clone()?;
-        Some(Delta { bytes: delta, dictionary: older.sha256 })
-    }
-
-    async fn make(
-        &self,
-        pair: Pair,
-        cell: &Cell,
-        older: &HeldFile,
-        newer: &HeldFile,
-    ) -> Result<Option<Bytes>, ()> {
-        let place = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
-        let place = place.map_err(drop)?.map_err(drop)?;
-        let whole = newer.document.packed(Coding::Zstd).await.ok_or(())?;
-        let (dictionary, bytes) = (older.document.bytes().clone(), newer.document.bytes().clone());
-        let made = spawn_blocking(move || {
-            let delta = packing::dcz(&dictionary, &pair.0, &bytes);
-            drop(place);
-            delta
+        if let Some(made) = cell.get() {
+            return made.clone().map(|bytes| Delta { bytes, dictionary });
+        }
+        let waiting = Arc::clone(&self.queue).try_acquire_owned().ok()?;
+        let (kept, places) = (Arc::clone(&self.kept), Arc::clone(&self.places));
+        // A task of its own: it goes on when this client has waited long enough, or has gone.
+        let making = tokio::spawn(async move {
+            let _waiting = waiting;
+            // Whoever asks for the same meanwhile waits for it.
+            let made = cell.get_or_try_init(|| make(&places, &older, &newer)).await.ok()?.clone();
+            let length = made.as_ref().map_or(0, |delta| delta.len() as u64);
+            kept.keep(pair, Arc::clone(&cell), OVERHEAD_BYTES + length);
+            made
         });
-        let delta = made.await.map_err(drop)?.map_err(drop)?;
-        let delta = (delta.len() < whole.len()).then_some(delta);
-        let length = delta.as_ref().map_or(0, |delta| delta.len() as u64);
-        self.kept.keep(pair, Arc::clone(cell), OVERHEAD_BYTES + length);
-        Ok(delta)
+        let bytes = timeout(PATIENCE, making).await.ok()?.ok()??;
+        Some(Delta { bytes, dictionary })
     }
+}
+
+/// Makes a delta, if it is shorter than the whole. An error is a shutdown.
+async fn make(places: &Arc<Semaphore>, older: &HeldFile, newer: &HeldFile) -> Result<Option<Bytes>, ()> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(drop)?;
+    let whole = newer.document.packed(Coding::Zstd).await.ok_or(())?;
+    let (dictionary, bytes) = (older.document.bytes().clone(), newer.document.bytes().clone());
+    let sha256 = older.sha256;
+    let made = spawn_blocking(move || {
+        let delta = packing::dcz(&dictionary, &sha256, &bytes);
+        drop(place);
+        delta
+    });
+    let delta = made.await.map_err(drop)?.map_err(drop)?;
+    Ok((delta.len() < whole.len()).then_some(delta))
 }
