@@ -9,7 +9,7 @@ use crate::output::{GOOD, bytes, result, say, spinner, styled};
 
 pub(super) async fn run(arguments: ExportArguments, format: Format) -> Result<(), Failure> {
     // Says it if there is no repository.
-    let repository = open(&arguments.repository).await?;
+    let repository = open(&arguments.repository.repository).await?;
     let directory = repository.directory().clone();
     let destination = arguments.destination.clone();
     let waiting = spinner(format!("exporting to {}", destination.display()));
