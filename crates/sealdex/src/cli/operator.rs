@@ -178,16 +178,15 @@ pub(crate) struct ServeArguments {
 #[command(after_help = "\
 Examples:
   sealdex export --repository my-index /srv/www/index
-  sealdex export --repository my-index mirror && rsync -a --exclude timestamp.json mirror/ web:/srv/www/index/ &&
-      rsync -a mirror/metadata/timestamp.json web:/srv/www/index/metadata/
+  sealdex export my-export && rsync -a --exclude timestamp.json my-export/ web:/srv/www/index/ \\
+    && rsync -a my-export/metadata/timestamp.json web:/srv/www/index/metadata/
 
-Run it again after each publication: only what is new is written, the timestamp last. Let nginx send the
-packed forms, and everything but the timestamp be kept for ever:
-  location /index/ {
-      root /srv/www; gzip_static on;          # and, with its module: zstd_static on;
-      expires max;
-      location /index/metadata/timestamp.json { expires -1; }
-  }
+Run it again after each publication: only what is new is written, the timestamp last. With nginx,
+the packed forms are sent, and all but the timestamp is kept for ever:
+  root /srv/www;
+  location /index/ { gzip_static on; expires max; }     # and, with its module: zstd_static on;
+  location = /index/metadata/timestamp.json { expires -1; }
+
 Clients trust it by the same root: sealdex trust add NAME https://HOST/index/ --root root.json")]
 pub(crate) struct ExportArguments {
     /// Folder to write to; made if it is not there
