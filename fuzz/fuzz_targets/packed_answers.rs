@@ -30,7 +30,10 @@ fuzz_target!(|data: &[u8]| {
         check(how, older, rest, max_bytes);
     } else {
         let packed = pack(how, older, rest);
-        assert_eq!(unpack(how, older, &packed, rest.len() as u64).as_deref(), (how != Packed::Dcz || !older.is_empty()).then_some(rest));
+        assert_eq!(
+            unpack(how, older, &packed, rest.len() as u64).as_deref(),
+            (how != Packed::Dcz || !older.is_empty()).then_some(rest)
+        );
         let end = usize::from(*bound) % packed.len();
         assert_eq!(unpack(how, older, &packed[..end], 1 << 20), None);
         assert_eq!(unpack(how, older, &[&packed[..], b"x"].concat(), 1 << 20), None);
