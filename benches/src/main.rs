@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
+mod download;
 mod figures;
 mod publish;
 mod python;
@@ -16,7 +17,7 @@ use anyhow::ensure;
 use figures::Row;
 use sealdex_repository::layout::BinStyle;
 
-const GROUPS: [&str; 5] = ["publish", "client", "verify", "serve", "renew"];
+const GROUPS: [&str; 6] = ["publish", "client", "verify", "serve", "download", "renew"];
 
 fn main() -> anyhow::Result<()> {
     ensure!(!cfg!(debug_assertions), "benchmarks are for release builds: cargo xtask bench");
@@ -59,6 +60,10 @@ fn main() -> anyhow::Result<()> {
     if wanted("renew") {
         eprintln!("renewing bins ...");
         rows.extend(runtime.block_on(renew::measure())?);
+    }
+    if wanted("download") {
+        eprintln!("measuring what is on the wire ...");
+        rows.extend(runtime.block_on(download::measure())?);
     }
     figures::print(&rows);
     Ok(())

@@ -29,6 +29,7 @@ fn main() {
     distributions(&write);
     forms(&write);
     requests(&write);
+    packed_answers(&write);
 }
 
 type Write<'a> = &'a dyn Fn(&str, &str, &[u8]);
@@ -289,4 +290,17 @@ fn requests(write: Write<'_>) {
         let bytes = [&80_u16.to_le_bytes()[..], &10_u64.to_le_bytes(), &[0], text.as_bytes()].concat();
         write("proxy_requests", name, &bytes);
     }
+}
+
+fn packed_answers(write: Write<'_>) {
+    let older = b"an older line of text, and the same line of text again";
+    let newer = b"a newer line of text, and the same line of text again";
+    // What is packed by the target itself: gzip, zstd, a delta.
+    for (name, what) in [("gzip", 6), ("zstd", 4), ("delta", 5)] {
+        let head = [what, 80, older.len() as u8];
+        write("packed_answers", name, &[&head[..], older, newer].concat());
+    }
+    // A zstd frame of "hello" as it comes.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 5, 0x29, 0, 0, b'h', b'e', b'l', b'l', b'o'];
+    write("packed_answers", "frame", &[&[1, 80, 0][..], &frame].concat());
 }

@@ -126,13 +126,21 @@ pub enum Error {
         /// Bytes received.
         found: u64,
     },
-    /// The answer is packed, although only plain bytes were asked for: lengths could not be bounded.
-    #[error("{url} answered in the encoding {encoding}, but identity was asked for")]
+    /// The answer is packed in a way that was not asked for: what it unpacks to could not be bounded.
+    #[error("{url} answered in the encoding {encoding}, which was not asked for")]
     Encoding {
         /// What was fetched.
         url: String,
         /// The encoding of the answer, escaped.
         encoding: String,
+    },
+    /// The answer is packed in a way that was asked for, but cannot be unpacked.
+    #[error("{url} sent a packed answer that cannot be unpacked: {reason}")]
+    Damaged {
+        /// What was fetched.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// A redirect that is not followed.
     #[error("{url} redirects to {location}: {reason}")]
@@ -406,7 +414,9 @@ impl Error {
             | Self::NoAnswer { .. }
             | Self::TransferTime { .. }
             | Self::UpdateTime { .. } => "try again, or another network or mirror; nothing was installed",
-            Self::Truncated { .. } | Self::Transfer { .. } => "try again; nothing was installed",
+            Self::Truncated { .. } | Self::Transfer { .. } | Self::Damaged { .. } => {
+                "try again; nothing was installed"
+            }
             Self::Redirect { .. } => "add the repository again with the url it has moved to",
             Self::Status { status: 400..=499, .. } => "check the url of the repository",
             Self::Status { .. } => "the server has a fault; try again later",

@@ -6,7 +6,8 @@ use http::Request;
 use sealdex_simple::{IndexFile, ProjectName};
 use url::Url;
 
-use crate::fetch::Redirects;
+use crate::fetch::packing::{self, Coding};
+use crate::fetch::{Dictionary, Redirects};
 use crate::name::{RepositoryUrl, Sha256Digest};
 use crate::proxy::{self, Head, Range, Route};
 use crate::store::RepositoryRecord;
@@ -79,4 +80,27 @@ pub fn range(header: &str, length: u64) -> Option<(u64, u64)> {
         Range::Part { start, end } => Some((start, end)),
         Range::Unsatisfiable => None,
     }
+}
+
+/// How an answer is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packed {
+    /// `gzip`
+    Gzip,
+    /// `zstd`
+    Zstd,
+    /// `dcz`, from an older version
+    Dcz,
+}
+
+/// What a packed answer unpacks to, within the bound. Without an older version there are no deltas.
+#[must_use]
+pub fn unpack(how: Packed, older: &[u8], packed: &[u8], max_bytes: u64) -> Option<Vec<u8>> {
+    let coding = match how {
+        Packed::Gzip => Coding::Gzip,
+        Packed::Zstd => Coding::Zstd,
+        Packed::Dcz => Coding::Dcz,
+    };
+    let older = Dictionary::new("older", older.to_vec());
+    packing::unpack(coding, packed.to_vec(), older.as_ref(), max_bytes).ok()
 }

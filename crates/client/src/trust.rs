@@ -10,7 +10,7 @@ use sealdex_tuf::{RoleName, Version};
 use crate::bound::Bound;
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::{Deadline, Fetch, Kind, Redirects};
+use crate::fetch::{Deadline, Fetch, Kind, Packing, Redirects};
 use crate::name::{RepositoryName, RepositoryUrl, Sha256Digest};
 use crate::session::Session;
 use crate::store::fault::{self, Step};
@@ -217,10 +217,11 @@ async fn find_root(client: &Client, url: &RepositoryUrl, expected: Sha256Digest)
             kind: Kind::Metadata,
             limits: &settings.metadata_fetch,
             redirects: Redirects::SameHost,
+            packing: Packing::Packed,
         };
-        let Some(bytes) = deadline.bound(client.fetcher().bytes(fetch)).await? else { break };
-        if Sha256Digest::of(&bytes) == expected {
-            return Ok(bytes);
+        let Some(found) = deadline.bound(client.fetcher().bytes(fetch)).await? else { break };
+        if Sha256Digest::of(&found.bytes) == expected {
+            return Ok(found.bytes);
         }
         tried += 1;
     }

@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["demo"],
         &["init"],
@@ -15,6 +15,7 @@ fn help() {
         &["remove"],
         &["yank"],
         &["serve"],
+        &["export"],
         &["status"],
         &["token"],
         &["token", "create"],

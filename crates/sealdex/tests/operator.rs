@@ -3,7 +3,7 @@
 mod support;
 
 use sealdex_testkit::wheel::WheelBuilder;
-use support::Stage;
+use support::{PATIENCE, Stage, only_file};
 
 #[test]
 fn a_repository_with_real_keys_needs_its_passphrase() {
@@ -203,4 +203,33 @@ fn commands_at_the_same_time_all_publish() {
     }
     let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("6 targets") && status.contains("nothing pending"), "{status}");
+}
+
+#[test]
+fn what_is_exported_can_be_served_by_any_web_server() {
+    use sealdex_testkit::process::Process;
+    use sealdex_testkit::python::Environment;
+    use std::process::Command;
+
+    let stage = Stage::with_repository(&[]);
+    stage.add(&stage.two_wheels());
+    let told = stage.run(&["export", "--repository", "repository", "static"]).expect_success().stdout;
+    assert!(told.starts_with("exported static\n"), "{told}");
+    let again = ["export", "--repository", "repository", "static", "--format", "json"];
+    let again = stage.run(&again).expect_success().stdout;
+    assert!(again.contains("\"written\": 0") && again.contains("\"packed\": 0"), "{again}");
+    let page = only_file(&stage.path("static/targets/simple/alpha"), ".index.json.zst");
+    assert!(page.with_extension("").is_file());
+
+    let mut server = Command::new(Environment::python());
+    server.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", "static", "0"]);
+    let server = Process::start(server.current_dir(stage.path("")));
+    let line = server.wait_for_line("http://127.0.0.1:", PATIENCE);
+    let start = line.find("http://").unwrap();
+    let url = line[start..].split(')').next().unwrap().to_owned();
+    stage.trust("static", &url);
+    stage.run(&["fetch", "simple/alpha/index.json"]).expect_success();
+    // Whoever installs needs no logic over there either.
+    let (_fresh, python) = stage.fresh();
+    stage.run(&["pip", "--python", &python, "install", "alpha"]).expect_success();
 }

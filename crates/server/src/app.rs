@@ -8,13 +8,15 @@ use sealdex_tuf::Clock;
 use tokio::sync::Semaphore;
 
 use crate::config::ServerConfig;
+use crate::deltas::Deltas;
 use crate::generation::GenerationWatch;
 use crate::health::WriterHealth;
-use crate::metadata_cache::MetadataCache;
+use crate::immutable::ImmutableFiles;
 use crate::metrics::Metrics;
 use crate::page_cache::PageCache;
 use crate::project_list::ProjectListCache;
 use crate::status_cache::StatusCache;
+use crate::timestamp_cache::TimestampCache;
 
 /// What all requests share.
 pub(crate) struct App {
@@ -27,7 +29,10 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) pages: PageCache,
     pub(crate) project_list: ProjectListCache,
-    pub(crate) metadata: MetadataCache,
+    pub(crate) timestamp: TimestampCache,
+    /// Metadata by version, pages by digest, core metadata.
+    pub(crate) immutable: ImmutableFiles,
+    pub(crate) deltas: Deltas,
     pub(crate) status: StatusCache,
     /// Places for uploads that are being received.
     pub(crate) uploads: Arc<Semaphore>,
@@ -52,7 +57,9 @@ impl App {
             metrics: Metrics::new(),
             pages: PageCache::new(watch.clone(), config.max_page_cache_bytes),
             project_list: ProjectListCache::new(watch.clone()),
-            metadata: MetadataCache::new(watch, config.max_metadata_cache_bytes),
+            timestamp: TimestampCache::new(watch),
+            immutable: ImmutableFiles::new(config.max_metadata_cache_bytes),
+            deltas: Deltas::new(config.max_delta_cache_bytes),
             status: StatusCache::default(),
             uploads: Arc::new(Semaphore::new(config.uploads.max_concurrent)),
             requests: AtomicU64::new(first_request),

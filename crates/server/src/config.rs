@@ -19,8 +19,10 @@ pub struct ServerConfig {
     pub uploads: UploadLimits,
     /// Most bytes of pages kept in memory in the form they are sent.
     pub max_page_cache_bytes: u64,
-    /// Most bytes of metadata files kept in memory in the form they are sent.
+    /// Most bytes of metadata, and of pages and core metadata as targets, kept in memory in the forms they are sent.
     pub max_metadata_cache_bytes: u64,
+    /// Most bytes of deltas between versions of those (RFC 9842) kept in memory.
+    pub max_delta_cache_bytes: u64,
     /// How long requests in flight may take to finish once the server is asked to stop.
     pub shutdown_grace_seconds: u64,
 }
@@ -70,6 +72,7 @@ impl Default for ServerConfig {
             uploads: UploadLimits::default(),
             max_page_cache_bytes: 256 * MEBIBYTE,
             max_metadata_cache_bytes: 64 * MEBIBYTE,
+            max_delta_cache_bytes: 32 * MEBIBYTE,
             shutdown_grace_seconds: 30,
         }
     }

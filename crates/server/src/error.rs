@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-/// Why the server cannot start or go on.
+/// Why the server cannot start or go on, or nothing can be exported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,6 +24,17 @@ pub enum Error {
         setting: &'static str,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// A file could not be exported.
+    #[error("cannot {action} {}", path.display())]
+    Export {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: io::Error,
     },
     /// The repository cannot be read.
     #[error(transparent)]

@@ -17,19 +17,22 @@
 mod app;
 mod cache;
 mod config;
+mod deltas;
 mod disk_file;
 mod document;
 mod endpoints;
 mod error;
+mod export;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod generation;
 mod guarded_stream;
 mod health;
-mod metadata_cache;
+mod immutable;
 mod metrics;
 mod observe;
+mod packing;
 mod page_cache;
 mod project_list;
 mod protocol;
@@ -37,9 +40,12 @@ mod refusal;
 mod router;
 mod server;
 mod status_cache;
+mod timestamp_cache;
 mod upload;
+mod versioned;
 
 pub use config::{ConnectionLimits, ServerConfig, UploadLimits};
 pub use error::Error;
+pub use export::{Exported, export};
 pub use health::{WriterHealth, WriterState};
 pub use server::Server;

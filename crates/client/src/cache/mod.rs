@@ -3,6 +3,7 @@
 //! A file gets its name only after it was verified, and is verified again whenever it is read: what happened to it on
 //! disk meanwhile does not matter. So nothing here needs a lock or to be written durably.
 
+mod pages;
 mod prune;
 
 use std::fs::{self, File};
@@ -17,6 +18,7 @@ use tempfile::NamedTempFile;
 use crate::error::Error;
 use crate::name::Sha256Digest;
 use crate::store::files;
+use pages::LatestPages;
 use prune::Budget;
 
 /// A folder of verified files, shared by all processes of the user: `ROOT/files/sha256/aa/DIGEST`. Cheap to clone.
@@ -31,6 +33,7 @@ struct Shared {
     files: PathBuf,
     /// `ROOT/files/tmp`
     temporary: PathBuf,
+    pages: LatestPages,
     budget: Budget,
 }
 
@@ -45,7 +48,8 @@ impl FileCache {
         for folder in [&base, &files, &temporary] {
             files::private_folder(folder)?;
         }
-        Ok(Self { shared: Arc::new(Shared { files, temporary, budget: Budget::new(max_bytes) }) })
+        let (pages, budget) = (LatestPages::new(root.join("pages")), Budget::new(max_bytes));
+        Ok(Self { shared: Arc::new(Shared { files, temporary, pages, budget }) })
     }
 
     /// Where the file of this digest is, if it is kept.
@@ -68,6 +72,18 @@ impl FileCache {
             Some(bytes)
         };
         tokio::task::spawn_blocking(read).await.ok().flatten()
+    }
+
+    /// The page that was last kept for a target, given as a URL, if it has at most `max_bytes`; verified now.
+    pub(crate) async fn latest_page(&self, target: &str, max_bytes: u64) -> Option<(Sha256Digest, Vec<u8>)> {
+        let digest = self.shared.pages.digest(target)?;
+        Some((digest, self.read(digest, max_bytes).await?))
+    }
+
+    /// Keeps a verified page as the latest one of its target.
+    pub(crate) async fn keep_page(&self, target: &str, digest: Sha256Digest, bytes: &[u8]) {
+        self.keep(digest, bytes).await;
+        self.shared.pages.remember(target, digest, &self.shared.temporary);
     }
 
     /// A kept file, verified now and rewound.

@@ -2,11 +2,13 @@
 //!
 //! Nothing fetched is trusted: whoever asks verifies. So redirects are a question of what else could be reached, not of
 //! trust: metadata stays with the host it was asked of, files may come from anywhere (an index may keep them on a
-//! delivery network), and neither goes from https to http, nor from another host to this machine. Packed answers are
-//! refused, since lengths are those of plain bytes.
+//! delivery network), and neither goes from https to http, nor from another host to this machine. Metadata and pages may
+//! come packed, and as deltas from what this machine has; lengths are those of the plain bytes all the same.
 
 mod deadline;
+mod dictionary;
 mod limits;
+pub(crate) mod packing;
 mod rate;
 mod redirect;
 mod transfer;
@@ -21,9 +23,13 @@ use url::Url;
 use crate::bound::Bound;
 use crate::error::Error;
 use crate::name::escaped;
+use dictionary::{AVAILABLE_DICTIONARY, DICTIONARY_ID};
+use packing::Coding;
 
 pub(crate) use deadline::Deadline;
+pub(crate) use dictionary::Dictionary;
 pub use limits::FetchLimits;
+pub(crate) use packing::Packing;
 pub(crate) use redirect::Redirects;
 pub(crate) use transfer::Transfer;
 
@@ -59,6 +65,15 @@ pub(crate) struct Fetch<'a> {
     pub(crate) kind: Kind,
     pub(crate) limits: &'a FetchLimits,
     pub(crate) redirects: Redirects,
+    pub(crate) packing: Packing<'a>,
+}
+
+/// A whole file.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetched {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it was made of an older version. If it does not verify, it is to be fetched once more without that.
+    pub(crate) from_delta: bool,
 }
 
 /// What is fetched, which decides what the total time is called.
@@ -81,21 +96,29 @@ impl HttpFetcher {
     }
 
     /// Fetches a whole file; `None` when the server says that it has none (404, 410, and 403, which object stores
-    /// answer).
-    pub(crate) async fn bytes(&self, fetch: Fetch<'_>) -> Result<Option<Vec<u8>>, Error> {
-        let Some(mut transfer) = self.open(fetch).await? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        while let Some(chunk) = transfer.chunk().await? {
-            bytes.extend_from_slice(&chunk);
+    /// answer). A delta that cannot be unpacked is fetched once more as a whole.
+    pub(crate) async fn bytes(&self, fetch: Fetch<'_>) -> Result<Option<Fetched>, Error> {
+        let Some(transfer) = self.open(fetch).await? else { return Ok(None) };
+        let from_delta = transfer.coding() == Coding::Dcz;
+        let error = match transfer.bytes(fetch.packing).await {
+            Ok(bytes) => return Ok(Some(Fetched { bytes, from_delta })),
+            Err(error) => error,
+        };
+        if !(from_delta && matches!(error, Error::EndlessData { .. } | Error::Damaged { .. })) {
+            return Err(error);
         }
-        Ok(Some(bytes))
+        tracing::info!(error = error.report(), "a delta cannot be used; fetching the whole");
+        let packing = fetch.packing.without_dictionary();
+        let Some(transfer) = self.open(Fetch { packing, ..fetch }).await? else { return Ok(None) };
+        Ok(Some(Fetched { bytes: transfer.bytes(packing).await?, from_delta: false }))
     }
 
     /// Begins a transfer; `None` as for [`HttpFetcher::bytes`].
     pub(crate) async fn open(&self, fetch: Fetch<'_>) -> Result<Option<Transfer>, Error> {
         let mut url = fetch.url.clone();
+        let mut fetch = fetch;
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.request(&url, fetch.limits).await?;
+            let response = self.request(&url, fetch.limits, fetch.packing).await?;
             let status = response.status();
             match status {
                 StatusCode::OK => {
@@ -108,6 +131,8 @@ impl HttpFetcher {
                 | StatusCode::TEMPORARY_REDIRECT
                 | StatusCode::PERMANENT_REDIRECT => {
                     url = fetch.redirects.follow(&url, &location(&response))?;
+                    // What this machine has is no business of another host.
+                    fetch.packing = fetch.packing.without_dictionary();
                 }
                 _ => return Err(Error::Status { url: show(&url), status: status.as_u16() }),
             }
@@ -119,11 +144,21 @@ impl HttpFetcher {
         })
     }
 
-    async fn request(&self, url: &Url, limits: &FetchLimits) -> Result<Response, Error> {
+    async fn request(
+        &self,
+        url: &Url,
+        limits: &FetchLimits,
+        packing: Packing<'_>,
+    ) -> Result<Response, Error> {
         let client = self.clients.client_for(url)?;
-        let request = client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity").send();
+        let mut request = client.get(url.clone()).header(header::ACCEPT_ENCODING, packing.accepted());
+        if let Some(dictionary) = packing.dictionary()
+            && let Some(available) = dictionary.available()
+        {
+            request = request.header(AVAILABLE_DICTIONARY, available).header(DICTIONARY_ID, dictionary.id());
+        }
         let patience = limits.first_byte;
-        match tokio::time::timeout(patience, request).await {
+        match tokio::time::timeout(patience, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             // Its only timeout is the one for connecting.
             Ok(Err(error)) if error.is_timeout() => {

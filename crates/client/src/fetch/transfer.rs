@@ -8,6 +8,7 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::packing::{Coding, Fault, Packing, unpack};
 use super::rate::{RateGuard, TooSlow};
 use super::{Fetch, Kind, causes, reason, show};
 use crate::bound::Bound;
@@ -21,7 +22,10 @@ pub(crate) struct Transfer {
     url: Url,
     response: Response,
     announced: Option<u64>,
+    coding: Coding,
+    /// Bytes of the file, and of its packed form.
     max_bytes: u64,
+    max_received: u64,
     bound: Option<Bound>,
     kind: Kind,
     received: u64,
@@ -30,22 +34,27 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     pub(super) fn new(url: &Url, response: Response, fetch: &Fetch<'_>) -> Result<Self, Error> {
-        let Fetch { max_bytes, bound, kind, limits, .. } = *fetch;
-        if let Some(encoding) = response.headers().get(header::CONTENT_ENCODING)
-            && encoding.as_bytes() != b"identity"
-        {
-            let encoding = String::from_utf8_lossy(encoding.as_bytes());
-            return Err(Error::Encoding { url: show(url), encoding: escaped(&encoding) });
-        }
+        let Fetch { max_bytes, bound, kind, limits, packing, .. } = *fetch;
+        let encodings: Vec<_> = response.headers().get_all(header::CONTENT_ENCODING).iter().collect();
+        let coding = match encodings.as_slice() {
+            [] => Some(Coding::Identity),
+            [encoding] => packing.coding(encoding.as_bytes()),
+            _ => None,
+        };
+        let Some(coding) = coding else {
+            let encodings = encodings.iter().map(|encoding| String::from_utf8_lossy(encoding.as_bytes()));
+            let encoding = escaped(&encodings.collect::<Vec<_>>().join(", "));
+            return Err(Error::Encoding { url: show(url), encoding });
+        };
+        let max_received = coding.max_packed_bytes(max_bytes);
         let announced = response.content_length();
-        if announced.is_some_and(|length| length > max_bytes) {
-            return Err(Error::EndlessData { url: show(url), limit: max_bytes, bound });
-        }
         Ok(Self {
             url: url.clone(),
             response,
             announced,
+            coding,
             max_bytes,
+            max_received,
             bound,
             kind,
             received: 0,
@@ -53,8 +62,29 @@ impl Transfer {
         })
     }
 
-    /// The next bytes; `None` at the end.
+    /// How the body is packed.
+    pub(super) fn coding(&self) -> Coding {
+        self.coding
+    }
+
+    /// All of the body, unpacked.
+    pub(super) async fn bytes(mut self, packing: Packing<'_>) -> Result<Vec<u8>, Error> {
+        let mut received = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            received.extend_from_slice(&chunk);
+        }
+        unpack(self.coding, received, packing.dictionary(), self.max_bytes).map_err(|fault| match fault {
+            Fault::TooLong => self.too_long(),
+            Fault::Damaged(reason) => Error::Damaged { url: show(&self.url), reason },
+        })
+    }
+
+    /// The next bytes as they come; `None` at the end. What was asked for as it is comes as it is.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        // What is announced to be too long need not be waited for.
+        if self.announced.is_some_and(|length| length > self.max_received) {
+            return Err(self.too_long());
+        }
         loop {
             let (patience, start) = (self.guard.patience(), Instant::now());
             let Ok(answer) = timeout(patience, self.response.chunk()).await else {
@@ -65,9 +95,8 @@ impl Transfer {
                 return Ok(None);
             };
             self.received = self.received.saturating_add(chunk.len() as u64);
-            if self.received > self.max_bytes {
-                let (limit, bound) = (self.max_bytes, self.bound);
-                return Err(Error::EndlessData { url: show(&self.url), limit, bound });
+            if self.received > self.max_received {
+                return Err(self.too_long());
             }
             self.count(start.elapsed(), chunk.len() as u64)?;
             return Ok(Some(chunk));
@@ -88,6 +117,10 @@ impl Transfer {
                 Error::TransferTime { url: url(), received, limit, bound }
             }
         })
+    }
+
+    fn too_long(&self) -> Error {
+        Error::EndlessData { url: show(&self.url), limit: self.max_bytes, bound: self.bound }
     }
 
     fn broken(&self, error: &reqwest::Error) -> Error {

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::{Fetch, Kind, Redirects, Transfer};
+use crate::fetch::{Fetch, Kind, Packing, Redirects, Transfer};
 use crate::name::Sha256Digest;
 
 /// A file to download: what the signed page says of it, and where to look for it, in order.
@@ -112,6 +112,7 @@ async fn open(client: &Client, wanted: &Wanted) -> Result<Transfer, Error> {
             kind: Kind::File,
             limits: &client.settings().file_fetch,
             redirects: Redirects::AnyHost,
+            packing: Packing::Plain,
         };
         if let Some(transfer) = client.fetcher().open(fetch).await? {
             return Ok(transfer);

@@ -15,6 +15,7 @@ mod elsewhere;
 mod file;
 mod options;
 mod page;
+mod prefetch;
 mod range;
 mod refusal;
 mod request;

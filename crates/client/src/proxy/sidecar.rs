@@ -14,7 +14,7 @@ use super::routes::not_found;
 use super::state::State;
 use crate::bound::Bound;
 use crate::error::Error;
-use crate::fetch::{Fetch, Kind, Redirects};
+use crate::fetch::{Fetch, Kind, Packing, Redirects};
 use crate::name::Sha256Digest;
 
 pub(super) async fn serve(
@@ -37,6 +37,7 @@ pub(super) async fn serve(
             bytes
         }
     };
+    state.prefetches.begin(state.session().await?, &bytes);
     Ok(content::with_headers(Content::Memory(bytes.into()).answer(head, digest), digest))
 }
 
@@ -59,10 +60,11 @@ async fn fetch(
             kind: Kind::Metadata,
             limits: &settings.metadata_fetch,
             redirects: Redirects::AnyHost,
+            packing: Packing::Packed,
         };
-        if let Some(bytes) = state.client().fetcher().bytes(fetch).await? {
-            Hashes::from_sha256(*expected.as_bytes()).verify(&name, &bytes)?;
-            return Ok(bytes);
+        if let Some(found) = state.client().fetcher().bytes(fetch).await? {
+            Hashes::from_sha256(*expected.as_bytes()).verify(&name, &found.bytes)?;
+            return Ok(found.bytes);
         }
     }
     Err(sealdex_tuf::Error::Missing { file: name }.into())

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::download::Downloads;
 use super::options::{OfflineUse, ProxyOptions, SnapshotPolicy};
+use super::prefetch::Prefetches;
 use super::refusal::Refusal;
 use crate::client::Client;
 use crate::error::Error;
@@ -30,6 +31,7 @@ pub(super) struct State {
     current: tokio::sync::Mutex<Current>,
     refusals: Mutex<VecDeque<Refusal>>,
     pub(super) downloads: Downloads,
+    pub(super) prefetches: Prefetches,
 }
 
 #[derive(Default)]
@@ -53,6 +55,7 @@ impl State {
             current: tokio::sync::Mutex::default(),
             refusals: Mutex::default(),
             downloads: Downloads::default(),
+            prefetches: Prefetches::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One consistent snapshot of a repository.
 
 mod download;
+mod metadata;
 mod page;
 mod refresh;
 mod search;
@@ -8,15 +9,18 @@ mod search;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use sealdex_simple::ProjectName;
 use sealdex_simple::layout::index_page_target_path;
 use sealdex_tuf::{TargetPath, VerifiedTarget};
+use url::Url;
 
 use crate::bound::Bound;
 use crate::client::Client;
 use crate::error::Error;
-use crate::fetch::{Fetch, Kind, Redirects, Transfer};
+use crate::fetch::{Dictionary, Fetch, Fetched, Kind, Packing, Redirects};
+use crate::name::Sha256Digest;
 use crate::store::RepositoryStore;
 use crate::trust::TrustedRepository;
 use page::{Pages, digest_of};
@@ -24,6 +28,9 @@ use refresh::{Network, Refreshed, refresh};
 use search::Searches;
 
 pub use page::VerifiedPage;
+
+/// Pages looked up at the same time by one call: an installation of fifty packages is one wave.
+const MAX_LOOKUPS: usize = 50;
 
 /// One consistent, verified snapshot of one repository: what a whole installation is made from. Cheap to clone; any
 /// number of tasks may use it at once.
@@ -167,8 +174,45 @@ impl Session {
         let path = TargetPath::parse(index_page_target_path(project))?;
         let Some(target) = self.target(&path).await? else { return Ok(None) };
         let limits = self.shared.client.settings().page;
-        let bytes = self.read(&target, limits.max_page_bytes as u64, Some(Bound::MaxPageBytes)).await?;
+        let bytes = self.read_page(&target, limits.max_page_bytes as u64).await?;
         VerifiedPage::verify(project, &target, &bytes, &limits).map(|page| Some(Arc::new(page)))
+    }
+
+    /// The pages of many projects, in the order of their names here: as few round trips as one page takes, since all are
+    /// looked up at the same time.
+    ///
+    /// # Errors
+    /// As [`Session::page`], of the first that fails.
+    pub async fn pages(&self, projects: &[ProjectName]) -> Result<Vec<Option<Arc<VerifiedPage>>>, Error> {
+        let lookups: Vec<_> = projects.iter().map(|project| self.page(project)).collect();
+        stream::iter(lookups).buffered(MAX_LOOKUPS).try_collect().await
+    }
+
+    /// The bytes of a page: what is kept, or else what is fetched, as a delta from the page kept last if may be.
+    async fn read_page(&self, target: &VerifiedTarget, max_bytes: u64) -> Result<Vec<u8>, Error> {
+        let digest = digest_of(target);
+        if let Some(kept) = self.kept(target, digest, max_bytes, Some(Bound::MaxPageBytes)).await? {
+            return Ok(kept);
+        }
+        let cache = self.shared.client.cache();
+        let url = self.repository().record().targets_url.file(&target.path().url_path(None))?;
+        let older = cache.latest_page(url.as_str(), Dictionary::MAX_BYTES as u64).await;
+        // Under the name that consistent snapshots give it.
+        let older = older.and_then(|(digest, bytes)| Dictionary::new(&format!("{digest}.index.json"), bytes));
+        let packing = older.as_ref().map_or(Packing::Packed, Packing::Delta);
+        let mut fetched = self.fetch(target, packing).await?;
+        if let Err(error) = target.verify(&fetched.bytes) {
+            if !fetched.from_delta {
+                return Err(error.into());
+            }
+            tracing::info!(%error, "a page from a delta does not verify; fetching the whole");
+            fetched = self.fetch(target, Packing::Packed).await?;
+            target.verify(&fetched.bytes)?;
+        }
+        if let Some(digest) = digest {
+            cache.keep_page(url.as_str(), digest, &fetched.bytes).await;
+        }
+        Ok(fetched.bytes)
     }
 
     /// The bytes of a target, for targets small enough to hold in memory. They are kept in the cache.
@@ -176,37 +220,33 @@ impl Session {
     /// # Errors
     /// [`Error::TooLarge`] above `max_bytes`; the bytes do not verify, or cannot be fetched.
     pub async fn read_target(&self, target: &VerifiedTarget, max_bytes: u64) -> Result<Vec<u8>, Error> {
-        self.read(target, max_bytes, None).await
+        let digest = digest_of(target);
+        if let Some(kept) = self.kept(target, digest, max_bytes, None).await? {
+            return Ok(kept);
+        }
+        let fetched = self.fetch(target, Packing::Plain).await?;
+        target.verify(&fetched.bytes)?;
+        if let Some(digest) = digest {
+            self.shared.client.cache().keep(digest, &fetched.bytes).await;
+        }
+        Ok(fetched.bytes)
     }
 
-    async fn read(
+    /// The bytes of a target as they are kept, verified now.
+    async fn kept(
         &self,
         target: &VerifiedTarget,
+        digest: Option<Sha256Digest>,
         max_bytes: u64,
         bound: Option<Bound>,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Option<Vec<u8>>, Error> {
         let length = target.file().length;
         if length > max_bytes {
             return Err(Error::TooLarge { file: target.path().to_string(), length, limit: max_bytes, bound });
         }
-        let cache = self.shared.client.cache();
-        let digest = digest_of(target);
-        if let Some(digest) = digest
-            && let Some(kept) = cache.read(digest, length).await
-            && target.verify(&kept).is_ok()
-        {
-            return Ok(kept);
-        }
-        let mut bytes = Vec::new();
-        let mut transfer = self.open_target(target, Kind::Metadata).await?;
-        while let Some(chunk) = transfer.chunk().await? {
-            bytes.extend_from_slice(&chunk);
-        }
-        target.verify(&bytes)?;
-        if let Some(digest) = digest {
-            cache.keep(digest, &bytes).await;
-        }
-        Ok(bytes)
+        let Some(digest) = digest else { return Ok(None) };
+        let kept = self.shared.client.cache().read(digest, length).await;
+        Ok(kept.filter(|kept| target.verify(kept).is_ok()))
     }
 
     /// Downloads a target to `destination`, which appears there whole and verified or not at all.
@@ -225,18 +265,35 @@ impl Session {
         {
             return download::copy(kept, destination).await;
         }
-        let transfer = self.open_target(target, Kind::File).await?;
+        let url = self.url_of(target)?;
+        let fetch = self.fetch_of(target, &url, Kind::File, Packing::Plain);
+        let transfer = self.shared.client.fetcher().open(fetch).await?.ok_or_else(|| missing(target))?;
         download::to_file(transfer, target.check()?, destination).await
     }
 
-    async fn open_target(&self, target: &VerifiedTarget, kind: Kind) -> Result<Transfer, Error> {
+    async fn fetch(&self, target: &VerifiedTarget, packing: Packing<'_>) -> Result<Fetched, Error> {
+        let url = self.url_of(target)?;
+        let fetch = self.fetch_of(target, &url, Kind::Metadata, packing);
+        self.shared.client.fetcher().bytes(fetch).await?.ok_or_else(|| missing(target))
+    }
+
+    fn url_of(&self, target: &VerifiedTarget) -> Result<Url, Error> {
         if self.is_offline() {
             return Err(Error::Offline { file: target.path().to_string() });
         }
-        let url = self.repository().record().targets_url.file(&target.url_path())?;
+        self.repository().record().targets_url.file(&target.url_path())
+    }
+
+    fn fetch_of<'a>(
+        &'a self,
+        target: &VerifiedTarget,
+        url: &'a Url,
+        kind: Kind,
+        packing: Packing<'a>,
+    ) -> Fetch<'a> {
         let settings = self.shared.client.settings();
-        let fetch = Fetch {
-            url: &url,
+        Fetch {
+            url,
             max_bytes: target.file().length,
             bound: None,
             kind,
@@ -245,8 +302,11 @@ impl Session {
                 Kind::File => &settings.file_fetch,
             },
             redirects: Redirects::AnyHost,
-        };
-        let missing = || sealdex_tuf::Error::Missing { file: target.path().to_string() };
-        Ok(self.shared.client.fetcher().open(fetch).await?.ok_or_else(missing)?)
+            packing,
+        }
     }
+}
+
+fn missing(target: &VerifiedTarget) -> Error {
+    sealdex_tuf::Error::Missing { file: target.path().to_string() }.into()
 }

@@ -3,11 +3,10 @@
 use jiff::SignedDuration;
 use sealdex_tuf::{Answer, Request, RoleName, Step, Updater};
 
-use crate::bound::Bound;
+use super::metadata::{Deltas, RefreshFetches, bound_of};
 use crate::client::{Client, ClientSettings};
 use crate::error::Error;
-use crate::fetch::{Deadline, Fetch, Kind, Redirects};
-use crate::name::RepositoryUrl;
+use crate::fetch::Deadline;
 use crate::store::{ReadLock, RepositoryRecord, RepositoryStore, StoreLock};
 
 /// Where a session may ask.
@@ -42,7 +41,21 @@ pub(super) async fn refresh(
     let clock = client.now();
     let now = store.last_refresh(clock).map_or(clock, |last| last.max(clock));
     let mut updater = Updater::new(&root, now, settings.metadata)?;
-    drive(client, &StateWriter { store, lock: &lock }, record, &mut updater, network).await?;
+    // Begun once the lock is held: how long others kept it is bounded by `lock_wait`.
+    let deadline = Deadline::of("the refresh", settings.update_total);
+    let fetches = |deltas| RefreshFetches::new(client, store, &record.metadata_url, deadline, deltas);
+    let state = StateWriter { store, lock: &lock };
+    let mut first = fetches(Deltas::Welcome);
+    match drive(settings, &state, &mut first, &mut updater, network).await {
+        // What a delta did to a file must not look like what the repository did: once more, with whole files.
+        Err(Error::Verification(error)) if first.any_delta() => {
+            tracing::info!(%error, "metadata from a delta does not verify; fetching the whole");
+            let root = store.trusted_root(record, &settings.metadata)?;
+            updater = Updater::new(&root, now, settings.metadata)?;
+            drive(settings, &state, &mut fetches(Deltas::Refused), &mut updater, network).await?;
+        }
+        outcome => outcome?,
+    }
     if let Lock::Write(lock) = &lock {
         store.keep_last_refresh(lock, now);
     }
@@ -57,21 +70,18 @@ enum Lock {
 }
 
 async fn drive(
-    client: &Client,
+    settings: &ClientSettings,
     state: &StateWriter<'_>,
-    record: &RepositoryRecord,
+    fetches: &mut RefreshFetches<'_>,
     updater: &mut Updater,
     network: Network,
 ) -> Result<(), Error> {
-    let settings = client.settings();
-    // Begun once the lock is held: how long others kept it is bounded by `lock_wait`.
-    let deadline = Deadline::of("the refresh", settings.update_total);
     loop {
         let answer = match updater.step()? {
             Step::Done => return Ok(()),
             Step::Read(role) => read(state.store, &role, settings),
             Step::Fetch(request) => match network {
-                Network::Online => fetch(client, &record.metadata_url, &request, &deadline).await?,
+                Network::Online => fetches.answer(&request).await?,
                 Network::Offline => {
                     let answer = stored(state.store, &request, settings)?;
                     updater.answer(answer).map_err(|error| offline(&request, error.into()))?;
@@ -117,35 +127,6 @@ impl StateWriter<'_> {
 
 pub(super) fn read(store: &RepositoryStore, role: &RoleName, settings: &ClientSettings) -> Answer {
     store.read(role, bound_of(role).value(settings)).map_or(Answer::Absent, Answer::Bytes)
-}
-
-fn bound_of(role: &RoleName) -> Bound {
-    match role.as_str() {
-        "root" => Bound::MaxRootBytes,
-        "timestamp" => Bound::MaxTimestampBytes,
-        "snapshot" => Bound::MaxSnapshotBytes,
-        _ => Bound::MaxTargetsBytes,
-    }
-}
-
-pub(super) async fn fetch(
-    client: &Client,
-    base: &RepositoryUrl,
-    request: &Request,
-    deadline: &Deadline,
-) -> Result<Answer, Error> {
-    let bound = bound_of(&request.role);
-    let fetch = Fetch {
-        url: &base.file(&request.path)?,
-        max_bytes: request.max_bytes,
-        // Otherwise trusted metadata lists the length, and no setting changes that.
-        bound: (request.max_bytes == bound.value(client.settings())).then_some(bound),
-        kind: Kind::Metadata,
-        limits: &client.settings().metadata_fetch,
-        redirects: Redirects::SameHost,
-    };
-    let bytes = deadline.bound(client.fetcher().bytes(fetch)).await?;
-    Ok(bytes.map_or(Answer::Absent, Answer::Bytes))
 }
 
 /// Offline, there is no newer root, and what is stored is all there is: asked for as if it were fetched, the timestamp

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use sealdex_client::{Attack, Bound, Client, Error, Session};
-use sealdex_testkit::hostile::{Behaviour, Framing, Paths};
+use sealdex_testkit::hostile::{Behaviour, Framing, Paths, Response};
 use sealdex_testkit::wheel::WheelBuilder;
 use sealdex_tuf::{Attack as Core, Error as CoreError};
 
@@ -210,15 +210,63 @@ async fn metadata_signed_by_somebody_else_is_refused() {
 #[tokio::test]
 async fn a_gzip_bomb_is_not_unpacked() {
     let world = World::new().await;
-    let error = world.refused_page(Behaviour::GzipBomb { unpacked_bytes: 4 << 30 }).await;
-    assert!(
-        matches!(&error, Error::Encoding { encoding, .. } if encoding == "gzip")
-            || matches!(error, Error::EndlessData { .. }),
-        "{error:?}"
-    );
+    // One is too long as it is, the other one once it is unpacked.
+    for unpacked_bytes in [4 << 30, 1 << 20] {
+        let error = world.refused_page(Behaviour::GzipBomb { unpacked_bytes }).await;
+        assert!(matches!(error, Error::EndlessData { bound: None, .. }), "{error:?}");
+    }
     world.server.set(timestamp(), Behaviour::GzipBomb { unpacked_bytes: 1 << 20 });
     let error = world.refused_refresh().await;
-    assert!(matches!(&error, Error::Encoding { encoding, .. } if encoding == "gzip"), "{error:?}");
+    let bound = Some(Bound::MaxTimestampBytes);
+    assert!(matches!(error, Error::EndlessData { limit: 65_536, bound: of, .. } if of == bound), "{error:?}");
+}
+
+#[tokio::test]
+async fn codings_that_were_not_asked_for_are_refused() {
+    let world = World::new().await;
+    for coding in ["br", "dcz", "gzip, gzip", "zstd, identity"] {
+        let answer = Response::ok("application/json", b"{}".to_vec()).with_header("content-encoding", coding);
+        world.server.set(timestamp(), Behaviour::Respond(answer));
+        let error = world.refused_refresh().await;
+        assert!(matches!(&error, Error::Encoding { encoding, .. } if encoding == coding), "{error:?}");
+        assert_eq!(error.attack(), Some(Attack::Verification(Core::EndlessData)));
+    }
+    // Files are fetched as they are.
+    let path = "files/hello/hello-1.0-py3-none-any.whl";
+    world.server.clear();
+    let session = Session::refresh(&world.client, &world.trusted).await.unwrap();
+    let found = session.target(&target(path)).await.unwrap().unwrap();
+    world.server.set(Paths::ending_with(".whl"), Behaviour::GzipBomb { unpacked_bytes: 100 });
+    let refused = session.read_target(&found, 1 << 20).await;
+    assert!(matches!(&refused, Err(Error::Encoding { encoding, .. }) if encoding == "gzip"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn packed_answers_are_whole_streams_and_nothing_else() {
+    let world = World::new().await;
+    let page = world.repository.page_bytes("hello");
+    let packed = zstd::encode_all(page.as_slice(), 3).unwrap();
+    let answer = |body: &[u8]| {
+        let response =
+            Response::ok("application/json", body.to_vec()).with_header("content-encoding", "zstd");
+        Behaviour::Respond(response)
+    };
+    for (body, reason) in [
+        (packed[..packed.len() - 1].to_vec(), "it ends early"),
+        ([&packed[..], b"!"].concat(), "more follows its end"),
+        (page.clone(), "it is damaged"),
+    ] {
+        let error = world.refused_page(answer(&body)).await;
+        assert!(matches!(&error, Error::Damaged { reason: found, .. } if *found == reason), "{error:?}");
+        assert!(error.attack().is_none() && !error.is_unreachable());
+    }
+    let mut other = page.clone();
+    other[20] ^= 1;
+    let error = world.refused_page(answer(&zstd::encode_all(&other[..], 3).unwrap())).await;
+    assert!(matches!(error, Error::Verification(CoreError::WrongHash { .. })), "{error:?}");
+    world.server.set(Paths::exactly(&world.repository.page_path("hello")), answer(&packed));
+    let session = Session::refresh(&world.client, &world.trusted).await.unwrap();
+    assert!(session.page(&project("hello")).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is the failure report")]
 
 mod attacks;
+mod deltas;
 mod installers;
 mod limits;
 mod processes;
 mod proxy;
+mod round_trips;
 mod session;
 mod state;
 mod support;

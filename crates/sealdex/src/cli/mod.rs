@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use operator::{
     AddArguments, BinStyleChoice, CollectArguments, ConfigArguments, ConfigCommand, ConfigShowArguments,
-    ImportArguments, InitArguments, LayoutChoice, OnlineKeyArguments, RemoveArguments, RepositoryArguments,
-    SchemeChoice, ServeArguments, TokenArguments, TokenCommand, YankArguments,
+    ExportArguments, ImportArguments, InitArguments, LayoutChoice, OnlineKeyArguments, RemoveArguments,
+    RepositoryArguments, SchemeChoice, ServeArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
     Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Yank(YankArguments),
     /// Serve a repository: metadata, index pages, files, uploads
     Serve(ServeArguments),
+    /// Write what is public to a folder for any web server, with packed forms beside it
+    Export(ExportArguments),
     /// Show each role: version, expiry, signatures, keys
     Status(RepositoryArguments),
     /// Manage the tokens that allow uploads

@@ -223,6 +223,28 @@ pub(crate) struct ServeArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex export --repository my-index /srv/www/index
+  sealdex export my-export && rsync -a --exclude timestamp.json my-export/ web:/srv/www/index/ \\
+    && rsync -a my-export/metadata/timestamp.json web:/srv/www/index/metadata/
+
+Run it again after each publication: only what is new is written, the timestamp last. With nginx,
+the packed forms are sent, and all but the timestamp is kept for ever:
+  root /srv/www;
+  location /index/ { gzip_static on; expires max; }     # and, with its module: zstd_static on;
+  location = /index/metadata/timestamp.json { expires -1; }
+
+Clients trust it by the same root: sealdex trust add NAME https://HOST/index/ --root root.json")]
+pub(crate) struct ExportArguments {
+    /// Folder to write to; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) destination: PathBuf,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TokenArguments {
     #[command(subcommand)]
     pub(crate) command: TokenCommand,

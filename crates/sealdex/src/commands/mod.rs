@@ -5,6 +5,7 @@ mod collect;
 mod completions;
 mod config;
 mod demo;
+mod export;
 mod fetch;
 mod import;
 mod init;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Remove(arguments) => remove::run(arguments, format).await?,
         Command::Yank(arguments) => yank::run(arguments, format).await?,
         Command::Serve(arguments) => serve::run(arguments).await?,
+        Command::Export(arguments) => export::run(arguments, format).await?,
         Command::Status(arguments) => status::run(arguments, format).await?,
         Command::Token(arguments) => token::run(arguments, format).await?,
         Command::Trust(arguments) => trust::run(arguments, format).await?,

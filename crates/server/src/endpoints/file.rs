@@ -15,6 +15,7 @@ use crate::disk_file::{DiskFile, content_type};
 use crate::document::Freshness;
 use crate::protocol::conditional::EntityTag;
 use crate::refusal::Refusal;
+use crate::versioned;
 
 pub(crate) async fn serve(
     State(app): State<Arc<App>>,
@@ -29,6 +30,9 @@ pub(crate) async fn serve(
     };
     let Ok(filename) = FileName::parse(&filename) else { return no_such_file() };
     match find(&app, &project, filename.as_str()).await {
+        Ok(Some(file)) if filename.as_str().ends_with(".metadata") => {
+            versioned::respond_packed(&app, file, &method, &headers).await
+        }
         Ok(Some(file)) => file.respond(&method, &headers).await,
         Ok(None) => no_such_file(),
         Err(error) => Refusal::internal(&error).into_response(),

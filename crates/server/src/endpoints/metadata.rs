@@ -11,6 +11,9 @@ use crate::app::App;
 use crate::disk_file::{self, DiskFile};
 use crate::document::{Freshness, vary_by_encoding};
 use crate::refusal::Refusal;
+use crate::versioned;
+
+const CONTENT_TYPE: &str = "application/json";
 
 pub(crate) async fn serve(
     State(app): State<Arc<App>>,
@@ -20,19 +23,24 @@ pub(crate) async fn serve(
 ) -> Response {
     let absent = || Refusal::not_found("no such metadata").into_response();
     let Ok(Path(name)) = name else { return absent() };
-    let Some(path) = app.repository.directory().servable_metadata(&name) else { return absent() };
-    let (freshness, document) = if is_versioned(&name) {
-        (Freshness::Immutable, app.metadata.versioned(&name, path.clone()).await)
-    } else if name == "timestamp.json" {
-        (Freshness::Revalidate, app.metadata.timestamp(path.clone()).await)
-    } else {
+    let directory = app.repository.directory();
+    let Some(path) = directory.servable_metadata(&name) else { return absent() };
+    if let Some(role) = role_suffix(&name) {
+        let file = DiskFile { path, content_type: CONTENT_TYPE, tag: None, freshness: Freshness::Immutable };
+        // An older version of the same role.
+        let older =
+            |id: &str| (role_suffix(id) == Some(role)).then(|| directory.servable_metadata(id)).flatten();
+        return versioned::respond(&app, file, &name, role, older, &method, &headers).await;
+    }
+    if name != "timestamp.json" {
         return absent();
-    };
-    match document {
-        Ok(Some(document)) => document.respond(&headers, freshness, vary_by_encoding()).await,
+    }
+    let freshness = Freshness::Revalidate;
+    match app.timestamp.document(path.clone()).await {
+        Ok(Some(document)) => document.respond(&headers, freshness, vary_by_encoding(), None).await,
         // Too long to be held in memory.
         Ok(None) => {
-            let file = DiskFile { path, content_type: "application/json", tag: None, freshness };
+            let file = DiskFile { path, content_type: CONTENT_TYPE, tag: None, freshness };
             file.respond(&method, &headers).await
         }
         Err(error) if disk_file::is_absent(&error) => absent(),
@@ -40,34 +48,39 @@ pub(crate) async fn serve(
     }
 }
 
-/// Whether the name is `VERSION.ROLE.json`, which stands for the same bytes for ever.
-fn is_versioned(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(version, rest)| {
-        !version.starts_with('0')
-            && !version.is_empty()
-            && version.bytes().all(|byte| byte.is_ascii_digit())
-            && rest.len() > ".json".len()
-    })
+/// `.ROLE.json` of `VERSION.ROLE.json`, which stands for the same bytes for ever; `None` for other names.
+fn role_suffix(name: &str) -> Option<&str> {
+    let (version, suffix) = name.split_at_checked(name.find('.')?)?;
+    let versioned = !version.starts_with('0')
+        && !version.is_empty()
+        && version.bytes().all(|byte| byte.is_ascii_digit())
+        && suffix.len() > "..json".len()
+        && suffix.ends_with(".json");
+    versioned.then_some(suffix)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_versioned;
+    use super::role_suffix;
 
     #[test]
     fn versions() {
-        for (name, versioned) in [
-            ("1.root.json", true),
-            ("120.index-0a.json", true),
-            ("timestamp.json", false),
-            ("root.json", false),
-            ("1.json", false),
-            ("01.root.json", false),
-            ("0.root.json", false),
-            ("-1.root.json", false),
-            (".root.json", false),
+        for (name, role) in [
+            ("1.root.json", Some(".root.json")),
+            ("120.index-0a.json", Some(".index-0a.json")),
+            ("3.a.b.json", Some(".a.b.json")),
+            ("timestamp.json", None),
+            ("root.json", None),
+            ("1.json", None),
+            ("1..json", None),
+            ("01.root.json", None),
+            ("0.root.json", None),
+            ("-1.root.json", None),
+            (".root.json", None),
+            ("1.root.json.gz", None),
+            ("", None),
         ] {
-            assert_eq!(is_versioned(name), versioned, "{name}");
+            assert_eq!(role_suffix(name), role, "{name}");
         }
     }
 }

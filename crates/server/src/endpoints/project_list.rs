@@ -17,7 +17,7 @@ pub(crate) async fn serve(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
         Err(refusal) => return refusal.into_response(),
     };
     match app.project_list.document(&app.repository, content_type).await {
-        Ok(document) => document.respond(&headers, Freshness::Revalidate, vary()).await,
+        Ok(document) => document.respond(&headers, Freshness::Revalidate, vary(), None).await,
         Err(error) => Refusal::internal(&error).into_response(),
     }
 }

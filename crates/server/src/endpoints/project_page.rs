@@ -36,7 +36,7 @@ pub(crate) async fn serve(
     let Some(document) = page.document(content_type).await else {
         return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();
     };
-    let mut response = document.respond(&headers, Freshness::Revalidate, vary()).await;
+    let mut response = document.respond(&headers, Freshness::Revalidate, vary(), None).await;
     response.headers_mut().insert(LAST_SERIAL, page.serial());
     response
 }

@@ -12,6 +12,9 @@ use crate::disk_file::{DiskFile, content_type};
 use crate::document::Freshness;
 use crate::protocol::conditional::EntityTag;
 use crate::refusal::Refusal;
+use crate::versioned;
+
+const PAGE_SUFFIX: &str = ".index.json";
 
 pub(crate) async fn serve(
     State(app): State<Arc<App>>,
@@ -21,18 +24,33 @@ pub(crate) async fn serve(
 ) -> Response {
     let absent = || Refusal::not_found("no such target").into_response();
     let Ok(Path(path)) = path else { return absent() };
-    let name = path.rsplit('/').next().unwrap_or_default();
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
     // Without a digest in its name a file is none of ours.
     let Some((digest, plain_name)) = name.split_once('.') else { return absent() };
     let Some(tag) = EntityTag::from_sha256(digest) else { return absent() };
-    let Some(file) = app.repository.directory().servable_target(&path) else { return absent() };
-    let (content_type, tag) = match plain_name {
-        "index.json" => (sealdex_simple::ContentType::JsonV1.as_header_value(), tag),
-        // The digest in a sidecar's name is that of the distribution it belongs to.
-        name if name.ends_with(".metadata") => (content_type(name), tag.variant("metadata")),
-        name => (content_type(name), tag),
+    let directory = app.repository.directory();
+    let Some(file) = directory.servable_target(&path) else { return absent() };
+    let file = |content_type, tag| DiskFile {
+        path: file,
+        content_type,
+        tag: Some(tag),
+        freshness: Freshness::Immutable,
     };
-    DiskFile { path: file, content_type, tag: Some(tag), freshness: Freshness::Immutable }
-        .respond(&method, &headers)
-        .await
+    match plain_name {
+        "index.json" => {
+            let file = file(sealdex_simple::ContentType::JsonV1.as_header_value(), tag);
+            // An older page of the same project.
+            let older = |id: &str| {
+                EntityTag::from_sha256(id.strip_suffix(PAGE_SUFFIX)?)?;
+                directory.servable_target(&format!("{folder}/{id}"))
+            };
+            versioned::respond(&app, file, name, PAGE_SUFFIX, older, &method, &headers).await
+        }
+        // The digest in a sidecar's name is that of the distribution it belongs to.
+        plain if plain.ends_with(".metadata") => {
+            let file = file(content_type(plain), tag.variant("metadata"));
+            versioned::respond_packed(&app, file, &method, &headers).await
+        }
+        plain => file(content_type(plain), tag).respond(&method, &headers).await,
+    }
 }

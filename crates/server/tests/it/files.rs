@@ -43,15 +43,15 @@ fn a_file_and_its_metadata() {
     assert_eq!(sidecar.body, wheel().core_metadata);
     insta::assert_snapshot!(sidecar.stable_head(), @r#"
     200 OK
-    accept-ranges: bytes
-    cache-control: public, max-age=31536000, immutable
     etag: "[sha256]"
+    cache-control: public, max-age=31536000, immutable
+    vary: accept-encoding
     content-type: text/plain; charset=utf-8
-    content-length: 86
     x-content-type-options: nosniff
     server: sealdex
     x-request-id: [...]
     sealdex-development-keys: true
+    content-length: 86
     connection: close
     date: [...]
     "#);

@@ -4,6 +4,7 @@
 
 mod app;
 mod client;
+mod deltas;
 mod files;
 mod form;
 mod hostile;

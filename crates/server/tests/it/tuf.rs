@@ -53,8 +53,14 @@ fn metadata_is_packed_for_who_asks() {
     let plain = app.get("/metadata/1.snapshot.json");
     let packed = app.get_with("/metadata/1.snapshot.json", &[("accept-encoding", "gzip")]);
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
-    assert_eq!(packed.header("vary"), Some("accept-encoding"));
+    assert_eq!(packed.header("vary"), Some("accept-encoding, available-dictionary"));
     assert!(packed.body.len() < plain.body.len() / 4);
+    let zstd = app.get_with("/metadata/1.snapshot.json", &[("accept-encoding", "gzip, br, zstd")]);
+    assert_eq!(zstd.header("content-encoding"), Some("zstd"));
+    assert!(zstd.body.len() < packed.body.len());
+    assert_eq!(zstd::decode_all(&zstd.body[..]).unwrap(), plain.body);
+    let timestamp = app.get_with("/metadata/timestamp.json", &[("accept-encoding", "*")]);
+    assert_eq!(timestamp.header("vary"), Some("accept-encoding"));
 }
 
 #[test]

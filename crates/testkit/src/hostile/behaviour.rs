@@ -8,6 +8,8 @@ use super::message::{Request, Response};
 pub enum Behaviour {
     /// The origin's answer, byte for byte as the origin sent it.
     PassThrough,
+    /// Exactly this answer to who offers a dictionary (RFC 9842), the genuine one to others.
+    Deltas(Response),
     /// Exactly this answer, correctly framed; the origin is not asked.
     Respond(Response),
     /// Status 200 with the genuine headers and these bytes as body, correctly framed.

@@ -60,6 +60,10 @@ async fn answer(
             Ok(None) => send(stream, request, &genuine().await, state).await,
             Err(error) => send(stream, request, &origin_failed(&error), state).await,
         },
+        Behaviour::Deltas(delta) => match request.header("available-dictionary") {
+            Some(_) => send(stream, request, &delta, state).await,
+            None => send(stream, request, &genuine().await, state).await,
+        },
         Behaviour::Respond(response) => send(stream, request, &response, state).await,
         Behaviour::Status(status) => {
             let response = Response::text(status, &format!("status {status} by the hostile server"));

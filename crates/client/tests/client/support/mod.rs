@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 pub(crate) use http::{get, send};
 pub(crate) use repository::TestRepository;
-pub(crate) use server::StaticServer;
+pub(crate) use server::{Rounds, StaticServer};
 
 /// Limits under which attacks on time are over soon.
 pub(crate) const FAST: FetchLimits = FetchLimits {
@@ -49,6 +49,20 @@ impl World {
 
     pub(crate) async fn with(repository: TestRepository) -> Self {
         let origin = StaticServer::start(repository.path());
+        Self::before(repository, origin).await
+    }
+
+    /// A world whose repository answers in rounds.
+    pub(crate) async fn in_rounds(repository: TestRepository, rounds: &Rounds) -> Self {
+        let origin = StaticServer::start_in_rounds(repository.path(), rounds);
+        let mut world = Self::before(repository, origin).await;
+        // A round is over when all of it has come, on a busy machine as well.
+        world.client =
+            world.client_with(|settings| settings.metadata_fetch.first_byte = Duration::from_secs(60));
+        world
+    }
+
+    async fn before(repository: TestRepository, origin: StaticServer) -> Self {
         let limits = Limits { body_bytes: 256 << 20, ..Limits::default() };
         let server =
             HostileServer::start_with(Origin::server(&origin.url()), limits, |_| Behaviour::PassThrough);

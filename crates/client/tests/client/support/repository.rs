@@ -1,6 +1,6 @@
 //! A signed repository on disk: root, timestamp, snapshot, targets, 16 succinct bins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -132,6 +132,13 @@ impl TestRepository {
     pub(crate) fn page_path(&self, project: &str) -> String {
         let page = &self.pages[&ProjectName::parse(project).unwrap()];
         format!("/targets/simple/{project}/{}.index.json", sha256_hex(&page.to_json()))
+    }
+
+    /// The number of bins that these projects' pages are in.
+    pub(crate) fn bins_of(&self, projects: &[ProjectName]) -> usize {
+        let succinct = self.succinct();
+        let page = |project| TargetPath::parse(index_page_target_path(project)).unwrap();
+        projects.iter().map(|project| succinct.role_for(&page(project))).collect::<BTreeSet<_>>().len()
     }
 
     /// The bytes of a project's page.

@@ -1,0 +1,36 @@
+//! The timestamp in memory: every client asks for it, every time.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::document::Document;
+use crate::generation::{GenerationWatch, Stamp};
+use crate::immutable;
+
+/// `timestamp.json`, read once for each publication.
+#[derive(Debug)]
+pub(crate) struct TimestampCache {
+    watch: GenerationWatch,
+    kept: RwLock<Option<(Stamp, Arc<Document>)>>,
+}
+
+impl TimestampCache {
+    pub(crate) fn new(watch: GenerationWatch) -> Self {
+        Self { watch, kept: RwLock::default() }
+    }
+
+    /// The timestamp; `None` where it is too long to be held.
+    pub(crate) async fn document(&self, path: PathBuf) -> io::Result<Option<Arc<Document>>> {
+        let now = self.watch.stamp();
+        if let Some((stamp, document)) = &*self.kept.read().unwrap_or_else(PoisonError::into_inner)
+            && stamp.covers(&now)
+        {
+            return Ok(Some(Arc::clone(document)));
+        }
+        let Some(file) = immutable::read(path, "application/json").await? else { return Ok(None) };
+        let kept = Some((now, Arc::clone(&file.document)));
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok(Some(file.document))
+    }
+}
