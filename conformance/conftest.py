@@ -96,9 +96,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
     opinion = item.get_closest_marker("opinion")
     # An opinion is what the test itself asserts. A crash of the client is none, nor is a mistake in the test.
-    asserted = call.excinfo is not None and call.excinfo.errisinstance(AssertionError)
+    asserted = report.failed and report.when == "call" and call.excinfo.errisinstance(AssertionError)
     asserted = asserted and call.excinfo.traceback[-1].path == item.path
-    if opinion and report.when == "call" and asserted and not item.config.getoption("strict_opinions"):
+    if opinion and asserted and not item.config.getoption("strict_opinions"):
         report.outcome = "skipped"
         report.differs = opinion.args[0] if opinion.args else "the specification is silent"
     return report

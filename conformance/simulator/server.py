@@ -19,7 +19,7 @@ class _Handler(BaseHTTPRequestHandler):
         kind, _, raw = path.partition("/")
         repository = self.server.repositories.get(number)
         # Dot segments lead elsewhere at any server, and at any client's own reading of the URL.
-        outside = any(segment in (".", "..") for segment in unquote(self.path).split("/"))
+        outside = any(unquote(segment) in (".", "..") for segment in self.path.split("/"))
         if repository is None or kind not in ("metadata", "targets") or outside:
             self.server.strays.append(self.path)
             self._send(None, Response(b"", 404))

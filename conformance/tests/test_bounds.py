@@ -75,7 +75,7 @@ def test_every_root_in_between_is_asked_for_once(client: Client, repo: Repositor
 
 
 @pytest.mark.section(
-    "5.6.7.1: a role visited before is skipped; a maximum number of roles, which is the application's: 200 are this suite's"
+    "5.6.7.1: a role visited before is skipped; a maximum number of roles, the application's own: 200 are this suite's"
 )
 @pytest.mark.parametrize("shape", ["to itself", "in a ring", "ever deeper"])
 def test_delegations_without_end(client: Client, repo: Repository, shape: str) -> None:

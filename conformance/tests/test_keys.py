@@ -202,8 +202,8 @@ def test_an_ecdsa_key_on_the_other_curve_verifies_nothing(client: Client, repo: 
 
 
 @pytest.mark.opinion(
-    'against 4.3, "Clients MUST calculate each KEYID to verify this is correct for the associated key": TAP 12, accepted, '
-    "overrules it, and every client in use takes identifiers as they stand"
+    'against 4.3, "Clients MUST calculate each KEYID to verify this is correct for the associated key": TAP 12, '
+    "accepted, overrules it, and every client in use takes identifiers as they stand"
 )
 def test_identifiers_need_not_be_digests(client: Client, repo: Repository) -> None:
     repo.set_keys("timestamp", ed25519_key().under("timestamp key of 2026"))

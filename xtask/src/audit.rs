@@ -212,8 +212,8 @@ sealdex-tuf v0.1.0 (/somewhere)
             (
                 "| `some` | 1.0.0 | proc-macro | z |\n",
                 "",
-                "some 1.0.0 (proc-macro) is new below sealdex-tuf: can it be done without? If not, look at its source and \
-              give it a row in docs/supply-chain.md",
+                "some 1.0.0 (proc-macro) is new below sealdex-tuf: can it be done without? If not, look at its source \
+                 and give it a row in docs/supply-chain.md",
             ),
             (
                 "| `syn`",
