@@ -14,6 +14,10 @@ from simulator.repository import Repository
 TIME_LIMIT = 60.0
 
 
+class Misbehaved(Exception):
+    """The client did what CLIENT-CLI.md does not provide for: a failure, whatever the test is about."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended. It is true when the client says that it succeeded."""
@@ -34,19 +38,13 @@ class Client:
         self._url = url
         self._repository = repository
         self._initialised = False
-        self._folder = folder
-        self.metadata_dir = folder / "metadata"
-        self.target_dir = folder / "targets"
-        self.metadata_dir.mkdir()
+        self._top = folder
+        # So deep that what climbs out of it is still seen.
+        self._folder = folder / "some/where/client"
+        self.metadata_dir = self._folder / "metadata"
+        self.target_dir = self._folder / "targets"
+        self.metadata_dir.mkdir(parents=True)
         self.target_dir.mkdir()
-
-    def init(self, root: bytes | None = None) -> None:
-        """Trusts a root: the repository's first, if no other is given."""
-        trusted = self._folder / "trusted_root.json"
-        trusted.write_bytes(root or self._repository.files["1.root.json"])
-        outcome = self._run("init", str(trusted))
-        assert outcome, outcome
-        self._initialised = True
 
     def refresh(self) -> Outcome:
         """Updates the top-level metadata."""
@@ -74,13 +72,22 @@ class Client:
         return [path.read_bytes() for path in sorted(self.target_dir.rglob("*")) if path.is_file()]
 
     def outside(self) -> list[str]:
-        """Files that the client made where it has no business, as paths below the folder of this client."""
-        known = {self.metadata_dir, self.target_dir, self._folder / "trusted_root.json", self._folder / "output"}
-        return [str(path) for path in self._folder.iterdir() if path not in known]
+        """What the client made where it has no business, up to four folders above its targets."""
+        known = [self.metadata_dir, self.target_dir, self._folder / "trusted_root.json", self._folder / "output"]
+        found = (path for path in self._top.rglob("*") if not self._folder.is_relative_to(path))
+        return [str(path) for path in found if not any(path.is_relative_to(own) for own in known)]
+
+    def _init(self) -> None:
+        trusted = self._folder / "trusted_root.json"
+        trusted.write_bytes(self._repository.files["1.root.json"])
+        outcome = self._run("init", str(trusted))
+        if not outcome:
+            raise Misbehaved(f"init failed: {outcome.output}")
+        self._initialised = True
 
     def _ask(self, *arguments: str) -> Outcome:
         if not self._initialised:
-            self.init()
+            self._init()
         return self._run("--metadata-url", f"{self._url}metadata/", *arguments)
 
     def _run(self, *arguments: str) -> Outcome:
@@ -97,5 +104,6 @@ class Client:
         if code == -signal.SIGKILL and not timer.is_alive():
             text += f"\nkilled after {TIME_LIMIT} seconds"
         # CLIENT-CLI.md knows these two: everything else is a crash, a kill, or a client that does not know itself.
-        assert code in (0, 1), f"exit code {code}: {text}"
+        if code not in (0, 1):
+            raise Misbehaved(f"exit code {code}: {text}")
         return Outcome(code == 0, text, usage.ru_maxrss * 1024)

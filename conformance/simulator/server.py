@@ -18,7 +18,10 @@ class _Handler(BaseHTTPRequestHandler):
         number, _, path = self.path.lstrip("/").partition("/")
         kind, _, raw = path.partition("/")
         repository = self.server.repositories.get(number)
-        if repository is None or kind not in ("metadata", "targets"):
+        # Dot segments lead elsewhere at any server, and at any client's own reading of the URL.
+        outside = any(unquote(segment) in (".", "..") for segment in self.path.split("/"))
+        if repository is None or kind not in ("metadata", "targets") or outside:
+            self.server.strays.append(self.path)
             self._send(None, Response(b"", 404))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -65,6 +68,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories: dict[str, Repository] = {}
+        self.strays: list[str] = []
+        """The paths that were asked for and belong to no repository, since the last one was added."""
         self._numbers = count(1)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -72,4 +77,5 @@ class Server(ThreadingHTTPServer):
         """Serves a repository; gives its base URL, to which `metadata/` and `targets/` are to be added."""
         number = str(next(self._numbers))
         self.repositories[number] = repository
+        self.strays.clear()
         return f"http://127.0.0.1:{self.server_address[1]}/{number}/"

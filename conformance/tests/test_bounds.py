@@ -32,10 +32,10 @@ def taken(repo: Repository, name: str) -> int:
     return sum(r.sent for r in repo.requests if r.name == name or (name == "target" and r.kind == "targets"))
 
 
-@pytest.mark.section("5.3.3; 5.4.1; 5.5.1; 5.6.1: up to some number of bytes")
+@pytest.mark.section("5.3.3; 5.4.1; 5.5.1; 5.6.1: up to some number of bytes; 32 MiB are this suite's own figure")
 @pytest.mark.parametrize("name", ["2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json"])
 def test_endless_metadata(client: Client, repo: Repository, name: str) -> None:
-    """32 MiB are more than any client's bound; what stands in buffers counts as taken."""
+    """The figure is above the bound of every client known; what stands in buffers counts as taken."""
     assert client.refresh()
     repo.publish("targets")
     endless(repo, name)
@@ -49,7 +49,7 @@ def test_endless_metadata(client: Client, repo: Repository, name: str) -> None:
     assert client.version("timestamp") == 2
 
 
-@pytest.mark.section("4.4, LENGTH: a custom download limit; 5.5.1; 5.6.1; 5.7.3")
+@pytest.mark.section("5.5.1; 5.6.1; 5.7.3: up to the number of bytes specified; 16 MiB are this suite's, for buffers")
 @pytest.mark.parametrize("name", ["2.snapshot.json", "2.targets.json", "target"])
 def test_listed_lengths_bound_downloads(client: Client, repo: Repository, name: str) -> None:
     assert client.refresh()
@@ -74,7 +74,9 @@ def test_every_root_in_between_is_asked_for_once(client: Client, repo: Repositor
     assert client.version("root") == 21
 
 
-@pytest.mark.section("5.6.7.1: a role visited before is skipped; a maximum number of roles")
+@pytest.mark.section(
+    "5.6.7.1: a role visited before is skipped; a maximum number of roles, the application's own: 200 are this suite's"
+)
 @pytest.mark.parametrize("shape", ["to itself", "in a ring", "ever deeper"])
 def test_delegations_without_end(client: Client, repo: Repository, shape: str) -> None:
     count = {"to itself": 1, "in a ring": 3, "ever deeper": 200}[shape]
@@ -93,7 +95,7 @@ def test_delegations_without_end(client: Client, repo: Repository, shape: str) -
         assert len(visited) == count
 
 
-@pytest.mark.opinion("the protocol of CLIENT-CLI.md ends with exit code 1; a crash would be another")
+@pytest.mark.section("CLIENT-CLI.md: exit code 1 if any part of the refresh failed; a crash has another")
 @pytest.mark.parametrize("name", ["timestamp.json", "2.root.json"])
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_deep_nesting_is_no_crash(client: Client, repo: Repository, name: str, opening: bytes) -> None:

@@ -147,10 +147,19 @@ def refuses_metadata(client: Client, repo: Repository, hashes: tuple[str, ...], 
     assert client.version(role) == 1
 
 
-@pytest.mark.section("4.4, LENGTH; 5.5.1; 5.6.1")
+@pytest.mark.section("5.5.1; 5.6.1: up to the number of bytes specified")
 @pytest.mark.parametrize("role", ["snapshot", "targets"])
-@pytest.mark.parametrize("difference", [-1, 1])
-def test_metadata_of_another_length_than_listed(client: Client, repo: Repository, role: str, difference: int) -> None:
+def test_metadata_longer_than_listed(client: Client, repo: Repository, role: str) -> None:
+    refuses_length(client, repo, role, -1)
+
+
+@pytest.mark.opinion("4.4 has LENGTH be that of the file; 5.5.1 and 5.6.1 bound what is downloaded, and no more")
+@pytest.mark.parametrize("role", ["snapshot", "targets"])
+def test_metadata_shorter_than_listed(client: Client, repo: Repository, role: str) -> None:
+    refuses_length(client, repo, role, 1)
+
+
+def refuses_length(client: Client, repo: Repository, role: str, difference: int) -> None:
     assert client.refresh()
     repo.list_lengths = True
     repo.publish("targets")
@@ -165,9 +174,21 @@ def test_metadata_of_another_length_than_listed(client: Client, repo: Repository
     assert client.version(role) == 1
 
 
-@pytest.mark.section("4.5, LENGTH; 5.7.3")
-@pytest.mark.parametrize("length", [0, 6, 8, 1_000_000])
-def test_a_target_of_another_length_than_listed(client: Client, repo: Repository, length: int) -> None:
+@pytest.mark.section("5.7.3: up to the number of bytes specified")
+@pytest.mark.parametrize("length", [0, 6])
+def test_a_target_longer_than_listed(client: Client, repo: Repository, length: int) -> None:
+    refuses_target(client, repo, length)
+
+
+@pytest.mark.opinion(
+    "4.5 has LENGTH be that of the file; by 5.7.3 it is a bound, 'because in some cases, the exact number is unknown'"
+)
+@pytest.mark.parametrize("length", [8, 1_000_000])
+def test_a_target_shorter_than_listed(client: Client, repo: Repository, length: int) -> None:
+    refuses_target(client, repo, length)
+
+
+def refuses_target(client: Client, repo: Repository, length: int) -> None:
     repo.add_target("targets", PATH, b"content")["length"] = length
     repo.publish("targets")
 

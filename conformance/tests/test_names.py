@@ -1,9 +1,12 @@
 """Role names and target paths on their way into URLs and file names."""
 
+from pathlib import Path
+
 import pytest
 
 from simulator.client import Client
 from simulator.repository import Repository, digest
+from simulator.server import Server
 
 CONTENT = b"content"
 
@@ -26,10 +29,21 @@ def test_a_role_of_any_name(client: Client, repo: Repository, role: str) -> None
     assert repo.asked()[-1] == f"1.{role}.json"
     assert "/" not in repo.asked_raw("metadata")[-1]
     assert client.outside() == []
-    # What is kept is found again, and by nobody else's name.
-    repo.requests.clear()
-    assert client.download("a.txt")
     assert client.version("root") == 1
+
+
+@pytest.mark.opinion("nothing says that metadata of delegated roles is kept from one update to the next")
+@pytest.mark.parametrize("role", ROLES, ids=ascii)
+def test_a_role_of_any_name_is_found_again(client: Client, repo: Repository, role: str) -> None:
+    """Among the client's own files: it is not asked for a second time."""
+    repo.delegate("targets", role, paths=["*"])
+    repo.add_target(role, "a.txt", CONTENT)
+    repo.publish(role, "targets")
+    assert client.download("a.txt")
+    repo.requests.clear()
+
+    assert client.download("a.txt")
+    assert f"1.{role}.json" not in repo.asked()
 
 
 @pytest.mark.section("4.5: names are compared as they are; 4.1: canonical JSON does not normalise")
@@ -130,19 +144,31 @@ def test_a_target_with_reserved_characters(client: Client, repo: Repository, pat
     downloads(client, repo, path)
 
 
-@pytest.mark.section("4.5, TARGETPATH: relative to a mirror's base URL of targets")
-@pytest.mark.parametrize(
-    "path", ["../a.txt", "x/../../a.txt", "../../../../a.txt", "/a.txt", "//host/a.txt", "http://127.0.0.1:9/a.txt"]
-)
-def test_no_path_leaves_its_place(client: Client, repo: Repository, path: str) -> None:
-    """Whether such a target can be had at all is open; requests and files stay where they belong."""
+# The folder is one that is looked at, and the host one that hears.
+LEADING_AWAY = ["../a.txt", "x/../../a.txt", "../../../../a.txt", "FOLDER/a.txt", "//HOST/a.txt", "http://HOST/a.txt"]
+
+
+@pytest.fixture
+def astray(client: Client, repo: Repository, server: Server, tmp_path: Path, path: str) -> bool:
+    """Whether the client could download a target whose path leads away; that is for the client to say."""
+    path = path.replace("FOLDER", str(tmp_path)).replace("HOST", f"127.0.0.1:{server.server_port}")
     repo.add_target("targets", path, CONTENT)
     repo.publish("targets")
+    return bool(client.download(path))
 
-    if client.download(path):
-        assert client.downloaded() == [CONTENT]
+
+@pytest.mark.section("5.7.3: the client MUST write the file as FILENAME.EXT")
+@pytest.mark.parametrize("path", LEADING_AWAY)
+def test_no_file_leaves_its_place(client: Client, astray: bool) -> None:
+    assert client.downloaded() == [CONTENT] * astray
     assert client.outside() == []
-    assert not any(client.metadata_dir.rglob("a.txt"))
+    assert not any(client.metadata_dir.rglob("*a.txt"))
+
+
+@pytest.mark.opinion("4.5 has a TARGETPATH relative to the base URL of targets, and does not say that it stays below")
+@pytest.mark.parametrize("path", LEADING_AWAY)
+def test_no_request_leaves_its_place(server: Server, astray: bool) -> None:
+    assert server.strays == [], f"and the download succeeded: {astray}"
 
 
 @pytest.mark.section("4.5: each key of TARGETS is a TARGETPATH")

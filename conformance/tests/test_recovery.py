@@ -180,6 +180,7 @@ def test_a_damaged_root_is_not_replaced(client: Client, repo: Repository, damage
 
     assert not client.refresh()
     assert (client.metadata_dir / "root.json").read_bytes() == DAMAGES[damage]
+    assert repo.asked() == []
 
 
 @pytest.mark.section("5.6.3; 5.6.2")

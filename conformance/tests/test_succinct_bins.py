@@ -208,7 +208,6 @@ def test_roles_and_succinct_roles_together_are_refused(client: Client, repo: Rep
 def test_other_bit_lengths_are_refused(client: Client, repo: Repository, bit_length: object) -> None:
     role = offer(repo, 8)
     repo.roles["targets"]["delegations"]["succinct_roles"]["bit_length"] = bit_length
-    repo.add_target("targets", "top", b"top")
     repo.publish(role, "targets")
     if bit_length is True:
         # As one bit: what a client that takes true for 1 would ask for.

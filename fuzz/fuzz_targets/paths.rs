@@ -9,6 +9,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use sealdex_fuzz::percent_decoded;
 use sealdex_tuf::digest::sha256;
 use sealdex_tuf::metadata::{DelegatedRoles, Delegations, PathHashPrefix, RoleKeys, SuccinctRoles};
 use sealdex_tuf::pattern::PathPattern;
@@ -160,13 +161,7 @@ fn assert_is_file_name(name: &str) {
 }
 
 fn decoded(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at(2);
-        bytes.extend(hex::decode(digits).expect("two digits follow a percent sign"));
-        bytes.extend(rest.as_bytes());
-    }
+    let bytes = percent_decoded(text).expect("two digits follow a percent sign");
     String::from_utf8(bytes).expect("text is encoded as UTF-8")
 }
 

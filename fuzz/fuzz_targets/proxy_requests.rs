@@ -17,6 +17,7 @@ use http::{Method, Request, Uri};
 use libfuzzer_sys::fuzz_target;
 use sealdex_client::fuzzing::{self, Asked};
 use sealdex_client::{RepositoryName, RepositoryRecord, RepositoryUrl, Sha256Digest};
+use sealdex_fuzz::percent_decoded;
 use sealdex_simple::{FileName, IndexFile, ProjectName, layout};
 use url::Url;
 
@@ -131,7 +132,7 @@ fn check_request(input: &Input<'_>, target: &str, host: &str) {
 
     match fuzzing::route(&request) {
         Asked::Page(project) => {
-            assert_eq!(decoded(uri.path()), Some(format!("/simple/{project}/").into_bytes()));
+            assert_eq!(percent_decoded(uri.path()), Some(format!("/simple/{project}/").into_bytes()));
         }
         Asked::Redirect(project) => {
             // What the redirect leads to is a page, so that it ends there.
@@ -140,7 +141,7 @@ fn check_request(input: &Input<'_>, target: &str, host: &str) {
         }
         Asked::File(project, filename) => {
             let (_, last) = uri.path().rsplit_once('/').expect("a path begins with a slash");
-            assert_eq!(decoded(last), Some(filename.clone().into_bytes()));
+            assert_eq!(percent_decoded(last), Some(filename.clone().into_bytes()));
             if let Ok(name) = FileName::parse(&filename) {
                 // The link that a page shows leads here.
                 let link = layout::relative_file_url(&project, &name);
@@ -152,14 +153,4 @@ fn check_request(input: &Input<'_>, target: &str, host: &str) {
         }
         Asked::Nothing => {}
     }
-}
-
-fn decoded(path: &str) -> Option<Vec<u8>> {
-    let mut parts = path.split('%');
-    let mut bytes = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        bytes.extend(hex::decode(part.get(..2)?).ok()?);
-        bytes.extend(&part.as_bytes()[2..]);
-    }
-    Some(bytes)
 }

@@ -43,3 +43,14 @@ pub fn first_line(data: &[u8]) -> Option<(&str, &[u8])> {
     let (line, rest) = (&data[..end], &data[end + 1..]);
     Some((std::str::from_utf8(line).ok()?, rest))
 }
+
+/// Percent-decoding (RFC 3986, 2.1); `None` where a percent sign is not followed by two digits.
+pub fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        bytes.extend(hex::decode(part.get(..2)?).ok()?);
+        bytes.extend(&part.as_bytes()[2..]);
+    }
+    Some(bytes)
+}

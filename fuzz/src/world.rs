@@ -5,28 +5,21 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use sealdex_testkit::clock;
-use sealdex_testkit::simulator::{Listing, Simulator};
+use sealdex_testkit::simulator::{Listing, Simulator, seeded};
 use sealdex_tuf::json::Value;
 use sealdex_tuf::metadata::{
     DelegatedRole, DelegatedRoles, Delegations, PathHashPrefix, PathSet, RoleKeys, SuccinctRoles,
 };
 use sealdex_tuf::pattern::PathPattern;
-use sealdex_tuf::{KeyPair, RoleName, Scheme, Signer as _};
+use sealdex_tuf::{KeyPair, RoleName, Signer as _};
 
 /// Number of keys that [`key`] knows.
 pub const KEYS: usize = 12;
 
 /// The key of that number, the same in every process.
 pub fn key(number: usize) -> &'static Arc<KeyPair> {
-    /// PKCS#8 of an Ed25519 key up to the 32 bytes of the key itself (RFC 8410).
-    const PKCS8: [u8; 16] = [48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32];
-    static PAIRS: LazyLock<Vec<Arc<KeyPair>>> = LazyLock::new(|| {
-        let pair = |number| {
-            let pkcs8 = [&PKCS8[..], &[number; 32]].concat();
-            Arc::new(KeyPair::from_pkcs8(&Scheme::Ed25519, &pkcs8).expect("any 32 bytes are a key"))
-        };
-        (1..=12).map(pair).collect()
-    });
+    static PAIRS: LazyLock<Vec<Arc<KeyPair>>> =
+        LazyLock::new(|| (1..=12).map(|number| seeded(&[number; 32])).collect());
     &PAIRS[number % KEYS]
 }
 

@@ -20,7 +20,17 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 enum Kind {
     Linked,
     Build,
+    LinkedAndBuild,
     ProcMacro,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Linked, Self::Build, Self::LinkedAndBuild, Self::ProcMacro];
+
+    /// What a crate is that is found as both.
+    fn and(self, other: Self) -> Self {
+        if self == other || self == Self::ProcMacro { self } else { Self::LinkedAndBuild }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -28,6 +38,7 @@ impl fmt::Display for Kind {
         formatter.write_str(match self {
             Self::Linked => "linked",
             Self::Build => "build",
+            Self::LinkedAndBuild => "linked, build",
             Self::ProcMacro => "proc-macro",
         })
     }
@@ -40,18 +51,16 @@ type Crates = BTreeMap<(String, String), Kind>;
 pub(crate) fn check(workspace: &Workspace) -> Result<(usize, Vec<String>)> {
     let text =
         fs::read_to_string(workspace.root.join(LIST)).with_context(|| format!("cannot read {LIST}"))?;
-    let linked = tree(workspace, "normal")?;
-    let all = tree(workspace, "normal,build")?;
-    let locked = locked(&linked, &all);
+    let locked = locked(&tree(workspace)?);
     Ok((locked.len(), faults(&locked, &listed(&text)?)))
 }
 
 /// The crates below the core, with the features that the core alone turns on. `cargo metadata` cannot say that: it knows
 /// the features of the whole workspace.
-fn tree(workspace: &Workspace, edges: &str) -> Result<String> {
+fn tree(workspace: &Workspace) -> Result<String> {
     let mut command = workspace.cargo()?;
-    command.args(["tree", "--locked", "--package", CORE, "--target", TARGET, "--prefix", "none"]);
-    output(command.args(["--edges", edges, "--format", "{p}"]))
+    command.args(["tree", "--locked", "--package", CORE, "--target", TARGET, "--no-dedupe"]);
+    output(command.args(["--edges", "normal,build", "--charset", "ascii", "--format", "{p}"]))
 }
 
 fn output(command: &mut Command) -> Result<String> {
@@ -62,24 +71,34 @@ fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).context("cargo tree wrote something else than text")
 }
 
-/// Lines of `cargo tree`, such as `syn v2.0.119` and `serde_derive v1.0.229 (proc-macro)`.
-fn locked(linked: &str, all: &str) -> Crates {
-    let crates = |text: &str| {
-        let lines = text.lines().filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
-            let proc_macro = words.next() == Some("(proc-macro)");
-            (name != CORE).then(|| ((name.to_owned(), version.to_owned()), proc_macro))
-        });
-        lines.collect::<BTreeMap<_, _>>()
-    };
-    let linked = crates(linked);
-    let kind = |key: &(String, String), proc_macro| match proc_macro {
-        true => Kind::ProcMacro,
-        false if linked.contains_key(key) => Kind::Linked,
-        false => Kind::Build,
-    };
-    crates(all).into_iter().map(|(key, proc_macro)| (key.clone(), kind(&key, proc_macro))).collect()
+/// Reads a tree of lines such as `|   |-- syn v2.0.119` and `|   [build-dependencies]`.
+fn locked(tree: &str) -> Crates {
+    let mut crates = Crates::new();
+    // The column of a heading or of a procedural macro: what stands further right runs while something is built.
+    let mut build: Option<usize> = None;
+    for line in tree.lines() {
+        let Some(column) = line.find(|character: char| !" |`-".contains(character)) else { continue };
+        build = build.filter(|start| column > *start);
+        let entry = &line[column..];
+        if entry.starts_with("[build-dependencies]") {
+            build = build.or(Some(column));
+            continue;
+        }
+        let mut words = entry.split_whitespace();
+        let (Some(name), Some(version)) = (words.next(), words.next()) else { continue };
+        let Some(version) = version.strip_prefix('v').filter(|_| name != CORE) else { continue };
+        let kind = match build {
+            _ if words.next() == Some("(proc-macro)") => Kind::ProcMacro,
+            Some(_) => Kind::Build,
+            None => Kind::Linked,
+        };
+        if kind == Kind::ProcMacro {
+            build = build.or(Some(column));
+        }
+        let known = crates.entry((name.to_owned(), version.to_owned())).or_insert(kind);
+        *known = known.and(kind);
+    }
+    crates
 }
 
 /// Rows of the section "The list": `` | `name` | version | kind | ...``.
@@ -93,8 +112,7 @@ fn listed(text: &str) -> Result<Crates> {
         let [name, version, kind, ..] = cells.as_slice() else {
             bail!("{LIST}: a row has too few cells: {row}")
         };
-        let kind =
-            [Kind::Linked, Kind::Build, Kind::ProcMacro].into_iter().find(|known| known.to_string() == *kind);
+        let kind = Kind::ALL.into_iter().find(|known| known.to_string() == *kind);
         let kind = kind.with_context(|| format!("{LIST}: {name} is neither linked, build nor proc-macro"))?;
         crates.insert((name.trim_matches('`').to_owned(), (*version).to_owned()), kind);
     }
@@ -119,8 +137,9 @@ fn faults(locked: &Crates, listed: &Crates) -> Vec<String> {
             )),
         });
     }
-    for (name, version) in listed.keys() {
-        if !locked.keys().any(|(other, _)| other == name) {
+    for (name, version) in listed.keys().filter(|key| !locked.contains_key(*key)) {
+        // Another version without a row has said already that this row is to be corrected.
+        if !locked.keys().any(|key| key.0 == *name && !listed.contains_key(key)) {
             faults.push(format!("{name} {version} is in {LIST}, and no longer below {CORE}: remove the row"));
         }
     }
@@ -131,37 +150,85 @@ fn faults(locked: &Crates, listed: &Crates) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const ALL: &str =
-        "sealdex-tuf v0.1.0 (/somewhere)\nhex v0.4.3\ncc v1.0.0\nhex v0.4.3 (*)\nsome v1.0.0 (proc-macro)\n";
-    const LINKED: &str = "sealdex-tuf v0.1.0 (/somewhere)\nhex v0.4.3\nsome v1.0.0 (proc-macro)\n";
+    const TREE: &str = "\
+sealdex-tuf v0.1.0 (/somewhere)
+|-- aws v1.0.0
+|   |-- both v1.0.0
+|   [build-dependencies]
+|   |-- both v1.0.0
+|   `-- cc v1.0.0
+|       `-- libc v1.0.0
+|           [build-dependencies]
+|           `-- probe v1.0.0
+|-- some v1.0.0 (proc-macro)
+|   `-- syn v1.0.0
+`-- hex v0.4.3
+";
+    const ROWS: &str = "\
+| crate | version | kind |
+|---|---|---|
+| `aws` | 1.0.0 | linked | x |
+| `both` | 1.0.0 | linked, build | x |
+| `cc` | 1.0.0 | build | y |
+| `hex` | 0.4.3 | linked | y |
+| `libc` | 1.0.0 | build | z |
+| `probe` | 1.0.0 | build | z |
+| `some` | 1.0.0 | proc-macro | z |
+| `syn` | 1.0.0 | build | z |
+";
 
     fn page(rows: &str) -> String {
         format!("# Title\n| `other` | 1 |\n\n## The list\n{rows}\n## Another\n| `other` | 1 |\n")
     }
 
     fn list(rows: &str) -> Vec<String> {
-        faults(&locked(LINKED, ALL), &listed(&page(rows)).unwrap())
+        faults(&locked(TREE), &listed(&page(rows)).unwrap())
     }
 
     #[test]
     fn a_list_of_what_there_is_has_no_faults() {
-        let rows = "| crate | version | kind |\n|---|---|---|\n| `hex` | 0.4.3 | linked | x |\n\
-                    | `cc` | 1.0.0 | build | y |\n| `some` | 1.0.0 | proc-macro | z |\n";
-        assert_eq!(list(rows), [""; 0]);
+        assert_eq!(list(ROWS), [""; 0]);
     }
 
     #[test]
     fn each_fault_says_what_to_do() {
-        let faults =
-            list("| `hex` | 0.4.2 | linked |\n| `cc` | 1.0.0 | linked |\n| `old` | 1.0.0 | build |\n");
-        let expected = [
-            "cc 1.0.0 is build, and docs/supply-chain.md says linked: correct the row",
-            "hex 0.4.3 is not the version in docs/supply-chain.md (0.4.2): look at what changed, then correct the row",
-            "some 1.0.0 (proc-macro) is new below sealdex-tuf: can it be done without? If not, look at its source and \
-             give it a row in docs/supply-chain.md",
-            "old 1.0.0 is in docs/supply-chain.md, and no longer below sealdex-tuf: remove the row",
-        ];
-        assert_eq!(faults, expected);
+        for (before, after, expected) in [
+            (
+                "0.4.3",
+                "0.4.2",
+                "hex 0.4.3 is not the version in docs/supply-chain.md (0.4.2): look at what changed, then \
+              correct the row",
+            ),
+            (
+                "| `cc` | 1.0.0 | build",
+                "| `cc` | 1.0.0 | linked",
+                "cc 1.0.0 is build, and docs/supply-chain.md says linked: correct the row",
+            ),
+            (
+                "linked, build",
+                "linked",
+                "both 1.0.0 is linked, build, and docs/supply-chain.md says linked: correct the row",
+            ),
+            (
+                "| `some` | 1.0.0 | proc-macro | z |\n",
+                "",
+                "some 1.0.0 (proc-macro) is new below sealdex-tuf: can it be done without? If not, look at its source \
+                 and give it a row in docs/supply-chain.md",
+            ),
+            (
+                "| `syn`",
+                "| `old` | 1.0.0 | build |\n| `syn`",
+                "old 1.0.0 is in docs/supply-chain.md, and no longer below sealdex-tuf: remove the row",
+            ),
+            (
+                "| `hex`",
+                "| `hex` | 0.4.2 | linked |\n| `hex`",
+                "hex 0.4.2 is in docs/supply-chain.md, and no longer below sealdex-tuf: remove the row",
+            ),
+        ] {
+            assert!(ROWS.contains(before), "{before}");
+            assert_eq!(list(&ROWS.replace(before, after)), [expected]);
+        }
     }
 
     #[test]

@@ -24,12 +24,18 @@ pub(crate) enum Advisories {
     Required,
 }
 
+/// The workspaces, each with a lock file.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
+
 /// Bans, licences and sources, as deny.toml wants them.
 pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     DENY.ensure(workspace)?;
-    let mut deny = workspace.cargo()?;
-    deny.args(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]);
-    command::run(&mut deny)?;
+    for manifest in MANIFESTS {
+        let mut deny = workspace.cargo()?;
+        deny.args(["deny", "--manifest-path", manifest, "--config", "deny.toml", "--log-level", "error"]);
+        deny.args(["check", "bans", "licenses", "sources"]);
+        command::run(&mut deny)?;
+    }
     Ok(Outcome::Passed)
 }
 
@@ -47,9 +53,11 @@ pub(crate) fn advisories(workspace: &Workspace, wanted: Advisories) -> Result<Ou
             Advisories::Required => bail!("advisories were NOT checked: {reason}"),
         };
     }
-    let mut deny = workspace.cargo()?;
-    deny.args(["deny", "check", "--disable-fetch", "advisories"]);
-    command::run(&mut deny)?;
+    for manifest in MANIFESTS {
+        let mut deny = workspace.cargo()?;
+        deny.args(["deny", "--manifest-path", manifest, "--config", "deny.toml", "check"]);
+        command::run(deny.args(["--disable-fetch", "advisories"]))?;
+    }
     Ok(Outcome::Passed)
 }
 

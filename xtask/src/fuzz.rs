@@ -205,6 +205,9 @@ impl Build {
         merge.args(["-merge=1", "-use_counters=0"]).arg(&merged).arg(&corpus);
         merge.arg(self.folder("working", target)?);
         self.logged(target, &mut merge)?;
+        if Size::of(&merged)?.files == 0 {
+            bail!("the merge kept no input at all: the corpus stays as it is");
+        }
         let (before, after) = (replace(&corpus, &merged)?, Size::of(&corpus)?);
         println!("{target:<16} {before} before, {after} now");
         Ok(())

@@ -70,7 +70,7 @@ enum Subcommands {
 
 fn main() -> ExitCode {
     let result = Workspace::locate().and_then(|workspace| match Arguments::parse().command {
-        Subcommands::Test(arguments) => test::run(&workspace, &arguments),
+        Subcommands::Test(arguments) => test::run(&workspace, &arguments).map(|_| ()),
         Subcommands::Ci(arguments) => ci::run(&workspace, &arguments),
         Subcommands::Bench(arguments) => bench::run(&workspace, &arguments),
         Subcommands::Scale(arguments) => scale::run(&workspace, &arguments),

@@ -15,7 +15,8 @@ fn suite() -> PathBuf {
 fn passes(group: &str) {
     let mut pytest = Command::new(Environment::tuf());
     pytest.current_dir(suite()).args(["-m", "pytest", "--quiet", "--tb=short", "--strict-opinions"]);
-    pytest.arg(format!("--entrypoint={}", env!("CARGO_BIN_EXE_tuf-conformance-client")));
+    // In quotes: the suite splits it as a shell would, and a path may have a space in it.
+    pytest.arg(format!("--entrypoint='{}'", env!("CARGO_BIN_EXE_tuf-conformance-client")));
     pytest.arg(format!("tests/test_{group}.py"));
     python::run(&mut pytest, Duration::from_secs(240)).expect_success();
 }

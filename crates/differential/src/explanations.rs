@@ -84,7 +84,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
         covers: &[
             Cover(PythonTuf, Stricter, MALFORMED_HASHES),
             Cover(SigstoreTuf, Stricter, MALFORMED_HASHES),
-            Cover(SigstoreTuf, Stricter, &["*/hashes|to-empty-object", "*/hashes|none"]),
+            Cover(SigstoreTuf, Stricter, &["*/hashes|to-empty-object", "*/hashes|none", "*/hashes/*|drop"]),
         ],
     },
     Explanation { id: "hash-case", covers: &[Cover(PythonTuf, Laxer, &["*/hashes/*|swap-case"])] },
@@ -102,7 +102,15 @@ pub const EXPLANATIONS: &[Explanation] = &[
                 ],
             ),
             Cover(PythonTuf, Stricter, &["*/hashes/sha*|rename-case"]),
-            Cover(SigstoreTuf, Laxer, &["hashes|value|targets|/|rare-hash-functions", "hashes|*|targets|*"]),
+            Cover(
+                SigstoreTuf,
+                Laxer,
+                &[
+                    "hashes|value|targets|/|rare-hash-functions",
+                    "*/targets/256-*.txt/hashes/sha256|drop",
+                    "*/targets/256-*.txt/hashes/sha256|rename-case",
+                ],
+            ),
         ],
     },
     Explanation {
@@ -138,8 +146,25 @@ pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         id: "spec-version",
         covers: &[
-            Cover(PythonTuf, Stricter, &["*/spec_version|1.*"]),
-            Cover(SigstoreTuf, Stricter, &["*/spec_version|*"]),
+            Cover(PythonTuf, Stricter, &["*/spec_version|1.²", "*/spec_version|1.٢"]),
+            Cover(
+                SigstoreTuf,
+                Stricter,
+                &[
+                    "*/spec_version|1",
+                    "*/spec_version|1.",
+                    "*/spec_version|1..0",
+                    "*/spec_version|1.0.",
+                    "*/spec_version|1.0.0+build",
+                    "*/spec_version|1.0.0-rc.1",
+                    "*/spec_version|1.0.0.0",
+                    "*/spec_version|1.x",
+                    "*/spec_version|1.²",
+                    "*/spec_version|1.٢",
+                    "*/spec_version|append-*",
+                    "*/spec_version|trailing-blank",
+                ],
+            ),
         ],
     },
     Explanation {
@@ -275,8 +300,28 @@ pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         id: "succinct-roles",
         covers: &[
-            Cover(SigstoreTuf, Other, &["*|bins *", "succinct|*"]),
-            Cover(SigstoreTuf, Stricter, &["succinct|*", "*|bins *"]),
+            Cover(
+                SigstoreTuf,
+                Other,
+                &[
+                    "*|bins * bits",
+                    "*|bins prefix *",
+                    "succinct|*|index|/delegations*",
+                    "succinct|value|targets|/|untouched",
+                ],
+            ),
+            Cover(
+                SigstoreTuf,
+                Stricter,
+                &[
+                    "succinct|first|index|/delegations/*",
+                    "*|bins -1 bits",
+                    "*|bins 0 bits",
+                    "*|bins 33 bits",
+                    "*|bins 64 bits",
+                    "*|bins 256 bits",
+                ],
+            ),
         ],
     },
     Explanation {
@@ -437,8 +482,13 @@ const DUPLICATES: &[&str] = &[
     "*|signatures-twice",
 ];
 
-const MALFORMED_HASHES: &[&str] =
-    &["*/hashes/sha256|*", "*/hashes/sha384|*", "*/hashes/sha512|*", "*/hashes/blake2b-256|*"];
+const MALFORMED_HASHES: &[&str] = &[
+    "*/hashes/*|to-text",
+    "*/hashes/*|to-empty-text",
+    "*/hashes/*|to-300-letters",
+    "*/hashes/*|append-*",
+    "*/hashes/*|trailing-blank",
+];
 
 const ED25519_TEXT: &[&str] =
     &["*/keyval/public|trailing-blank", "*/ed25519/public|blank-before", "*/ed25519/public|line-end"];
@@ -456,7 +506,10 @@ const NAMES: &[&str] = &[
     "*|also-",
     "*|path-of-4097",
     "*|pattern of 4097",
-    "*|role *",
+    "*|role  of 0",
+    "*|role r* of 201",
+    "*|role r* of 250",
+    "*|role r* of 300",
     "*|? for ",
 ];
 

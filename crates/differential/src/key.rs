@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use sealdex_testkit::simulator::{generate, seeded};
 use sealdex_tuf::{KeyPair, Scheme, Signer, digest};
 
 use crate::json::Json;
@@ -17,10 +18,6 @@ pub struct TestKey {
     pair: Arc<KeyPair>,
 }
 
-/// `30 2e 02 01 00 30 05 06 03 2b 65 70 04 22 04 20`: PKCS#8 before the 32 bytes of an Ed25519 seed.
-const ED25519_PKCS8: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
 impl TestKey {
     /// The Ed25519 key of that name.
     pub fn ed25519(name: &str) -> Self {
@@ -30,7 +27,7 @@ impl TestKey {
     /// The key of that name and scheme.
     pub fn of(name: &str, scheme: &Scheme) -> Self {
         static KEYS: Cache<String, Arc<KeyPair>> = OnceLock::new();
-        let pair = cached(&KEYS, name.to_owned(), || Arc::new(make(name, scheme)));
+        let pair = cached(&KEYS, name.to_owned(), || make(name, scheme));
         Self { name: name.to_owned(), id: pair.key().id().as_str().to_owned(), pair }
     }
 
@@ -75,11 +72,9 @@ fn cached<K: Ord, V: Clone>(cache: &Cache<K, V>, key: K, make: impl FnOnce() -> 
     known.entry(key).or_insert_with(make).clone()
 }
 
-fn make(name: &str, scheme: &Scheme) -> KeyPair {
-    if *scheme == Scheme::Ed25519 {
-        let mut pkcs8 = ED25519_PKCS8.to_vec();
-        pkcs8.extend(digest::sha256(name.as_bytes()));
-        return KeyPair::from_pkcs8(scheme, &pkcs8).expect("any 32 bytes are an Ed25519 seed");
+fn make(name: &str, scheme: &Scheme) -> Arc<KeyPair> {
+    match scheme {
+        Scheme::Ed25519 => seeded(&digest::sha256(name.as_bytes())),
+        scheme => generate(scheme),
     }
-    KeyPair::generate(scheme).expect("a key of a known scheme can be generated")
 }

@@ -1,10 +1,5 @@
 //! The trusted state on real disks: full ones, read-only ones, those of other users, and without a network.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "in a test, a panic is the failure report; what a machine cannot test is said"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is the failure report")]
 
 mod support;
 
@@ -15,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use sealdex_testkit::not_checked;
 use sealdex_testkit::process::{self, Output};
 use sealdex_testkit::wheel::WheelBuilder;
 use support::{PATIENCE, Stage};
@@ -41,14 +37,14 @@ fn run_script(stage: &Stage, command: &mut Command) -> Output {
     process::run(command, PATIENCE)
 }
 
-/// Whether this machine lets its users mount. Where it does not, the test says what it does instead.
-fn can_mount(stage: &Stage, otherwise: &str) -> bool {
+/// Whether this machine lets its users mount. Where it does not, it is said that this is not checked.
+fn can_mount(stage: &Stage, what: &str) -> bool {
     let probe = stage.path("probe");
     fs::create_dir(&probe).unwrap();
     let installed = Command::new("unshare").arg("--version").output().is_ok();
     let can = installed && in_namespace(stage, "mount -t tmpfs none probe").succeeded();
     if !can {
-        println!("users may not mount on this machine (unshare -rm): {otherwise}");
+        not_checked(&format!("{what}: users may not mount on this machine (unshare -rm)"));
     }
     can
 }
@@ -69,7 +65,7 @@ fn newer_wheel(stage: &Stage) -> PathBuf {
 fn a_full_disk_is_named_and_nothing_is_lost() {
     let (stage, served) = Stage::with_trusted_wheels();
     let wheel = newer_wheel(&stage);
-    if !can_mount(&stage, "a limit on the size of files stands in for a full disk here") {
+    if !can_mount(&stage, "a full disk (a limit on the size of files stood in for it)") {
         return no_file_can_grow(&stage, wheel);
     }
     let (url, root, wheel) = (&served.url, stage.root_file(), wheel.display());
@@ -132,8 +128,7 @@ fn no_file_can_grow(stage: &Stage, wheel: PathBuf) {
 fn a_read_only_disk_is_named_and_can_be_used_offline() {
     let (stage, _served) = Stage::with_trusted_wheels();
     stage.run(&["fetch", PAGE, "--output", "-"]).expect_success();
-    if !can_mount(&stage, "read-only file systems are not tested here, folders without write permission are")
-    {
+    if !can_mount(&stage, "a read-only disk (folders without write permission were)") {
         return;
     }
     let output = in_namespace(
@@ -226,7 +221,7 @@ fn a_folder_without_write_permission_is_named_and_can_be_used_offline() {
 fn the_state_of_another_user_is_refused() {
     let (stage, _served) = Stage::with_trusted_wheels();
     if !is_superuser(&stage) {
-        println!("not tested: only the superuser can be two users");
+        not_checked("the state of another user: only the superuser can be two users");
         return;
     }
     fs::set_permissions(stage.path(""), Permissions::from_mode(0o755)).unwrap();
@@ -277,32 +272,38 @@ fn a_folder_that_everyone_can_write_to_is_refused() {
 
 #[test]
 fn without_a_network_the_last_state_is_used_until_it_expires() {
-    const LIFETIME: Duration = Duration::from_secs(12);
+    const LIFETIME: Duration = Duration::from_secs(30);
     let stage = Stage::with_repository(&[]);
     let settings = stage.path("repository/sealdex.toml");
     let mut text: toml::Table = fs::read_to_string(&settings).unwrap().parse().unwrap();
     let expiry = text.entry("expiry").or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap();
     expiry.insert("timestamp".to_owned(), format!("{} seconds", LIFETIME.as_secs()).into());
     fs::write(&settings, text.to_string()).unwrap();
-    stage.add(&stage.two_wheels());
+    let wheels = stage.two_wheels();
+    let begun = Instant::now();
+    stage.add(&wheels);
     let published = Instant::now();
     let served = stage.serve_only();
     stage.trust("play", &served.url);
-    let online = stage.run(&["fetch", PAGE, "--output", "-"]).expect_success();
+    let fetch = |arguments: &[&str]| stage.run(&[&["fetch"], arguments, &["--output", "-"]].concat());
+    let online = fetch(&[PAGE]);
     drop(served);
-    let refused = stage.run(&["fetch", PAGE, "--output", "-"]).expect_failure();
+    let refused = fetch(&[PAGE]);
+    let offline = fetch(&["--offline", PAGE]);
+    let missing = fetch(&["--offline", "simple/beta/index.json"]);
+    // Before anything else is said of them: what is too late fails for that.
+    assert!(begun.elapsed() < LIFETIME, "this machine is too slow for this test");
+    let online = online.expect_success();
+    let refused = refused.expect_failure();
     assert!(refused.stderr.contains("cannot be reached"), "{}", refused.report());
-    let offline = stage.run(&["fetch", "--offline", PAGE, "--output", "-"]).expect_success();
-    assert_eq!(offline.stdout, online.stdout);
-    let missing =
-        stage.run(&["fetch", "--offline", "simple/beta/index.json", "--output", "-"]).expect_failure();
+    assert_eq!(offline.expect_success().stdout, online.stdout);
+    let missing = missing.expect_failure();
     assert!(
         missing.stderr.contains("is kept on this machine, and the network is not used"),
         "{}",
         missing.report()
     );
 
-    assert!(published.elapsed() < LIFETIME, "this machine is too slow for this test");
     std::thread::sleep(LIFETIME.saturating_sub(published.elapsed()) + Duration::from_secs(1));
     let expired = stage.run(&["fetch", "--offline", PAGE, "--output", "-"]).expect_failure();
     assert_eq!(expired.code(), Some(3), "{}", expired.report());

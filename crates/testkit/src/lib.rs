@@ -17,4 +17,7 @@ pub mod process;
 pub mod python;
 pub mod sdist;
 pub mod simulator;
+mod unchecked;
 pub mod wheel;
+
+pub use unchecked::not_checked;

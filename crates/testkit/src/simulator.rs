@@ -10,5 +10,5 @@ mod keys;
 mod repository;
 
 pub use client::{Failure, SimulatedClient};
-pub use keys::{generate, numbered};
+pub use keys::{generate, numbered, seeded};
 pub use repository::{Listing, Simulator};

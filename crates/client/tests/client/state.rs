@@ -1,6 +1,6 @@
 //! The state on disk when things are not as they were left: damaged files, other owners, another clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 use sealdex_client::{Client, Error, InitialTrust, RepositoryUrl, Session, TrustStore};
 use sealdex_testkit::hostile::{Behaviour, Paths};
+use sealdex_testkit::not_checked;
 use sealdex_tuf::Error as CoreError;
 
 use crate::support::{World, name, project};
@@ -21,9 +22,11 @@ enum Damage {
     Empty,
     /// Cut off after so many parts of eight.
     Truncated(u64),
-    /// A bit of every so manieth byte.
+    /// A bit of every so manieth byte, of none at either end.
     BitFlips(usize),
-    /// Another file's content.
+    /// Another digit in the first signature: valid JSON, of another signature.
+    Signature,
+    /// The content of the next file in the folder: of metadata, that of another role.
     Foreign,
     /// Gigabytes, though sparse.
     Huge,
@@ -36,6 +39,7 @@ enum Damage {
 }
 
 impl Damage {
+    /// What can happen to any file.
     const ALL: [Self; 14] = [
         Self::Missing,
         Self::Empty,
@@ -53,6 +57,11 @@ impl Damage {
         Self::Unreadable,
     ];
 
+    /// What can happen to metadata.
+    fn of_metadata() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain([Self::Signature])
+    }
+
     fn apply(self, path: &Path) {
         let bytes = fs::read(path).unwrap();
         let beside = path.with_extension("moved");
@@ -64,11 +73,17 @@ impl Damage {
                 file.set_len(bytes.len() as u64 * eighths / 8).unwrap();
             }
             Self::BitFlips(step) => {
-                let flip = |(at, byte): (usize, &u8)| if at % step == 0 { byte ^ 1 } else { *byte };
+                let flip = |(at, byte): (usize, &u8)| if at % step == step / 2 { byte ^ 1 } else { *byte };
                 let flipped: Vec<u8> = bytes.iter().enumerate().map(flip).collect();
                 fs::write(path, flipped).unwrap();
             }
-            Self::Foreign => fs::write(path, b"{\"signed\":{},\"signatures\":[]}").unwrap(),
+            Self::Signature => {
+                let text = String::from_utf8(bytes).unwrap();
+                let (before, signature) = text.split_once("\"sig\":\"").unwrap();
+                let digit = if signature.starts_with('0') { '1' } else { '0' };
+                fs::write(path, format!("{before}\"sig\":\"{digit}{}", &signature[1..])).unwrap();
+            }
+            Self::Foreign => fs::write(path, fs::read(next_file(path)).unwrap()).unwrap(),
             Self::Huge => File::options().write(true).open(path).unwrap().set_len(8 << 30).unwrap(),
             Self::Folder | Self::FolderWithContent => {
                 fs::remove_file(path).unwrap();
@@ -93,6 +108,14 @@ impl Damage {
             Self::Unreadable => fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap(),
         }
     }
+}
+
+/// The file that follows in the folder, the first one after the last.
+fn next_file(path: &Path) -> PathBuf {
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let files: BTreeSet<PathBuf> = entries.filter(|found| found != path && found.is_file()).collect();
+    let next = files.iter().find(|found| found.as_path() > path).or(files.first());
+    next.unwrap().clone()
 }
 
 /// A world whose client has a root of a second version and a delegated role on its disk.
@@ -131,7 +154,7 @@ async fn each_damaged_file_is_fetched_again_in_each_way_it_can_be_damaged() {
     let files: Vec<_> = honest.keys().filter(|path| path.starts_with(&metadata)).collect();
     assert!(files.len() >= 5, "root, timestamp, snapshot, targets and a bin: {files:?}");
     for path in files {
-        for damage in Damage::ALL {
+        for damage in Damage::of_metadata() {
             damage.apply(path);
             let refreshed = Session::refresh(&world.client, &world.trusted).await;
             let session = refreshed.unwrap_or_else(|error| panic!("{damage:?} of {path:?}: {error:?}"));
@@ -148,7 +171,7 @@ async fn everything_damaged_at_once_is_fetched_again() {
     let world = world_with_page().await;
     let honest = content(world.trusted.directory());
     let metadata = world.trusted.directory().join("metadata");
-    for damage in Damage::ALL {
+    for damage in Damage::of_metadata() {
         for path in honest.keys().filter(|path| path.starts_with(&metadata)) {
             damage.apply(path);
         }
@@ -230,7 +253,15 @@ async fn either_root_is_enough() {
     let world = world_with_page().await;
     let initial = world.trusted.directory().join("initial-root.json");
     let latest = world.trusted.directory().join("metadata/root.json");
-    for damage in [Damage::Missing, Damage::Empty, Damage::BitFlips(97), Damage::Folder, Damage::Pipe] {
+    let ways = [
+        Damage::Missing,
+        Damage::Empty,
+        Damage::BitFlips(97),
+        Damage::Signature,
+        Damage::Folder,
+        Damage::Pipe,
+    ];
+    for damage in ways {
         let honest = fs::read(&initial).unwrap();
         damage.apply(&initial);
         load(&world, &world.client).await;
@@ -295,7 +326,7 @@ async fn what_belongs_to_another_user_is_not_trusted() {
     if !rustix::process::geteuid().is_root() {
         let given = chown(&directory, Some(OTHER), None);
         assert!(given.is_err(), "this user is not the superuser, and can give files away");
-        println!("not tested: only the superuser can make files that belong to another user");
+        not_checked("files that belong to another user: only the superuser can make them");
         return;
     }
     let trust = directory.parent().unwrap().to_owned();
@@ -408,16 +439,13 @@ async fn a_clock_set_forward_destroys_nothing() {
 async fn working_offline_changes_nothing_on_the_disk() {
     let world = world_with_page().await;
     let before = content(world.trusted.directory());
-    let mut folders = vec![world.trusted.directory().join("metadata"), world.trusted.directory().to_owned()];
-    let times = |folders: &[PathBuf]| -> Vec<SystemTime> {
-        folders.iter().map(|path| fs::metadata(path).unwrap().modified().unwrap()).collect()
-    };
-    let modified = times(&folders);
+    let folders = [world.trusted.directory().join("metadata"), world.trusted.directory().to_owned()];
+    let times = || folders.each_ref().map(|path| fs::metadata(path).unwrap().modified().unwrap());
+    let modified = times();
     let session = Session::offline(&world.client, &world.trusted).await.unwrap();
     assert!(session.page(&project("hello")).await.unwrap().is_some());
     assert!(content(world.trusted.directory()) == before);
-    assert_eq!(times(&folders), modified);
-    folders.clear();
+    assert_eq!(times(), modified);
     // Nor does it need what it would not find in a copy: a lock.
     fs::remove_file(world.trusted.directory().join("lock")).unwrap();
     Session::offline(&world.client, &world.trusted).await.unwrap();
@@ -430,7 +458,7 @@ async fn working_offline_does_not_trust_damaged_files() {
     let world = world_with_page().await;
     let metadata = world.trusted.directory().join("metadata");
     for file in ["timestamp.json", "snapshot.json", "targets.json"] {
-        for damage in Damage::ALL {
+        for damage in Damage::of_metadata() {
             damage.apply(&metadata.join(file));
             let outcome = Session::offline(&world.client, &world.trusted).await;
             let readable = rustix::process::geteuid().is_root() && matches!(damage, Damage::Unreadable);

@@ -1,19 +1,27 @@
 //! Keys for tests.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use sealdex_tuf::{KeyPair, Scheme};
+use sealdex_tuf::{KeyPair, Scheme, digest};
 
-const NUMBERED: usize = 16;
-
-/// The Ed25519 key of that number, 0 to 15: the same one all through a process, so that tables of cases can name keys.
+/// The Ed25519 key of that number: the same one in every process, so that tables of cases can name keys and a failure
+/// comes again.
 ///
 /// # Panics
-/// There are 16.
+/// Never: any seed makes a key.
 pub fn numbered(number: usize) -> Arc<KeyPair> {
-    static KEYS: OnceLock<Vec<Arc<KeyPair>>> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| (0..NUMBERED).map(|_| generate(&Scheme::Ed25519)).collect());
-    keys[number].clone()
+    seeded(&digest::sha256(format!("key {number}").as_bytes()))
+}
+
+/// The Ed25519 key of that seed (RFC 8032, 5.1.5).
+///
+/// # Panics
+/// Never: any seed makes a key.
+pub fn seeded(seed: &[u8; 32]) -> Arc<KeyPair> {
+    /// PKCS#8 up to the seed (RFC 8410).
+    const PKCS8: [u8; 16] = [48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32];
+    let pkcs8 = [&PKCS8[..], seed].concat();
+    Arc::new(KeyPair::from_pkcs8(&Scheme::Ed25519, &pkcs8).expect("any 32 bytes are a seed"))
 }
 
 /// A new key.

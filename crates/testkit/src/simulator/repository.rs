@@ -45,6 +45,8 @@ pub struct Simulator {
     pub unreachable: BTreeSet<String>,
     /// Under which name each role was published last.
     latest: BTreeMap<RoleName, String>,
+    /// The number of the key to make next; random keys where there is none.
+    next_key: Option<usize>,
     log: RefCell<Vec<String>>,
 }
 
@@ -58,6 +60,15 @@ impl Simulator {
     /// A repository of the four top-level roles, one key each, consistent snapshots, version 1 published, expiring 30
     /// days after [`clock::START`].
     pub fn new() -> Self {
+        Self::with_keys(None)
+    }
+
+    /// The same, whose keys are [`keys::numbered`] from `first` on: the same repository in every run.
+    pub fn with_keys_from(first: usize) -> Self {
+        Self::with_keys(Some(first))
+    }
+
+    fn with_keys(next_key: Option<usize>) -> Self {
         let common = || Common::new(Version::ONE, Self::expiry());
         let role_keys = || RoleKeys::new(Vec::new(), 1);
         let mut simulator = Self {
@@ -80,10 +91,12 @@ impl Simulator {
             target_files: BTreeMap::new(),
             unreachable: BTreeSet::new(),
             latest: BTreeMap::new(),
+            next_key,
             log: RefCell::default(),
         };
         for role in ["root", "timestamp", "snapshot", "targets"] {
-            simulator.add_key(role, keys::generate(&Scheme::Ed25519));
+            let pair = simulator.new_key();
+            simulator.add_key(role, pair);
         }
         for role in ["root", "targets", "snapshot", "timestamp"] {
             simulator.republish(role);
@@ -144,15 +157,23 @@ impl Simulator {
         }
     }
 
+    /// A key that nobody has yet.
+    pub fn new_key(&mut self) -> Arc<KeyPair> {
+        let Some(number) = &mut self.next_key else { return keys::generate(&Scheme::Ed25519) };
+        *number += 1;
+        keys::numbered(*number - 1)
+    }
+
     /// Replaces the keys of a top-level role by a new one.
     pub fn rotate_keys(&mut self, role: &str) {
-        self.set_keys(role, &[keys::generate(&Scheme::Ed25519)], 1);
+        let pair = self.new_key();
+        self.set_keys(role, &[pair], 1);
     }
 
     /// Delegates from `delegator` to `role`, listed last, with a key of its own that signs for it from now on; makes
     /// the role's metadata if there is none yet.
     pub fn delegate(&mut self, delegator: &str, mut role: DelegatedRole) -> Arc<KeyPair> {
-        let pair = keys::generate(&Scheme::Ed25519);
+        let pair = self.new_key();
         role.keys.key_ids.push(pair.key().id());
         self.signers.entry(role.name.clone()).or_default().push(pair.clone());
         self.new_targets(&role.name);
@@ -171,7 +192,7 @@ impl Simulator {
     /// Makes `delegator` delegate to succinct bins, with one key for all; their metadata is made with
     /// [`Simulator::new_targets`] as needed.
     pub fn delegate_bins(&mut self, delegator: &str, bit_length: u8, prefix: &str) -> Arc<KeyPair> {
-        let pair = keys::generate(&Scheme::Ed25519);
+        let pair = self.new_key();
         let bins = SuccinctRoles::new(RoleKeys::new(vec![pair.key().id()], 1), bit_length, prefix)
             .expect("a test's bins are well-formed");
         self.targets_role(delegator).delegations =

@@ -249,7 +249,8 @@ fn read<M: Metadata + Clone>(bytes: &[u8]) -> Result<M, Refused> {
     Unverified::<M>::parse(bytes).map(|read| read.unverified_metadata().clone()).map_err(|_| Refused)
 }
 
-/// Whether the bytes have the length and the hash that are listed, where any are.
+/// Whether the bytes have the length and the hash that are listed, where any are. That a shorter file is refused is our
+/// choice: 4.4 has LENGTH be the file's own, while 5.5.1 and 5.6.1 only bound what is downloaded by it.
 fn matches(listed: &MetaFile, bytes: &[u8]) -> bool {
     let digest = HashAlgorithm::Sha256.hex_digest(bytes);
     listed.length.is_none_or(|length| length == bytes.len() as u64)

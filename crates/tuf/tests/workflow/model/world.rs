@@ -20,6 +20,9 @@ const TIMESTAMP_LIFE: SignedDuration = SignedDuration::from_hours(72);
 const SNAPSHOT_LIFE: SignedDuration = SignedDuration::from_hours(24 * 7);
 const LIFE: SignedDuration = SignedDuration::from_hours(24 * 300);
 
+/// The number of the repository's first key. Those below are others', and such as become its own by an act.
+const FIRST_KEY: usize = 100;
+
 pub(super) struct World {
     pub(super) simulator: Simulator,
     pub(super) client: SimulatedClient,
@@ -54,7 +57,7 @@ struct Own {
 
 impl World {
     pub(super) fn new() -> Self {
-        let mut simulator = Simulator::new();
+        let mut simulator = Simulator::with_keys_from(FIRST_KEY);
         // One key signs for both, as for bins: what tells them apart is the role that they name.
         let pair = simulator.delegate("targets", role("A", &["*"]));
         simulator.delegate("A", role("B", &["*"]));
@@ -182,8 +185,8 @@ impl World {
             }
             "A" | "B" => {
                 let delegator = if name == "A" { "targets" } else { "A" };
-                let pair = KeyPair::generate(&sealdex_tuf::Scheme::Ed25519).map(Arc::new);
-                self.set_delegated_key(delegator, name, pair.unwrap());
+                let pair = self.simulator.new_key();
+                self.set_delegated_key(delegator, name, pair);
             }
             _ => self.simulator.rotate_keys(name),
         }
