@@ -98,6 +98,14 @@ pub struct WriterStatus {
 }
 
 impl Repository {
+    /// The process that publishes; `None`: nobody does. Unlike [`Repository::status`], as fast in a large repository.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn writer(&self) -> Result<Option<WriterStatus>, Error> {
+        current_writer(&self.directory().writer_lock())
+    }
+
     /// How the repository is. Signatures are counted on the files that are served, bins excepted.
     ///
     /// # Errors
@@ -125,7 +133,7 @@ impl Repository {
                 files,
                 targets,
                 pending_transactions,
-                writer: current_writer(&repository.directory().writer_lock())?,
+                writer: repository.writer()?,
             })
         })
         .await

@@ -31,6 +31,9 @@ use crate::error::Error;
 /// How long a writer waits for another process's transaction, which takes milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Rows that a connection reads ahead.
+const ROW_BUFFER: usize = 1000;
+
 /// Readers at the same time in one process.
 const MAX_READERS: u32 = 4;
 
@@ -57,6 +60,8 @@ impl Store {
             // A commit is on the disk when it returns.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // Rows cross from the thread of a connection in parts so large: with few, waking up takes longer than reading.
+            .row_buffer_size(ROW_BUFFER)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = |connections: u32| {
             SqlitePoolOptions::new()

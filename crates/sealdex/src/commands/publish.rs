@@ -69,7 +69,7 @@ impl<'a> Publisher<'a> {
 
     /// Takes the right to publish, unless this process or another one has it.
     async fn become_writer(&mut self) -> Result<(), Failure> {
-        if self.process.is_none() && self.repository.status().await?.writer.is_none() {
+        if self.process.is_none() && self.repository.writer()?.is_none() {
             let key = online_key(self.repository.directory(), self.online)?;
             self.process = SnapshotProcess::acquire(&self.repository, key).await?;
         }
