@@ -7,11 +7,14 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["demo"],
         &["init"],
         &["add"],
+        &["import"],
+        &["verify"],
+        &["collect"],
         &["remove"],
         &["yank"],
         &["serve"],

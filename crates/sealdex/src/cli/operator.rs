@@ -155,7 +155,7 @@ pub(crate) struct ImportArguments {
     /// A manifest, `-` for standard input, a mirror's directory, or a directory of distributions
     #[arg(value_name = "SOURCE")]
     pub(crate) source: PathBuf,
-    /// Where the files of a manifest without URLs are kept: URL/<project>/<filename>
+    /// Where the files of a manifest without URLs are kept: URL/PROJECT/FILENAME
     #[arg(long, value_name = "URL")]
     pub(crate) files_url: Option<String>,
     /// Stop at the first file that is refused, and publish nothing
