@@ -105,6 +105,11 @@ fn bad_lines_are_told_with_their_numbers_and_the_rest_is_imported() {
     let mut told: Vec<u32> = told.iter().map(|number| number.parse().unwrap()).collect();
     told.sort_unstable();
     assert_eq!(told, [2, 3, 4, 5, 6, 9], "{}", failed.report());
+    assert!(
+        failed.stderr.contains("refused line 2: key must be a string at column 2"),
+        "{}",
+        failed.report()
+    );
     assert!(failed.stderr.contains("6 files were not imported"), "{}", failed.report());
     assert!(failed.stdout.contains("imported 2 files,"), "{}", failed.report());
     assert_eq!(page(&stage, "good")["files"].as_array().unwrap().len(), 2);

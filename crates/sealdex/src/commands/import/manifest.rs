@@ -171,7 +171,9 @@ fn read_line(reader: &mut dyn Reader, line: &mut Vec<u8>) -> std::io::Result<Lin
 }
 
 fn parse(text: &[u8], files_url: Option<&Url>) -> Result<ImportedFile, String> {
-    let line: Line = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    // The place says which line it is.
+    let reason = |error: serde_json::Error| error.to_string().replace(" at line 1 column ", " at column ");
+    let line: Line = serde_json::from_slice(text).map_err(reason)?;
     let project = ProjectName::parse(&line.name).map_err(|error| error.to_string())?;
     let filename =
         DistributionFilename::parse_for(&project, &line.filename).map_err(|error| error.to_string())?;
