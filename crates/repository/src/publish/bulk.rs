@@ -19,6 +19,7 @@ use std::sync::Arc;
 use jiff::Timestamp as Time;
 use sealdex_tuf::metadata::Common;
 use sealdex_tuf::{RoleName, Signer, Version};
+use sqlx::SqliteConnection;
 
 use super::build::{Changes, Presence, RoleChanges, Signed, Signing, sign_bin};
 use super::gather::ProjectChange;
@@ -40,9 +41,8 @@ const PROJECTS: u32 = 500;
 const BINS: usize = 256;
 
 /// The last transaction of a complete import that waits to be published.
-pub(super) async fn waiting(repository: &Repository) -> Result<Option<u64>, Error> {
-    let mut read = repository.store().read().await?;
-    let Some(fact) = store::fact(&mut read, IMPORT_COMPLETE_FACT).await? else { return Ok(None) };
+pub(super) async fn waiting(connection: &mut SqliteConnection) -> Result<Option<u64>, Error> {
+    let Some(fact) = store::fact(connection, IMPORT_COMPLETE_FACT).await? else { return Ok(None) };
     let damaged = || Error::State { reason: format!("the last transaction of an import is {fact:?}") };
     fact.parse().map(Some).map_err(|_| damaged())
 }

@@ -6,6 +6,7 @@ use sealdex_simple::layout::{file_target_path, index_page_target_path};
 use sealdex_simple::{FileName, ProjectName};
 use sealdex_tuf::{RoleName, TargetPath};
 
+use super::bulk;
 use crate::error::Error;
 use crate::repository::Repository;
 use crate::store::{DistributionRow, PlainFileRow, TargetRow, log, rows, targets};
@@ -13,6 +14,8 @@ use crate::store::{DistributionRow, PlainFileRow, TargetRow, log, rows, targets}
 /// Everything that goes into one publication.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// The last transaction of a complete import; it is published before anything else, by itself.
+    pub(crate) import: Option<u64>,
     /// The last pending transaction taken; all before it are too.
     pub(crate) through: Option<u64>,
     /// How many there are.
@@ -62,9 +65,16 @@ pub(crate) async fn gather(
     limit: u32,
 ) -> Result<Batch, Error> {
     let mut read = repository.store().read().await?;
+    if limit > 0 {
+        let import = bulk::waiting(&mut read).await?;
+        if import.is_some() {
+            return Ok(Batch { import, ..Batch::default() });
+        }
+    }
     let pending = if limit > 0 { log::pending(&mut read, limit).await? } else { Vec::new() };
-    let imported = log::oldest_imported(&mut read).await?;
-    let oldest = pending.first().map_or(u64::MAX, |first| first.id).min(imported.unwrap_or(u64::MAX));
+    let oldest = pending.first().map_or(u64::MAX, |first| first.id);
+    let imported = if pending.is_empty() { None } else { log::oldest_imported(&mut read).await? };
+    let oldest = oldest.min(imported.unwrap_or(u64::MAX));
     let mut batch = Batch {
         through: pending.last().map(|last| last.id),
         transactions: pending.len(),

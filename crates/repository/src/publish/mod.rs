@@ -91,12 +91,12 @@ impl SnapshotProcess {
     /// [`Error::Fenced`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
         let state = self.take_state().await?;
-        if let Some(through) = bulk::waiting(&self.repository).await? {
+        let batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
+        if let Some(through) = batch.import {
             let online = Arc::clone(&self.online);
             let (state, signed) = bulk::build(&self.repository, state, through, online, &self.lock).await?;
             return self.serve(state, signed).await.map(Some);
         }
-        let batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
         if batch.through.is_none() {
             self.state = Some(state);
             return Ok(None);
