@@ -184,13 +184,13 @@ async fn everything_for_other_hosts_is_refused() {
         200
     );
     for (method, target, name) in [
-        ("CONNECT", "pypi.org:443", "pypi.org:443"),
+        ("CONNECT", "elsewhere.example:443", "elsewhere.example:443"),
         ("CONNECT", &address.to_string(), &address.to_string()),
-        ("GET", "http://pypi.org/simple/hello/", "pypi.org"),
+        ("GET", "http://elsewhere.example/simple/hello/", "elsewhere.example"),
         ("GET", "http://127.0.0.1:9/simple/hello/", "127.0.0.1:9"),
         ("GET", "/simple/hello/", "attacker.example"),
         ("GET", "/simple/hello/", &format!("attacker.example:{}", address.port())),
-        ("POST", "http://pypi.org/", "pypi.org"),
+        ("POST", "http://elsewhere.example/", "elsewhere.example"),
     ] {
         let answer = send(address, method, target, &host(name)).await;
         assert_eq!(answer.status, 409, "{method} {target} {name}");
