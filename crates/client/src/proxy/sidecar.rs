@@ -37,7 +37,10 @@ pub(super) async fn serve(
             bytes
         }
     };
-    state.prefetches.begin(state.session().await?, &bytes);
+    // What it is wanted for next is no reason to refuse this.
+    if let Ok(session) = state.session().await {
+        state.prefetches.begin(session, &bytes);
+    }
     Ok(content::with_headers(Content::Memory(bytes.into()).answer(head, digest), digest))
 }
 
