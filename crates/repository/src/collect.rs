@@ -2,8 +2,8 @@
 //!
 //! What the state refers to stays, and so does every root. Everything else goes once it has been superseded for the time of
 //! grace: clients that hold an earlier timestamp fetch from earlier snapshots, and differences are made from what
-//! clients have. No lock is needed: a publication under way writes new files alone, which are younger than any grace, and
-//! nothing that is gone is ever referred to again.
+//! clients have. No lock is needed: what is being uploaded or published is younger than any grace, and a file that turns
+//! out to have been written anew at the moment of its removal is put back.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, DirEntry};
@@ -20,6 +20,9 @@ use crate::store::{garbage, publications};
 
 /// The shortest time of grace: longer than any publication takes.
 pub const MIN_GRACE: Duration = Duration::from_secs(3600);
+
+/// What the name of a file begins with while it is being removed. Nobody is served such a file.
+const GOING: &str = ".collected-";
 
 /// Directories below `public/targets` are walked so deep.
 const MAX_DEPTH: usize = 64;
@@ -50,7 +53,8 @@ pub enum Sweep {
 
 impl Repository {
     /// Removes what has been superseded for longer than `grace`, which is at least [`MIN_GRACE`]. Safe beside servers,
-    /// clients and the writer. `progress` is told how many files were looked at.
+    /// clients and the writer. `progress` is told how many files were looked at. Blocks for as long as the disk takes: not
+    /// for a thread that serves.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Database`]; what was removed by then is gone, and nothing else.
@@ -83,7 +87,9 @@ impl Repository {
         let mut versions: HashMap<String, BTreeMap<u64, DirEntry>> = HashMap::new();
         for entry in list(&self.directory().metadata())?.0 {
             broom.examine();
-            if let Some((version, role)) = versioned(&entry.file_name().to_string_lossy())
+            if entry.file_name().to_string_lossy().starts_with(GOING) {
+                broom.finish(&entry.path())?;
+            } else if let Some((version, role)) = versioned(&entry.file_name().to_string_lossy())
                 && role != RoleName::root().as_str()
             {
                 versions.entry(role).or_default().insert(version, entry);
@@ -118,6 +124,8 @@ impl Repository {
         let kind = Kind::of(below);
         let mut read = self.store().read().await?;
         let live = match kind {
+            // Its page is being made.
+            Kind::Page(project) if garbage::is_prepared(&mut read, project).await? => return Ok(()),
             Kind::Page(project) => garbage::live_pages(&mut read, project).await?,
             Kind::Distribution(project) => {
                 garbage::live_distributions(&mut read, project, broom.before).await?
@@ -134,6 +142,10 @@ impl Repository {
         for (written, entry) in files {
             broom.examine();
             let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(GOING) {
+                broom.finish(&entry.path())?;
+                continue;
+            }
             let Some(plain) = consistent(&name) else { continue };
             let since = newer.insert(plain.to_owned(), written).unwrap_or(written);
             let is_live = live.contains(&name)
@@ -189,16 +201,43 @@ impl<P: Fn(u64)> Broom<'_, P> {
         let path = entry.path();
         let length = entry.metadata().map_err(Error::io("look at", &path))?.len();
         if self.sweep == Sweep::Remove {
-            match fs::remove_file(&path) {
+            // Out of the way first: if it is not the file that was looked at, because somebody has just uploaded the same
+            // again, it goes back to its place.
+            let going = path.with_file_name(format!("{GOING}{}", entry.file_name().to_string_lossy()));
+            match fs::rename(&path, &going) {
                 Ok(()) => {}
                 // Another process cleans up too.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(Error::io("remove", &path)(error)),
             }
+            if !self.finish(&going)? {
+                return Ok(());
+            }
         }
         *count(&mut self.found) += 1;
         self.found.bytes += length;
         Ok(())
+    }
+
+    /// Removes a file that is out of the way, or puts it back if it was written since: also what a process left behind
+    /// that was killed in between. Whether it is gone.
+    fn finish(&self, going: &Path) -> Result<bool, Error> {
+        let name = going.file_name().unwrap_or_default().to_string_lossy();
+        let Some(name) = name.strip_prefix(GOING).filter(|_| self.sweep == Sweep::Remove) else {
+            return Ok(false);
+        };
+        let written = match fs::metadata(going).and_then(|found| found.modified()) {
+            Ok(written) => written,
+            // Another process was faster.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::io("look at", going)(error)),
+        };
+        if Timestamp::try_from(written).is_ok_and(|written| written < self.before) {
+            fs::remove_file(going).map_err(Error::io("remove", going))?;
+            return Ok(true);
+        }
+        fs::rename(going, going.with_file_name(name)).map_err(Error::io("put back", going))?;
+        Ok(false)
     }
 }
 

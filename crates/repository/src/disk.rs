@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
@@ -80,7 +81,9 @@ pub(crate) fn write_unsynchronised(staging: &Path, path: &Path, bytes: &[u8]) ->
     match fs::metadata(path) {
         Ok(there) if there.len() == bytes.len() as u64 => {
             if fs::read(path).map_err(Error::io("read", path))? == bytes {
-                return Ok(());
+                // Wanted again: it may have been out of use for long, and is not to be collected now.
+                let file = File::options().append(true).open(path).map_err(Error::io("open", path))?;
+                return file.set_modified(SystemTime::now()).map_err(Error::io("set the time of", path));
             }
         }
         Ok(_) => {}

@@ -10,16 +10,23 @@ use crate::error::Error;
 /// Names of files, `SHA256.NAME`.
 pub(crate) type Live = HashSet<String>;
 
-/// The pages of a project that are published or about to be.
+/// Whether a bulk publication makes the page of a project.
+pub(crate) async fn is_prepared(connection: &mut SqliteConnection, project: &str) -> Result<bool, Error> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT project FROM prepared_pages WHERE project = $1")
+        .bind(project)
+        .fetch_optional(connection)
+        .await
+        .map_err(Error::database("read prepared pages"))?;
+    Ok(row.is_some())
+}
+
+/// The page of a project that is published.
 pub(crate) async fn live_pages(connection: &mut SqliteConnection, project: &str) -> Result<Live, Error> {
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "SELECT sha256 FROM pages WHERE project = $1 \
-         UNION SELECT sha256 FROM prepared_pages WHERE project = $1 AND sha256 IS NOT NULL",
-    )
-    .bind(project)
-    .fetch_all(connection)
-    .await
-    .map_err(Error::database("read pages"))?;
+    let rows: Vec<(String,)> = sqlx::query_as("SELECT sha256 FROM pages WHERE project = $1")
+        .bind(project)
+        .fetch_all(connection)
+        .await
+        .map_err(Error::database("read pages"))?;
     Ok(rows.into_iter().map(|(sha256,)| format!("{sha256}.index.json")).collect())
 }
 
