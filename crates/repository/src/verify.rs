@@ -3,13 +3,16 @@
 //! This reads what is served, `public/`, and the layout: not the database, and no key.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sealdex_simple::layout::relative_file_url;
 use sealdex_simple::{IndexPage, PageLimits};
-use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::digest::{HashAlgorithm, Hasher};
 use sealdex_tuf::metadata::{TargetFile, Targets};
 use sealdex_tuf::trusted::TrustedMetadata;
 use sealdex_tuf::{Answer, Limits, RoleName, Step, TargetPath, Updater, Version};
@@ -18,7 +21,7 @@ use serde::Serialize;
 use crate::directory::RepositoryDirectory;
 use crate::disk;
 use crate::error::Error;
-use crate::layout::{Layout, Role};
+use crate::layout::{Content, Layout, Role};
 use crate::repository::Repository;
 
 /// What there is and is as it should be, and what is not.
@@ -30,11 +33,11 @@ pub struct Verification {
     pub targets: u64,
     /// Index pages among them that were read and verified.
     pub pages: u64,
-    /// Distributions that these pages list.
+    /// Distributions that these pages list, and in a tree of files the files.
     pub files: u64,
     /// Distributions among them that are kept elsewhere.
     pub files_elsewhere: u64,
-    /// Bytes of metadata and pages read.
+    /// Bytes read.
     pub bytes: u64,
     /// What is wrong, one sentence each: the first hundred.
     pub faults: Vec<String>,
@@ -45,12 +48,16 @@ pub struct Verification {
 /// Faults that are told one by one.
 const MAX_FAULTS: usize = 100;
 
+/// Bytes of a file that are read at once.
+const BUFFER_BYTES: usize = 256 * 1024;
+
 /// Roles loaded into one copy of the top-level metadata.
 const ROLES: usize = 32;
 
 impl Repository {
-    /// Verifies everything that is served: all metadata from the first root on, every page by its hash, and that every
-    /// file a page lists is there in its length. `progress` is told of roles done and of how many there are.
+    /// Verifies everything that is served: all metadata from the first root on; every page, every file a page lists and
+    /// its core metadata, and every other target by its hash. Files kept elsewhere are not looked at. `progress` is told
+    /// of roles done and of how many there are.
     ///
     /// # Errors
     /// [`Error::Tuf`] when no client could refresh, [`Error::Io`]. Everything else is a fault in the result.
@@ -198,8 +205,15 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                 self.fault(format!("{path} can be no file"));
                 continue;
             };
-            // Files are looked at by the pages that list them, which know where they are kept.
-            if !path.as_str().starts_with("simple/") {
+            let path_text = path.as_str();
+            if self.layout.content == Content::PythonIndex && path_text.starts_with("files/") {
+                // Looked at by the page that lists it, which knows where it is kept.
+                continue;
+            }
+            let is_page = self.layout.content == Content::PythonIndex && path_text.starts_with("simple/");
+            if !is_page {
+                self.found().files += 1;
+                self.check_file(&place, file.length, sha256);
                 continue;
             }
             match std::fs::read(&place) {
@@ -226,15 +240,18 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                 elsewhere += 1;
                 continue;
             }
-            let place = self.directory.distribution_file(
-                &page.name,
-                &file.filename,
-                file.sha256().unwrap_or_default(),
-            );
-            match std::fs::metadata(&place) {
-                Ok(there) if Some(there.len()) == file.size => {}
-                Ok(there) => self.fault(format!("{} is {} bytes long", place.display(), there.len())),
-                Err(error) => self.fault(format!("{}: {error}", place.display())),
+            let (Some(sha256), Some(size)) = (file.sha256(), file.size) else {
+                self.fault(format!("{path}: {} is listed without a sha256 or a size", file.filename));
+                continue;
+            };
+            let place = self.directory.distribution_file(&page.name, &file.filename, sha256);
+            self.check_file(&place, size, sha256);
+            if let Some(core_metadata) = file.core_metadata.sha256() {
+                let beside = self.directory.sidecar_file(&page.name, &file.filename, sha256);
+                match std::fs::metadata(&beside) {
+                    Ok(there) => self.check_file(&beside, there.len(), core_metadata),
+                    Err(error) => self.fault(format!("{}: {error}", beside.display())),
+                }
             }
         }
         let mut found = self.found();
@@ -242,6 +259,33 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
         found.bytes += bytes.len() as u64;
         found.files += page.files.len() as u64;
         found.files_elsewhere += elsewhere;
+    }
+
+    /// A file must have these bytes. It is read piece by piece: files may be gigabytes.
+    fn check_file(&self, place: &Path, length: u64, sha256: &str) {
+        let hash = || -> std::io::Result<(u64, String)> {
+            let (mut file, mut hasher, mut read) =
+                (File::open(place)?, Hasher::new(HashAlgorithm::Sha256), 0);
+            let mut buffer = vec![0; BUFFER_BYTES];
+            loop {
+                match file.read(&mut buffer)? {
+                    0 => return Ok((read, hasher.finish())),
+                    count => {
+                        hasher.update(&buffer[..count]);
+                        read += count as u64;
+                    }
+                }
+            }
+        };
+        match hash() {
+            Ok((read, found)) => {
+                self.found().bytes += read;
+                if read != length || found != sha256 {
+                    self.fault(format!("{} is not the file that was signed", place.display()));
+                }
+            }
+            Err(error) => self.fault(format!("{}: {error}", place.display())),
+        }
     }
 
     fn fault(&self, fault: String) {
