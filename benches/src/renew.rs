@@ -86,7 +86,7 @@ async fn import(scene: &Scene) -> anyhow::Result<()> {
             }
         }
         let checked = scene.repository.check_import(files);
-        let outcome = scene.repository.import(checked, "bench", "", Actor::Local).await?;
+        let outcome = scene.repository.import(checked, "bench", |_| String::new(), Actor::Local).await?;
         ensure!(outcome.refused.is_empty(), "refused: {:?}", outcome.refused);
     }
     scene.repository.finish_import("bench").await?.context("nothing was imported")?;

@@ -132,8 +132,8 @@ impl Repository {
         checked
     }
 
-    /// Makes a batch durable, together with `position`, from where the import `name` is to go on after a crash. It is not
-    /// published before [`Repository::finish_import`].
+    /// Makes a batch durable, together with the position from where the import `name` is to go on after a crash;
+    /// `position` makes it of the outcome. It is not published before [`Repository::finish_import`].
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::State`]: nothing of the batch was kept. What is wrong with single files is in the
@@ -142,7 +142,7 @@ impl Repository {
         &self,
         checked: CheckedImport,
         name: &str,
-        position: &str,
+        position: impl FnOnce(&ImportOutcome) -> String + Send,
         actor: Actor,
     ) -> Result<ImportOutcome, Error> {
         let mut outcome = ImportOutcome { refused: checked.refused, ..ImportOutcome::default() };
@@ -179,10 +179,10 @@ impl Repository {
                 rows::put_distribution(&mut write, row).await?;
             }
         }
-        store::put_fact(&mut write, &position_fact(name), position).await?;
-        commit(write).await?;
         outcome.added = (new.len() + returning.len()) as u64;
         outcome.refused.sort_by_key(|(position, _)| *position);
+        store::put_fact(&mut write, &position_fact(name), &position(&outcome)).await?;
+        commit(write).await?;
         Ok(outcome)
     }
 
@@ -200,6 +200,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Io`], and what `look` says of the file, which is removed then.
+    /// [`Error::FileExists`] when there is other core metadata beside the same file: a page may promise it.
     pub fn place_imported_file<E: From<Error>>(
         &self,
         filename: &DistributionFilename,
@@ -222,6 +223,15 @@ impl Repository {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         if let Some(metadata) = &core_metadata {
             let beside = self.directory().sidecar_file(project, filename.file_name(), &sha256);
+            if let Ok(there) = std::fs::read(&beside)
+                && there != *metadata
+            {
+                let path = format!("{}.metadata", file_target_path(project, filename.file_name()));
+                let (existing, offered) = (&there[..], &metadata[..]);
+                let [existing, offered] =
+                    [existing, offered].map(|bytes| HashAlgorithm::Sha256.hex_digest(bytes));
+                return Err(Error::FileExists { path, existing, offered }.into());
+            }
             disk::write_unsynchronised(&self.directory().staging(), &beside, metadata)?;
         }
         received.move_to(&place)?;
@@ -244,7 +254,7 @@ impl Repository {
     /// [`Error::Database`]
     pub async fn finish_import(&self, name: &str) -> Result<Option<Receipt>, Error> {
         let mut write = self.store().write().await?;
-        let last = log::last_imported(&mut write).await?;
+        let last = log::imported(&mut write).await?.map(|(_, last)| last);
         if let Some(last) = last {
             store::put_fact(&mut write, IMPORT_COMPLETE_FACT, &last.to_string()).await?;
         }

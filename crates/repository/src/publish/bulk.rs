@@ -100,8 +100,11 @@ async fn prepare_pages(
     commit(write).await?;
     let mut read = repository.store().read().await?;
     let pending = log::pending(&mut read, 1).await?;
-    let oldest =
-        log::oldest_imported(&mut read).await?.into_iter().chain(pending.iter().map(|first| first.id));
+    let oldest = log::imported(&mut read)
+        .await?
+        .map(|(first, _)| first)
+        .into_iter()
+        .chain(pending.iter().map(|first| first.id));
     let oldest = oldest.min().unwrap_or(u64::MAX);
     drop(read);
 

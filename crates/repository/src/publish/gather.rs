@@ -73,8 +73,8 @@ pub(crate) async fn gather(
     }
     let pending = if limit > 0 { log::pending(&mut read, limit).await? } else { Vec::new() };
     let oldest = pending.first().map_or(u64::MAX, |first| first.id);
-    let imported = if pending.is_empty() { None } else { log::oldest_imported(&mut read).await? };
-    let oldest = oldest.min(imported.unwrap_or(u64::MAX));
+    let imported = if pending.is_empty() { None } else { log::imported(&mut read).await? };
+    let oldest = oldest.min(imported.map_or(u64::MAX, |(first, _)| first));
     let mut batch = Batch {
         through: pending.last().map(|last| last.id),
         transactions: pending.len(),

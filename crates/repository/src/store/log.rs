@@ -78,24 +78,17 @@ pub(crate) async fn pending_count(connection: &mut SqliteConnection) -> Result<u
     unsigned(count)
 }
 
-/// The first transaction of an import that is not published yet.
-pub(crate) async fn oldest_imported(connection: &mut SqliteConnection) -> Result<Option<u64>, Error> {
-    let (oldest,): (Option<i64>,) =
-        sqlx::query_as("SELECT MIN(id) FROM transactions WHERE publication IS NULL AND action = 'import'")
-            .fetch_one(connection)
-            .await
-            .map_err(Error::database("read imported transactions"))?;
-    oldest.map(unsigned).transpose()
-}
-
-/// The last transaction of an import that is not published yet.
-pub(crate) async fn last_imported(connection: &mut SqliteConnection) -> Result<Option<u64>, Error> {
-    let (last,): (Option<i64>,) =
-        sqlx::query_as("SELECT MAX(id) FROM transactions WHERE publication IS NULL AND action = 'import'")
-            .fetch_one(connection)
-            .await
-            .map_err(Error::database("read imported transactions"))?;
-    last.map(unsigned).transpose()
+/// The first and the last transaction of imports that are not published yet.
+pub(crate) async fn imported(connection: &mut SqliteConnection) -> Result<Option<(u64, u64)>, Error> {
+    // Two queries for the index to answer without being read from end to end.
+    let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "SELECT (SELECT MIN(id) FROM transactions WHERE publication IS NULL AND action = 'import'), \
+         (SELECT MAX(id) FROM transactions WHERE publication IS NULL AND action = 'import')",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(Error::database("read imported transactions"))?;
+    first.zip(last).map(|(first, last)| Ok((unsigned(first)?, unsigned(last)?))).transpose()
 }
 
 /// Marks everything pending up to `through` as published, imports excepted.

@@ -78,14 +78,6 @@ impl Source for Directory {
         self.position.after.clone().unwrap_or_default()
     }
 
-    fn total_bytes(&self) -> Option<u64> {
-        None
-    }
-
-    fn position_bytes(&self) -> u64 {
-        0
-    }
-
     fn read(mut self: Box<Self>, mut feed: Feed) -> Result<(), Failure> {
         let top = self.path.clone();
         if self.walk(&top, MAX_DEPTH, &mut feed)? == Go::On {
@@ -144,13 +136,7 @@ pub(super) fn name_of(kind: &str, path: &Path) -> String {
     format!("{kind}:{}", &hasher.finish()[..16])
 }
 
-/// A path for people, with control characters escaped.
+/// A path for people and for the position.
 pub(super) fn shown(path: &Path) -> String {
-    path.to_string_lossy()
-        .chars()
-        .flat_map(|c| {
-            let escaped: Vec<char> = if c.is_control() { c.escape_default().collect() } else { vec![c] };
-            escaped
-        })
-        .collect()
+    path.to_string_lossy().replace(char::is_control, "\u{fffd}")
 }

@@ -12,9 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::Source;
 use super::batch::{Feed, Go, Position};
-use super::{Source, sized};
 use crate::failure::{Failure, Kind};
+use crate::output::bytes;
 
 /// A longer line is refused.
 const MAX_LINE_BYTES: usize = 256 * 1024;
@@ -24,27 +25,25 @@ const MARK_BYTES: u64 = 1024 * 1024;
 
 /// A manifest being read.
 pub(super) struct Manifest {
-    reader: Box<dyn Reader>,
+    input: Input,
     name: String,
     length: Option<u64>,
     position: Position,
     files_url: Option<Url>,
 }
 
-trait Reader: BufRead + Send {
-    fn skip_to(&mut self, offset: u64) -> std::io::Result<()>;
+/// A file, or standard input, of which nothing can be skipped: it is read again, and found to be there.
+enum Input {
+    File(BufReader<File>),
+    Standard(BufReader<std::io::Stdin>),
 }
 
-impl Reader for BufReader<File> {
-    fn skip_to(&mut self, offset: u64) -> std::io::Result<()> {
-        self.seek(SeekFrom::Start(offset)).map(drop)
-    }
-}
-
-impl Reader for BufReader<std::io::Stdin> {
-    /// Nothing is known of what came before: it is read again, and found to be there.
-    fn skip_to(&mut self, _offset: u64) -> std::io::Result<()> {
-        Ok(())
+impl Input {
+    fn reader(&mut self) -> &mut dyn BufRead {
+        match self {
+            Self::File(file) => file,
+            Self::Standard(standard) => standard,
+        }
     }
 }
 
@@ -76,16 +75,16 @@ impl Manifest {
         let length = file.metadata().map_err(unreadable)?.len();
         let name = format!("manifest:{}", mark(&mut file, length).map_err(unreadable)?);
         file.rewind().map_err(unreadable)?;
-        let reader = Box::new(BufReader::with_capacity(1024 * 1024, file));
+        let input = Input::File(BufReader::with_capacity(1024 * 1024, file));
         let files_url = files_url.map(parse_base).transpose()?;
-        Ok(Self { reader, name, length: Some(length), position: Position::default(), files_url })
+        Ok(Self { input, name, length: Some(length), position: Position::default(), files_url })
     }
 
     pub(super) fn standard_input(files_url: Option<&str>) -> Result<Self, Failure> {
-        let reader = Box::new(BufReader::with_capacity(1024 * 1024, std::io::stdin()));
+        let input = Input::Standard(BufReader::with_capacity(1024 * 1024, std::io::stdin()));
         let files_url = files_url.map(parse_base).transpose()?;
         let name = "standard input".to_owned();
-        Ok(Self { reader, name, length: None, position: Position::default(), files_url })
+        Ok(Self { input, name, length: None, position: Position::default(), files_url })
     }
 }
 
@@ -94,17 +93,20 @@ impl Source for Manifest {
         self.name.clone()
     }
 
+    fn can_resume(&self) -> bool {
+        self.length.is_some()
+    }
+
     fn go_on_from(&mut self, position: &str) -> Result<u64, Failure> {
-        if self.length.is_none() {
-            return Ok(0);
-        }
         self.position = Position::read(position)?;
-        self.reader.skip_to(self.position.done)?;
+        if let Input::File(file) = &mut self.input {
+            file.seek(SeekFrom::Start(self.position.done))?;
+        }
         Ok(self.position.refused)
     }
 
     fn place(&self) -> String {
-        format!("line {} ({})", self.position.lines + 1, sized(self.position.done))
+        format!("line {} ({})", self.position.lines + 1, bytes(self.position.done))
     }
 
     fn total_bytes(&self) -> Option<u64> {
@@ -119,7 +121,7 @@ impl Source for Manifest {
         let mut line = Vec::new();
         loop {
             line.clear();
-            let read = read_line(self.reader.as_mut(), &mut line)?;
+            let read = read_line(self.input.reader(), &mut line)?;
             if read.bytes == 0 {
                 break;
             }
@@ -150,7 +152,7 @@ struct LineRead {
 }
 
 /// Reads a line of any length and keeps at most [`MAX_LINE_BYTES`] of it.
-fn read_line(reader: &mut dyn Reader, line: &mut Vec<u8>) -> std::io::Result<LineRead> {
+fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<LineRead> {
     let mut read = LineRead { bytes: 0, too_long: false };
     loop {
         let buffer = reader.fill_buf()?;
@@ -302,12 +304,12 @@ mod tests {
         let text = format!("short\n{}\nlast", "x".repeat(MAX_LINE_BYTES + 10));
         let file = tempfile::tempfile().unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, text.as_bytes(), 0).unwrap();
-        let mut reader: Box<dyn Reader> = Box::new(BufReader::with_capacity(100, file));
+        let mut reader = BufReader::with_capacity(100, file);
         let mut found = Vec::new();
         let mut line = Vec::new();
         loop {
             line.clear();
-            let read = read_line(reader.as_mut(), &mut line).unwrap();
+            let read = read_line(&mut reader, &mut line).unwrap();
             if read.bytes == 0 {
                 break;
             }

@@ -71,14 +71,6 @@ impl Source for Mirror {
         format!("behind {}", self.position.after.as_deref().unwrap_or("nothing"))
     }
 
-    fn total_bytes(&self) -> Option<u64> {
-        None
-    }
-
-    fn position_bytes(&self) -> u64 {
-        0
-    }
-
     fn read(mut self: Box<Self>, mut feed: Feed) -> Result<(), Failure> {
         for entry in sorted(&self.web.join("simple"))? {
             let name = shown(Path::new(&entry.file_name()));

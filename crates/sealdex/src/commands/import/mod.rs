@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sealdex_repository::layout::Content;
-use sealdex_repository::{Actor, Verification};
+use sealdex_repository::{Actor, ImportOutcome, Verification};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -20,7 +20,7 @@ use super::publish::Publisher;
 use crate::cli::{Format, ImportArguments};
 use crate::failure::{Failure, Kind};
 use crate::output::{
-    BAD, FAINT, GOOD, bytes, count, progress_of_bytes, result, say, seconds, spinner, styled, tell,
+    BAD, FAINT, GOOD, count, progress_of_bytes, result, say, seconds, spinner, styled, tell,
 };
 
 use batch::{Batch, Feed, Refused};
@@ -72,7 +72,7 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         return Err(Failure::message(Kind::Failed, "another import into this repository is running")
             .hint("wait for it to end; if it was interrupted, the same command goes on with it"));
     };
-    let position = repository.import_position(&source.name()).await?;
+    let position = if source.can_resume() { repository.import_position(&source.name()).await? } else { None };
     let resumed = position.is_some();
     let mut summary = Summary {
         added: 0,
@@ -100,9 +100,9 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
     let reader = tokio::task::spawn_blocking(move || source.read(feed));
     while let Some(batch) = batches.recv().await {
         let Batch { checked, places, mut refused, position, read_bytes } = batch;
-        let before = summary.refused;
-        let position = position.written(before + refused.len() as u64);
-        let outcome = repository.import(checked, &name, &position, Actor::Local).await?;
+        let before = summary.refused + refused.len() as u64;
+        let position = |outcome: &ImportOutcome| position.written(before + outcome.refused.len() as u64);
+        let outcome = repository.import(checked, &name, position, Actor::Local).await?;
         summary.added += outcome.added;
         summary.unchanged += outcome.unchanged;
         refused.extend(outcome.refused.into_iter().map(|(at, error)| Refused {
@@ -169,14 +169,22 @@ fn open(arguments: &ImportArguments) -> Result<Box<dyn Source>, Failure> {
 trait Source: Send {
     /// What this import is called in the repository's state: the same for the same source.
     fn name(&self) -> String;
+    /// Whether it can go on in the middle.
+    fn can_resume(&self) -> bool {
+        true
+    }
     /// Goes on from a kept position; gives the number of refusals before it.
     fn go_on_from(&mut self, position: &str) -> Result<u64, Failure>;
     /// Where it is, for people.
     fn place(&self) -> String;
     /// Bytes to read, as far as they are known.
-    fn total_bytes(&self) -> Option<u64>;
+    fn total_bytes(&self) -> Option<u64> {
+        None
+    }
     /// Bytes read before this run.
-    fn position_bytes(&self) -> u64;
+    fn position_bytes(&self) -> u64 {
+        0
+    }
     /// Reads to the end. Blocks.
     fn read(self: Box<Self>, feed: Feed) -> Result<(), Failure>;
 }
@@ -225,9 +233,4 @@ fn finish(summary: &Summary) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// `12.3 MB`, for sources.
-fn sized(length: u64) -> String {
-    bytes(length)
 }
