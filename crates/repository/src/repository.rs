@@ -2,28 +2,33 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::metadata::{Root, Unverified};
 use sealdex_tuf::{Clock, RoleName, Version};
 use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 
 use crate::audit::AuditEntry;
 use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
+use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
 use crate::disk::{self, DurableDirectories};
 use crate::error::Error;
 use crate::served::{PageCache, served_timestamp};
 use crate::settings::Settings;
 use crate::staging::StagedFile;
-use crate::store::{self, Open, Store, log, publications};
+use crate::store::{self, Location, Open, Signal, Store, log, publications};
 use crate::submit::SubmitQueue;
 use crate::transaction::{Publication, Receipt, TransactionId};
 
 /// How often a waiting caller looks whether another process has published.
 const POLL: Duration = Duration::from_millis(20);
+
+/// The same, where processes tell each other.
+const POLL_BESIDES: Duration = Duration::from_millis(500);
 
 /// A repository on disk. Cheap to clone; several processes may have it open.
 #[derive(Clone)]
@@ -39,8 +44,19 @@ struct Shared {
     pages: PageCache,
     /// Rung when this process has submitted something.
     pending: Notify,
-    /// How many times this process has published.
+    /// How many publications this process has made or was told of.
     served: watch::Sender<u64>,
+    /// Hears of other processes, once that is of use.
+    listening: OnceLock<Option<Listening>>,
+}
+
+/// Ends with the repository.
+struct Listening(AbortHandle);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Repository {
@@ -48,15 +64,27 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::NotARepository`], [`Error::Settings`], [`Error::Layout`], [`Error::LayoutChanged`],
-    /// [`Error::Database`] or [`Error::Io`].
+    /// [`Error::DatabaseAddress`], [`Error::Database`] or [`Error::Io`].
     pub async fn open(directory: RepositoryDirectory, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::open_with_database(directory, clock, None).await
+    }
+
+    /// Opens a repository with another address of its database than the settings give: one with a password, say.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub async fn open_with_database(
+        directory: RepositoryDirectory,
+        clock: Arc<dyn Clock>,
+        database: Option<DatabaseUrl>,
+    ) -> Result<Self, Error> {
         let path = directory.settings_file();
         let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::NotARepository { directory: directory.path().to_owned() },
             _ => Error::io("read", &path)(error),
         })?;
         let settings = Settings::from_toml(&text, &path)?;
-        let store = Store::open(&directory.state_file(), Open::Existing).await?;
+        let store = Store::open(&location(&directory, &settings, database)?, Open::Existing).await?;
         let mut read = store.read().await?;
         let layout = store::fact(&mut read, LAYOUT_FACT).await?;
         drop(read);
@@ -73,6 +101,7 @@ impl Repository {
             pages: PageCache::default(),
             pending: Notify::new(),
             served: watch::Sender::new(0),
+            listening: OnceLock::new(),
         })))
     }
 
@@ -135,6 +164,7 @@ impl Repository {
     pub async fn published(&self, receipt: &Receipt, timeout: Duration) -> Result<Publication, Error> {
         let deadline = tokio::time::Instant::now() + timeout;
         let mut served = self.0.served.subscribe();
+        let poll = if self.listen() { POLL_BESIDES } else { POLL };
         loop {
             served.mark_unchanged();
             if let Some(publication) = self.publication_of(receipt.transaction).await? {
@@ -143,7 +173,7 @@ impl Repository {
             let wait = async {
                 tokio::select! {
                     _ = served.changed() => {}
-                    () = tokio::time::sleep(POLL) => {}
+                    () = tokio::time::sleep(poll) => {}
                 }
             };
             if tokio::time::timeout_at(deadline, wait).await.is_err() {
@@ -177,6 +207,13 @@ impl Repository {
     pub async fn log(&self, after: Option<TransactionId>, limit: u32) -> Result<Vec<AuditEntry>, Error> {
         let mut read = self.store().read().await?;
         log::entries(&mut read, after.map_or(0, TransactionId::number), limit).await
+    }
+
+    /// Whether several processes may publish in turn, see [`crate::SnapshotProcess::take_turns`]: the state is in
+    /// PostgreSQL.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.store().has_locks()
     }
 
     /// Closes the database. Clones of this repository can do nothing any more.
@@ -218,9 +255,27 @@ impl Repository {
         self.0.pending.notified().await;
     }
 
-    /// Wakes those who wait for a publication.
-    pub(crate) fn announce_publication(&self) {
+    /// Wakes those who wait for a publication, in other processes too.
+    pub(crate) async fn announce_publication(&self) {
         self.0.served.send_modify(|count| *count += 1);
+        if let Err(error) = self.store().announce(Signal::Published).await {
+            // They look for themselves before long.
+            tracing::debug!(error = &error as &dyn std::error::Error, "other processes were not told");
+        }
+    }
+
+    /// Begins to hear of other processes; `false`: they tell nothing.
+    pub(crate) fn listen(&self) -> bool {
+        let shared = Arc::downgrade(&self.0);
+        let hear = move |signal| {
+            let Some(shared) = shared.upgrade() else { return false };
+            match signal {
+                Signal::Pending => shared.pending.notify_one(),
+                Signal::Published => shared.served.send_modify(|count| *count += 1),
+            }
+            true
+        };
+        self.0.listening.get_or_init(|| self.store().listen(hear).map(Listening)).is_some()
     }
 
     pub(crate) fn own_publications(&self) -> u64 {
@@ -239,6 +294,19 @@ impl Repository {
         let layout = self.settings().layout.name.escape_debug().to_string();
         Error::UnsupportedPath { path: path.to_string(), layout }
     }
+}
+
+/// Where the state is: in the database named, else in that of the settings, else in the directory.
+pub(crate) fn location(
+    directory: &RepositoryDirectory,
+    settings: &Settings,
+    database: Option<DatabaseUrl>,
+) -> Result<Location, Error> {
+    let database = match database {
+        Some(database) => Some(database),
+        None => settings.storage.database_url()?,
+    };
+    Ok(database.map_or_else(|| Location::Sqlite(directory.state_file()), Location::Postgres))
 }
 
 impl fmt::Debug for Repository {

@@ -16,6 +16,11 @@ pub enum WriterState {
     Running,
     /// It ran in this program, and ended: nothing is published any more.
     Stopped,
+    /// It runs in another process; this program would take its place.
+    #[serde(rename = "standing-by")]
+    StandingBy,
+    /// This program should run it or stand by, and cannot, for now: the database does not answer, say.
+    Unable,
 }
 
 /// Tells the server how the snapshot process of this program is. Clones share one state.
@@ -38,6 +43,8 @@ impl WriterHealth {
         match self.0.load(Ordering::Acquire) {
             state if state == WriterState::Running as u8 => WriterState::Running,
             state if state == WriterState::Stopped as u8 => WriterState::Stopped,
+            state if state == WriterState::StandingBy as u8 => WriterState::StandingBy,
+            state if state == WriterState::Unable as u8 => WriterState::Unable,
             _ => WriterState::Elsewhere,
         }
     }
@@ -52,7 +59,13 @@ mod tests {
         let health = WriterHealth::new();
         let other = health.clone();
         assert_eq!(health.state(), WriterState::Elsewhere);
-        for state in [WriterState::Running, WriterState::Stopped, WriterState::Elsewhere] {
+        for state in [
+            WriterState::Running,
+            WriterState::Stopped,
+            WriterState::StandingBy,
+            WriterState::Unable,
+            WriterState::Elsewhere,
+        ] {
             other.set(state);
             assert_eq!(health.state(), state);
         }

@@ -25,6 +25,7 @@ mod pages;
 mod renewal;
 mod run;
 mod snapshot;
+mod standby;
 mod state;
 
 use std::collections::HashSet;
@@ -36,6 +37,7 @@ use sealdex_tuf::Signer;
 pub(crate) use lock::current_writer;
 pub(crate) use pages::build_page;
 pub(crate) use snapshot::SnapshotIndex;
+pub use standby::Turn;
 
 use crate::disk;
 use crate::error::Error;
@@ -70,8 +72,7 @@ impl SnapshotProcess {
     /// [`Error::WrongOnlineKey`], [`Error::StateBehindServed`], [`Error::Database`], [`Error::Io`].
     pub async fn acquire(repository: &Repository, online: Arc<dyn Signer>) -> Result<Option<Self>, Error> {
         state::check_online_key(repository, online.as_ref()).await?;
-        let path = repository.directory().writer_lock();
-        let Some(lock) = disk::blocking(move || WriterLock::acquire(&path)).await? else { return Ok(None) };
+        let Some(lock) = WriterLock::acquire(repository).await? else { return Ok(None) };
         let staging = repository.directory().staging();
         let removed = disk::blocking(move || disk::clean_staging(&staging)).await?;
         if removed > 0 {
@@ -88,7 +89,7 @@ impl SnapshotProcess {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Database`], [`Error::Tuf`] from the signer: call it again, nothing is lost.
-    /// [`Error::Fenced`], [`Error::StateBehindServed`]: this process must not go on.
+    /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
         let state = self.take_state().await?;
         let batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
@@ -129,6 +130,7 @@ impl SnapshotProcess {
 
     /// The state, read and made good again if it is not known.
     async fn take_state(&mut self) -> Result<State, Error> {
+        self.lock.check()?;
         match self.state.take() {
             Some(state) => Ok(state),
             None => state::recover(&self.repository, &self.lock).await,
@@ -157,7 +159,7 @@ impl SnapshotProcess {
         state.advance(&signed.roles, signed.snapshot_file)?;
         let publication = state.publication()?;
         self.state = Some(state);
-        self.repository.announce_publication();
+        self.repository.announce_publication().await;
         tracing::info!(
             snapshot = %publication.snapshot_version,
             timestamp = %publication.timestamp_version,
@@ -169,7 +171,7 @@ impl SnapshotProcess {
 
     /// Step 2.
     async fn commit(&self, state: &State, signed: &Signed) -> Result<(), Error> {
-        let mut write = self.repository.store().write().await?;
+        let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
         for role in &signed.roles {
             publications::advance_role(&mut write, role, state.version_of(&role.name)?).await?;
         }
@@ -181,7 +183,8 @@ impl SnapshotProcess {
         if let Some(through) = signed.imported {
             log::mark_imported(&mut write, through, publication).await?;
             prepared::publish(&mut write, signed.at).await?;
-            store::remove_fact(&mut write, IMPORT_COMPLETE_FACT).await?;
+            // A later import may have been completed meanwhile: that one stays.
+            store::remove_fact_with(&mut write, IMPORT_COMPLETE_FACT, &through.to_string()).await?;
         }
         for (role, target) in &signed.targets {
             targets::put(&mut write, role.as_str(), target).await?;

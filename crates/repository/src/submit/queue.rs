@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::Change;
 use super::apply::{Signature, apply};
 use crate::error::Error;
-use crate::store::{Store, commit};
+use crate::store::{Signal, Store, announce, commit};
 use crate::transaction::Receipt;
 
 /// The changes of this process on their way into the log.
@@ -83,6 +83,7 @@ async fn write_batch(store: &Store, batch: &[Waiting]) -> Result<Vec<Result<Rece
             result => results.push(result),
         }
     }
+    announce(&mut transaction, Signal::Pending).await?;
     commit(transaction).await?;
     Ok(results)
 }

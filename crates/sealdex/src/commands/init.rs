@@ -9,7 +9,7 @@ use sealdex_repository::{Development, InitialKeys, Layout, Repository, Repositor
 use sealdex_tuf::{KeyPair, Scheme, Signer};
 use serde::Serialize;
 
-use super::publish::online_passphrase;
+use super::publish::{database_named, online_passphrase};
 use crate::cli::{BinStyleChoice, Format, InitArguments, LayoutChoice, SchemeChoice};
 use crate::environment;
 use crate::failure::{Failure, Kind};
@@ -42,6 +42,10 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     check_threshold("root", root_keys, root_threshold)?;
     check_threshold("targets", targets_keys, targets_threshold)?;
     let offline_directory = arguments.offline_keys.clone().unwrap_or_else(|| beside(&arguments.directory));
+    let mut settings = Settings::new(layout(&arguments)?);
+    settings.storage.database.clone_from(&arguments.database);
+    settings.storage.database_url().map_err(|error| Failure::new(Kind::Usage, error))?;
+    let database = database_named()?;
     let protections = Protections::ask(&arguments)?;
 
     let waiting = spinner("making keys");
@@ -68,9 +72,9 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
         online: online.pair.clone(),
         development: if dev { Development::Yes } else { Development::No },
     };
-    let settings = Settings::new(layout(&arguments)?);
+    let clock = Arc::new(jiff::Timestamp::now);
     let repository =
-        Repository::create(directory.clone(), settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
+        Repository::create_with_database(directory.clone(), settings, &keys, clock, database).await?;
     waiting.finish_and_clear();
     let summary = Summary {
         repository: arguments.directory.clone(),

@@ -68,7 +68,7 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         .hint("use sealdex add"));
     }
     let mut source = open(&arguments)?;
-    let Some(_lock) = repository.begin_import()? else {
+    let Some(_lock) = repository.begin_import().await? else {
         return Err(Failure::message(Kind::Failed, "another import into this repository is running")
             .hint("wait for it to end; if it was interrupted, the same command goes on with it"));
     };
