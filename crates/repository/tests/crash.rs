@@ -6,27 +6,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 
+#[path = "support/processes.rs"]
+mod processes;
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use sealdex_repository::layout::BinStyle;
-use sealdex_repository::{
-    Actor, AddDistribution, Layout, Receipt, Repository, RepositoryDirectory, Settings, SnapshotProcess,
-    Transaction,
-};
-use sealdex_simple::DistributionFilename;
-use sealdex_testkit::archive::sha256_hex;
+use sealdex_repository::{RepositoryDirectory, SnapshotProcess};
 use sealdex_testkit::clock::START;
-use sealdex_tuf::{KeyPair, Scheme, Signer};
-use support::{Judge, Stored, stage};
+
+use processes::{Victim, Witness, create, file, online_key, open, recover, say, submit};
+use support::{Judge, Stored};
 
 /// How often the process is killed.
 const KILLS: usize = 220;
@@ -34,40 +26,7 @@ const KILLS: usize = 220;
 /// Tells the process to be killed where its repository is.
 const CHILD: &str = "SEALDEX_TEST_CRASH_CHILD";
 
-const PROJECTS: u64 = 101;
-
-fn clock() -> Arc<dyn sealdex_tuf::Clock> {
-    Arc::new(|| START)
-}
-
-/// The file of this number: name, target path and bytes.
-fn file(number: u64) -> (String, String, Vec<u8>) {
-    let project = format!("p{}", number % PROJECTS);
-    let name = format!("{project}-{number}.tar.gz");
-    let path = format!("files/{project}/{name}");
-    (name, path, format!("content of {number}").into_bytes())
-}
-
-fn online_key_file(folder: &Path) -> PathBuf {
-    folder.join("online.pkcs8")
-}
-
-fn online_key(folder: &Path) -> Arc<dyn Signer> {
-    let pkcs8 = std::fs::read(online_key_file(folder)).unwrap();
-    Arc::new(KeyPair::from_pkcs8(&Scheme::Ed25519, &pkcs8).unwrap())
-}
-
-async fn open(folder: &Path) -> Repository {
-    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock()).await.unwrap()
-}
-
-async fn submit(repository: &Repository, number: u64) -> Receipt {
-    let (name, _, bytes) = file(number);
-    let received = stage(repository, &bytes).await;
-    let filename = DistributionFilename::parse(&name).unwrap();
-    let add = AddDistribution { filename, received, metadata: None, upload_time: None };
-    repository.submit(Transaction::AddDistribution(add), Actor::Local).await.unwrap()
-}
+const TEST: &str = "nothing_is_lost_and_nothing_is_served_by_halves";
 
 /// What the process to be killed does.
 fn work_until_killed(folder: &str) {
@@ -77,14 +36,19 @@ fn work_until_killed(folder: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let repository = open(&folder).await;
-        let writer = SnapshotProcess::acquire(&repository, online_key(&folder)).await.unwrap().unwrap();
+        // The lock of the one killed before may be held for some milliseconds.
+        let writer = loop {
+            if let Some(writer) = SnapshotProcess::acquire(&repository, online_key(&folder)).await.unwrap() {
+                break writer;
+            }
+        };
         say("ready");
         tokio::spawn(writer.run(std::future::pending()));
         let lanes = (0..3).map(|lane| {
             let repository = repository.clone();
             tokio::spawn(async move {
                 for number in (first + lane..).step_by(3) {
-                    let receipt = submit(&repository, number).await;
+                    let receipt = submit(&repository, number).await.unwrap();
                     say(&format!("durable {number}"));
                     // The third waits for nothing but a while: transactions pile up behind a publication.
                     if lane == 2 {
@@ -102,90 +66,6 @@ fn work_until_killed(folder: &str) {
     });
 }
 
-/// One line, in one write.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("@{line}\n").as_bytes()).unwrap();
-    out.flush().unwrap();
-}
-
-struct Victim {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Victim {
-    fn start(folder: &Path, first: u64) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "nothing_is_lost_and_nothing_is_served_by_halves",
-                "--nocapture",
-                "--test-threads=1",
-            ])
-            .env(CHILD, format!("{}|{first}", folder.display()))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = channel();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if let Some(line) = line.split('@').nth(1) {
-                    let _ = sender.send(line.to_owned());
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    /// Kills it, and gives the lines it said before.
-    fn kill(mut self, mut before: Vec<String>) -> Vec<String> {
-        self.child.kill().unwrap();
-        let status = self.child.wait().unwrap();
-        assert!(!status.success() && status.code().is_none(), "it ended by itself: {status}");
-        before.extend(self.lines.iter());
-        before
-    }
-
-    fn wait_until_ready(&self) -> Vec<String> {
-        let line = self.lines.recv_timeout(Duration::from_secs(20)).unwrap();
-        assert_eq!(line, "ready");
-        vec![line]
-    }
-}
-
-/// Every metadata file ever seen: a version has one content, for ever.
-#[derive(Default)]
-struct Witness {
-    contents: BTreeMap<String, String>,
-    looked_at: HashMap<PathBuf, (SystemTime, u64)>,
-}
-
-impl Witness {
-    fn look(&mut self, metadata: &Path) {
-        for entry in std::fs::read_dir(metadata).unwrap() {
-            let path = entry.unwrap().path();
-            let found = std::fs::metadata(&path).unwrap();
-            let stamp = (found.modified().unwrap(), std::os::unix::fs::MetadataExt::ino(&found));
-            if self.looked_at.insert(path.clone(), stamp) == Some(stamp) {
-                continue;
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            let mut name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if name == "timestamp.json" {
-                let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-                name = format!("{}.timestamp.json", json["signed"]["version"]);
-            }
-            assert!(name.ends_with(".json"), "{name} is left in the metadata folder");
-            let digest = sha256_hex(&bytes);
-            let before = self.contents.entry(name.clone()).or_insert_with(|| digest.clone());
-            assert_eq!(*before, digest, "{name} was seen with two contents");
-        }
-    }
-}
-
 #[test]
 fn nothing_is_lost_and_nothing_is_served_by_halves() {
     if let Ok(folder) = std::env::var(CHILD) {
@@ -193,7 +73,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     }
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    create(folder.path(), &runtime);
+    create(folder.path(), sealdex_testdatabase::schema().unwrap(), &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
     let seed =
         std::env::var("SEALDEX_TEST_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
@@ -202,7 +82,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     let (mut durable, mut published): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
     let mut first = 0;
     for kill in 0..KILLS {
-        let victim = Victim::start(folder.path(), first);
+        let victim = Victim::start(TEST, CHILD, &format!("{}|{first}", folder.path().display()));
         // Most while they work, some while they start and make good what the last one left.
         let lines = if random.random_ratio(4, 5) { victim.wait_until_ready() } else { Vec::new() };
         std::thread::sleep(Duration::from_micros(random.random_range(2_000..150_000)));
@@ -257,22 +137,4 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
         witness.contents.len()
     );
     assert!(published.len() > KILLS / 4, "too little was done between the kills to say anything");
-}
-
-fn create(folder: &Path, runtime: &tokio::runtime::Runtime) {
-    let online = KeyPair::generate(&Scheme::Ed25519).unwrap();
-    std::fs::write(online_key_file(folder), online.pkcs8()).unwrap();
-    let keys = support::initial_keys(Arc::new(online));
-    let settings = Settings::new(Layout::pep458(BinStyle::Succinct, 4).unwrap());
-    let directory = RepositoryDirectory::new(folder.join("repository"));
-    runtime.block_on(Repository::create(directory, settings, &keys, clock())).unwrap();
-}
-
-/// Becomes the writer and publishes what is pending.
-async fn recover(folder: &Path) {
-    let repository = open(folder).await;
-    let mut writer = SnapshotProcess::acquire(&repository, online_key(folder)).await.unwrap().unwrap();
-    while writer.publish_pending().await.unwrap().is_some() {}
-    drop(writer);
-    repository.close().await;
 }

@@ -188,6 +188,40 @@ fn schema_in(binaries: &Path, server: &str) -> Result<String, String> {
     Ok(format!("{server}?options[search_path]={name}"))
 }
 
+/// What is in a schema, as the statements that make it anew.
+///
+/// # Errors
+/// A sentence for people.
+pub fn dump(schema: &str) -> Result<String, String> {
+    let binaries = binaries().ok_or("PostgreSQL is not installed")?;
+    let (server, name) = parts(schema)?;
+    let mut dump = Command::new(binaries.join("pg_dump"));
+    let output = run(dump.args(["--dbname", server, "--schema", name]))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Puts back what was dumped.
+///
+/// # Errors
+/// A sentence for people.
+pub fn restore(schema: &str, dumped: &str) -> Result<(), String> {
+    let binaries = binaries().ok_or("PostgreSQL is not installed")?;
+    let (server, name) = parts(schema)?;
+    query(&binaries, server, &format!("DROP SCHEMA {name} CASCADE"))?;
+    let file = std::env::temp_dir().join(format!("sealdex-dump-{}", unique()));
+    fs::write(&file, dumped).map_err(|error| error.to_string())?;
+    let mut psql = Command::new(binaries.join("psql"));
+    psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", server, "--file"]).arg(&file);
+    let restored = run(&mut psql).map(drop);
+    let _ = fs::remove_file(&file);
+    restored
+}
+
+/// The server and the name of a schema made here.
+fn parts(schema: &str) -> Result<(&str, &str), String> {
+    schema.split_once("?options[search_path]=").ok_or_else(|| format!("{schema} is no schema made here"))
+}
+
 fn query(binaries: &Path, server: &str, statement: &str) -> Result<String, String> {
     let mut psql = Command::new(binaries.join("psql"));
     psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", server]);

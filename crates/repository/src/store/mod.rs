@@ -50,7 +50,7 @@ pub(crate) enum Location {
 #[derive(Clone, Debug)]
 pub(crate) enum Store {
     Sqlite(SqliteStore),
-    Postgres(PostgresStore),
+    Postgres(Box<PostgresStore>),
 }
 
 /// Whether the database is to be made.
@@ -64,7 +64,7 @@ impl Store {
     pub(crate) async fn open(location: &Location, how: Open) -> Result<Self, Error> {
         match location {
             Location::Sqlite(path) => SqliteStore::open(path, how).await.map(Self::Sqlite),
-            Location::Postgres(url) => PostgresStore::open(url).await.map(Self::Postgres),
+            Location::Postgres(url) => PostgresStore::open(url).await.map(Box::new).map(Self::Postgres),
         }
     }
 
@@ -137,7 +137,9 @@ impl Store {
     ) -> Option<AbortHandle> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(own) => Some(tokio::spawn(signals::listen(own.clone(), hear)).abort_handle()),
+            Self::Postgres(own) => {
+                Some(tokio::spawn(signals::listen(own.as_ref().clone(), hear)).abort_handle())
+            }
         }
     }
 

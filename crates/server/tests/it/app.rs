@@ -67,7 +67,8 @@ impl TestApp {
             online: Arc::clone(&online),
             development: Development::Yes,
         };
-        let settings = Settings::new(Layout::default());
+        let mut settings = Settings::new(Layout::default());
+        settings.storage.database = sealdex_testdatabase::schema().unwrap();
         let system_clock = Arc::new(jiff::Timestamp::now);
         let created = Repository::create(directory, settings, &keys, system_clock);
         let repository = runtime.block_on(created).unwrap();
@@ -159,7 +160,9 @@ impl TestApp {
 
     /// Files that lie in the folder for what is being received.
     pub(crate) fn staged(&self) -> Vec<PathBuf> {
-        std::fs::read_dir(self.directory().staging()).unwrap().map(|entry| entry.unwrap().path()).collect()
+        let entries =
+            std::fs::read_dir(self.directory().staging()).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).collect()
     }
 
     /// Asks the server to stop; the snapshot process goes on.
