@@ -29,8 +29,8 @@ const CHILD: &str = "SEALDEX_TEST_SERVER_CHILD";
 const TEST: &str = "another_takes_over";
 
 /// How often the process that publishes is killed, and stopped while its session is cut off.
-const KILLS: usize = 8;
-const STOPS: usize = 16;
+const KILLS: usize = 6;
+const STOPS: usize = 12;
 
 /// Within so long another process publishes. A process that is silent keeps its session for five seconds.
 const TAKEOVER: Duration = Duration::from_secs(10);
@@ -195,8 +195,7 @@ fn another_takes_over() {
     for round in 0..=STOPS {
         let place = publisher(&mut servers, None);
         watch.wait_for(2);
-        std::thread::sleep(Duration::from_micros(random.random_range(0..20_000)));
-        servers[place].signal(Signal::STOP);
+        stop_before_timestamp(&servers[place], &directory);
         let start = Instant::now();
         // Once its silence alone must be enough.
         while round != STOPS && start.elapsed() < TAKEOVER {
@@ -256,6 +255,32 @@ fn another_takes_over() {
         witness.contents.len()
     );
     assert!(shares.iter().all(|share| *share > 0), "an upload to each process is answered: {shares:?}");
+}
+
+/// Stops the process that publishes where it has written a timestamp aside, and is about to put it in its place.
+fn stop_before_timestamp(server: &Server, directory: &RepositoryDirectory) {
+    let under_way = || -> Option<PathBuf> {
+        let folders = std::fs::read_dir(directory.staging()).unwrap().map(|entry| entry.unwrap().path());
+        let gate = folders.max_by_key(|path| epoch(path))?;
+        std::fs::read_dir(gate).ok()?.next()?.ok().map(|entry| entry.path())
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        assert!(Instant::now() < deadline, "no publication could be caught");
+        let Some(file) = under_way() else { continue };
+        server.signal(Signal::STOP);
+        // What it was doing in the kernel comes to its end first.
+        std::thread::sleep(Duration::from_millis(20));
+        if file.exists() {
+            return;
+        }
+        server.signal(Signal::CONT);
+    }
+}
+
+/// That of a folder through which timestamps go.
+fn epoch(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("writer-")?.parse().ok()
 }
 
 /// Ends the session that holds the writer's lock, and those that keep others waiting.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use sealdex_repository::Turn;
 use serde::Serialize;
 
 /// The state of the repository's snapshot process.
@@ -21,6 +22,16 @@ pub enum WriterState {
     StandingBy,
     /// This program should run it or stand by, and cannot, for now: the database does not answer, say.
     Unable,
+}
+
+impl From<Turn> for WriterState {
+    fn from(turn: Turn) -> Self {
+        match turn {
+            Turn::Publishing => Self::Running,
+            Turn::StandingBy => Self::StandingBy,
+            Turn::Unable => Self::Unable,
+        }
+    }
 }
 
 /// Tells the server how the snapshot process of this program is. Clones share one state.

@@ -13,7 +13,13 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The status last read. One request reads; those that come meanwhile wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct StatusCache(Mutex<Option<(Instant, Result<Arc<Status>, Unread>)>>);
+pub(crate) struct StatusCache(Mutex<Option<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    read: Instant,
+    status: Result<Arc<Status>, Unread>,
+}
 
 /// Why the status could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +34,10 @@ impl StatusCache {
     /// The status, at most a second old. Where it cannot be read the log tells why.
     pub(crate) async fn status(&self, repository: &Repository) -> Result<Arc<Status>, Unread> {
         let mut kept = self.0.lock().await;
-        if let Some((read, status)) = &*kept
-            && read.elapsed() < MAX_AGE
+        if let Some(kept) = &*kept
+            && kept.read.elapsed() < MAX_AGE
         {
-            return status.clone();
+            return kept.status.clone();
         }
         let status = match repository.status().await {
             Ok(status) => Ok(Arc::new(status)),
@@ -41,7 +47,7 @@ impl StatusCache {
             }
         };
         // The age counts from the end of the reading: what takes long must not be read all the time.
-        *kept = Some((Instant::now(), status.clone()));
+        *kept = Some(Kept { read: Instant::now(), status: status.clone() });
         status
     }
 }

@@ -186,15 +186,9 @@ impl SnapshotProcess {
             // A later import may have been completed meanwhile: that one stays.
             store::remove_fact_with(&mut write, IMPORT_COMPLETE_FACT, &through.to_string()).await?;
         }
-        for (role, target) in &signed.targets {
-            targets::put(&mut write, role.as_str(), target).await?;
-        }
-        for path in &signed.removed {
-            targets::remove(&mut write, path).await?;
-        }
-        for page in &signed.pages {
-            rows::put_page(&mut write, page).await?;
-        }
+        targets::put(&mut write, &signed.targets).await?;
+        targets::remove(&mut write, &signed.removed).await?;
+        rows::put_pages(&mut write, &signed.pages).await?;
         publications::put_outbox(&mut write, &signed.outbox).await?;
         commit(write).await
     }

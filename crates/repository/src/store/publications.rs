@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::query::query;
+use super::query::{parts, query, query_rows};
 use super::{Transaction, next_number, signed, unsigned};
 use crate::error::Error;
 
@@ -118,14 +118,15 @@ pub(crate) async fn add_publication(
 /// Replaces what is in the outbox.
 pub(crate) async fn put_outbox(transaction: &mut Transaction, files: &[OutboxFile]) -> Result<(), Error> {
     query("DELETE FROM outbox").execute(transaction).await.map_err(Error::database("empty the outbox"))?;
-    for (position, file) in files.iter().enumerate() {
-        query("INSERT INTO outbox (position, name, content) VALUES ($1, $2, $3)")
-            .bind(signed(position as u64)?)
-            .bind(&file.name)
-            .bind(&file.content)
-            .execute(transaction)
-            .await
-            .map_err(Error::database("fill the outbox"))?;
+    let numbers = files.iter().zip(0_u64..).map(|(file, position)| Ok((file, signed(position)?)));
+    let rows = numbers.collect::<Result<Vec<_>, Error>>()?;
+    for part in parts(&rows) {
+        let rows = part
+            .iter()
+            .map(|(file, position)| [(*position).into(), (&file.name).into(), (&file.content).into()]);
+        let into = "INSERT INTO outbox (position, name, content)";
+        let insert = query_rows(transaction, into, rows, "");
+        insert.execute(transaction).await.map_err(Error::database("fill the outbox"))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
-use super::query::query;
+use super::query::{parts, query, query_rows};
 use super::{Transaction, signed, time, unsigned};
 use crate::error::Error;
 
@@ -214,19 +214,24 @@ pub(crate) async fn page(transaction: &mut Transaction, project: &str) -> Result
     Ok(Some(PageRow { project: project.to_owned(), sha256, serial, published_at }))
 }
 
-pub(crate) async fn put_page(transaction: &mut Transaction, row: &PageRow) -> Result<(), Error> {
-    query(
-        "INSERT INTO pages (project, sha256, serial, published_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \
-         published_at = excluded.published_at",
-    )
-    .bind(&row.project)
-    .bind(&row.sha256)
-    .bind(signed(row.serial)?)
-    .bind(row.published_at.as_microsecond())
-    .execute(transaction)
-    .await
-    .map_err(Error::database("write a page"))?;
+/// Puts pages, each project's once.
+pub(crate) async fn put_pages(transaction: &mut Transaction, pages: &[PageRow]) -> Result<(), Error> {
+    let numbers = pages.iter().map(|page| Ok((page, signed(page.serial)?)));
+    let rows = numbers.collect::<Result<Vec<_>, Error>>()?;
+    for part in parts(&rows) {
+        let rows = part.iter().map(|(page, serial)| {
+            let published_at = page.published_at.as_microsecond();
+            [(&page.project).into(), (&page.sha256).into(), (*serial).into(), published_at.into()]
+        });
+        let insert = query_rows(
+            transaction,
+            "INSERT INTO pages (project, sha256, serial, published_at)",
+            rows,
+            " ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \
+             published_at = excluded.published_at",
+        );
+        insert.execute(transaction).await.map_err(Error::database("write pages"))?;
+    }
     Ok(())
 }
 

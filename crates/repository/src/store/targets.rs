@@ -1,6 +1,8 @@
 //! The targets that are signed.
 
-use super::query::query;
+use sealdex_tuf::RoleName;
+
+use super::query::{parts, query, query_list, query_rows};
 use super::{TargetRow, Transaction, signed, unsigned};
 use crate::error::Error;
 
@@ -16,27 +18,35 @@ pub(crate) async fn of_role(transaction: &mut Transaction, role: &str) -> Result
         .collect()
 }
 
-pub(crate) async fn put(transaction: &mut Transaction, role: &str, target: &TargetRow) -> Result<(), Error> {
-    query(
-        "INSERT INTO targets (path, role, length, sha256) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, sha256 = excluded.sha256",
-    )
-    .bind(&target.path)
-    .bind(role)
-    .bind(signed(target.length)?)
-    .bind(&target.sha256)
-    .execute(transaction)
-    .await
-    .map_err(Error::database("write a target"))?;
+/// Puts targets, each once, into the roles that hold them.
+pub(crate) async fn put(
+    transaction: &mut Transaction,
+    targets: &[(RoleName, TargetRow)],
+) -> Result<(), Error> {
+    let numbers = targets.iter().map(|(role, target)| Ok((role, target, signed(target.length)?)));
+    let rows = numbers.collect::<Result<Vec<_>, Error>>()?;
+    for part in parts(&rows) {
+        let rows = part.iter().map(|(role, target, length)| {
+            [(&target.path).into(), role.as_str().into(), (*length).into(), (&target.sha256).into()]
+        });
+        let insert = query_rows(
+            transaction,
+            "INSERT INTO targets (path, role, length, sha256)",
+            rows,
+            " ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, \
+             sha256 = excluded.sha256",
+        );
+        insert.execute(transaction).await.map_err(Error::database("write targets"))?;
+    }
     Ok(())
 }
 
-pub(crate) async fn remove(transaction: &mut Transaction, path: &str) -> Result<(), Error> {
-    query("DELETE FROM targets WHERE path = $1")
-        .bind(path)
-        .execute(transaction)
-        .await
-        .map_err(Error::database("remove a target"))?;
+pub(crate) async fn remove(transaction: &mut Transaction, paths: &[String]) -> Result<(), Error> {
+    for part in parts(paths) {
+        let paths = part.iter().map(String::as_str);
+        let delete = query_list(transaction, "DELETE FROM targets WHERE path IN ", paths, "");
+        delete.execute(transaction).await.map_err(Error::database("remove targets"))?;
+    }
     Ok(())
 }
 

@@ -108,6 +108,14 @@ impl Victim {
     }
 }
 
+/// A test that fails leaves no process behind.
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Every metadata file ever seen: a version has one content, for ever.
 #[derive(Default)]
 pub(crate) struct Witness {

@@ -79,7 +79,7 @@ async fn serve(server: Server, writer: Writer) -> Result<(), Failure> {
                 process.run(stopped).await
             }
             Writer::InTurn(repository, key) => {
-                let told = |turn| health.set(state(turn));
+                let told = |turn: Turn| health.set(turn.into());
                 SnapshotProcess::take_turns(&repository, key, told, stopped).await
             }
         };
@@ -98,14 +98,6 @@ async fn serve(server: Server, writer: Writer) -> Result<(), Failure> {
         .await;
     drop(stop);
     Ok(writer.await??)
-}
-
-fn state(turn: Turn) -> WriterState {
-    match turn {
-        Turn::Publishing => WriterState::Running,
-        Turn::StandingBy => WriterState::StandingBy,
-        Turn::Unable => WriterState::Unable,
-    }
 }
 
 /// The `[server]` table of the repository's settings.

@@ -35,7 +35,10 @@ impl Stage {
     /// A stage with a development repository made by `sealdex init`.
     pub(crate) fn with_repository(flags: &[&str]) -> Self {
         let stage = Self::new();
-        stage.run(&[&["init", "--dev", "--bins", "16", "repository"], flags].concat()).expect_success();
+        let database = sealdex_testdatabase::schema().unwrap();
+        let database = database.iter().flat_map(|schema| ["--database", schema]).collect();
+        let init = ["init", "--dev", "--bins", "16", "repository"].to_vec();
+        stage.run(&[init, database, flags.to_vec()].concat()).expect_success();
         stage
     }
 
