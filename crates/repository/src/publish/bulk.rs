@@ -19,7 +19,6 @@ use std::sync::Arc;
 use jiff::Timestamp as Time;
 use sealdex_tuf::metadata::Common;
 use sealdex_tuf::{RoleName, Signer, Version};
-use sqlx::SqliteConnection;
 
 use super::build::{Changes, Presence, RoleChanges, Signed, Signing, sign_bin};
 use super::gather::ProjectChange;
@@ -30,8 +29,8 @@ use crate::error::Error;
 use crate::import::IMPORT_COMPLETE_FACT;
 use crate::repository::Repository;
 use crate::store::{
-    self, DistributionRow, PreparedPage, PreparedTarget, RoleRow, TargetRow, commit, imports, log, prepared,
-    targets,
+    self, DistributionRow, PreparedPage, PreparedTarget, RoleRow, TargetRow, Transaction, commit, imports,
+    log, prepared, targets,
 };
 
 /// Projects whose pages are made at once.
@@ -41,8 +40,8 @@ const PROJECTS: u32 = 500;
 const BINS: usize = 256;
 
 /// The last transaction of a complete import that waits to be published.
-pub(super) async fn waiting(connection: &mut SqliteConnection) -> Result<Option<u64>, Error> {
-    let Some(fact) = store::fact(connection, IMPORT_COMPLETE_FACT).await? else { return Ok(None) };
+pub(super) async fn waiting(transaction: &mut Transaction) -> Result<Option<u64>, Error> {
+    let Some(fact) = store::fact(transaction, IMPORT_COMPLETE_FACT).await? else { return Ok(None) };
     let damaged = || Error::State { reason: format!("the last transaction of an import is {fact:?}") };
     fact.parse().map(Some).map_err(|_| damaged())
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{DistributionRow, signed, take_numbers};
+use super::query::{Value, query_list, query_rows};
+use super::rows::Raw;
+use super::{DistributionRow, Transaction, signed, take_numbers};
 use crate::error::Error;
 
 /// Rows in one statement. A full statement is prepared once and used again.
@@ -16,22 +17,19 @@ pub(crate) type KnownFiles = HashMap<String, (String, bool)>;
 
 /// What there is of these projects.
 pub(crate) async fn known(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     projects: &[&str],
 ) -> Result<HashMap<String, KnownFiles>, Error> {
     let mut known: HashMap<String, KnownFiles> = HashMap::new();
     for chunk in projects.chunks(ROWS) {
-        let mut select = QueryBuilder::<Sqlite>::new(
+        let select = query_list(
+            transaction,
             "SELECT project, filename, sha256, removed FROM distributions WHERE project IN ",
+            chunk.iter().copied(),
+            "",
         );
-        select.push_tuples(chunk, |mut row, project| {
-            row.push_bind(*project);
-        });
-        let rows: Vec<(String, String, String, i64)> = select
-            .build_query_as()
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(Error::database("read distributions"))?;
+        let rows: Vec<(String, String, String, i64)> =
+            select.fetch_all(transaction).await.map_err(Error::database("read distributions"))?;
         for (project, filename, sha256, removed) in rows {
             known.entry(project).or_default().insert(filename, (sha256, removed != 0));
         }
@@ -41,58 +39,68 @@ pub(crate) async fn known(
 
 /// Writes a transaction `import` for each project into the log; gives the number of the first one, the others follow.
 pub(crate) async fn append(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     submitted_at: Timestamp,
     actor: &str,
     projects: &[String],
 ) -> Result<u64, Error> {
-    let first = take_numbers(&mut *connection, "transaction", projects.len() as u64).await?;
+    let first = take_numbers(transaction, "transaction", projects.len() as u64).await?;
     let mut id = signed(first)?;
     for chunk in projects.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO transactions (id, submitted_at, actor, action, project, path) ",
-        );
-        insert.push_values(chunk, |mut row, project| {
-            row.push_bind(id).push_bind(submitted_at.as_microsecond()).push_bind(actor);
-            row.push_bind("import").push_bind(project).push_bind(format!("files/{project}/*"));
-            id += 1;
+        let rows = chunk.iter().zip(id..).map(|(project, id)| {
+            let (submitted_at, path) = (submitted_at.as_microsecond(), format!("files/{project}/*"));
+            [id.into(), submitted_at.into(), actor.into(), "import".into(), project.into(), path.into()]
         });
-        insert.build().execute(&mut *connection).await.map_err(Error::database("write transactions"))?;
+        let into = "INSERT INTO transactions (id, submitted_at, actor, action, project, path)";
+        let insert = query_rows(transaction, into, rows, "");
+        insert.execute(transaction).await.map_err(Error::database("write transactions"))?;
+        id += signed(chunk.len() as u64)?;
     }
     Ok(first)
 }
 
 /// Adds distributions, none of which is there.
-pub(crate) async fn add(connection: &mut SqliteConnection, rows: &[DistributionRow]) -> Result<(), Error> {
+pub(crate) async fn add(transaction: &mut Transaction, rows: &[DistributionRow]) -> Result<(), Error> {
     for chunk in rows.chunks(ROWS) {
         let numbers = chunk.iter().map(|row| Ok((row, signed(row.length)?, signed(row.changed_by)?)));
         let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, requires_python, \
-             uploaded_at, yanked, yanked_reason, removed, url, changed_by) ",
-        );
-        insert.push_values(numbers, |mut columns, (row, length, changed_by)| {
-            columns.push_bind(&row.project).push_bind(&row.filename).push_bind(&row.version);
-            columns.push_bind(&row.sha256).push_bind(length).push_bind(&row.sidecar_sha256);
-            columns.push_bind(&row.requires_python).push_bind(row.uploaded_at.as_microsecond());
-            columns.push_bind(i64::from(row.yanked.is_some())).push_bind(row.yanked.clone().flatten());
-            columns.push_bind(i64::from(row.removed)).push_bind(&row.url).push_bind(changed_by);
+        let rows = numbers.into_iter().map(|(row, length, changed_by)| -> [Value<'_>; 13] {
+            [
+                (&row.project).into(),
+                (&row.filename).into(),
+                (&row.version).into(),
+                (&row.sha256).into(),
+                length.into(),
+                (&row.sidecar_sha256).into(),
+                (&row.requires_python).into(),
+                row.uploaded_at.as_microsecond().into(),
+                i64::from(row.yanked.is_some()).into(),
+                row.yanked.as_ref().and_then(Option::as_deref).into(),
+                i64::from(row.removed).into(),
+                (&row.url).into(),
+                changed_by.into(),
+            ]
         });
-        insert.build().execute(&mut *connection).await.map_err(Error::database("write distributions"))?;
+        let into = "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
+                    requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by)";
+        let insert = query_rows(transaction, into, rows, "");
+        insert.execute(transaction).await.map_err(Error::database("write distributions"))?;
     }
     Ok(())
 }
 
 /// Every distribution of these projects, removed ones included, in the order of projects and names.
 pub(crate) async fn of_projects(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     projects: &[String],
 ) -> Result<Vec<DistributionRow>, Error> {
-    let mut select = QueryBuilder::<Sqlite>::new("SELECT * FROM distributions WHERE project IN ");
-    select.push_tuples(projects, |mut row, project| {
-        row.push_bind(project);
-    });
-    select.push(" ORDER BY project, filename");
-    let rows = select.build().fetch_all(connection).await.map_err(Error::database("read distributions"))?;
-    rows.iter().map(DistributionRow::read).collect()
+    let select = query_list(
+        transaction,
+        "SELECT * FROM distributions WHERE project IN ",
+        projects.iter().map(String::as_str),
+        " ORDER BY project, filename",
+    );
+    let rows: Vec<Raw> =
+        select.fetch_all(transaction).await.map_err(Error::database("read distributions"))?;
+    rows.into_iter().map(Raw::checked).collect()
 }

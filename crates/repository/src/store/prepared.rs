@@ -1,9 +1,9 @@
 //! A bulk publication being prepared: pages and targets as they will be. Nothing of it is signed or seen.
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{RoleRow, TargetRow, publications, signed, unsigned};
+use super::query::{query, query_rows};
+use super::{RoleRow, TargetRow, Transaction, publications, signed, unsigned};
 use crate::error::Error;
 
 /// Rows in one statement. A full statement is prepared once and used again.
@@ -27,88 +27,86 @@ pub(crate) struct PreparedTarget {
 }
 
 /// Forgets what was prepared.
-pub(crate) async fn clear(connection: &mut SqliteConnection) -> Result<(), Error> {
+pub(crate) async fn clear(transaction: &mut Transaction) -> Result<(), Error> {
     for delete in ["DELETE FROM prepared_pages", "DELETE FROM prepared_targets"] {
-        sqlx::query(delete)
-            .execute(&mut *connection)
-            .await
-            .map_err(Error::database("forget a prepared publication"))?;
+        query(delete).execute(transaction).await.map_err(Error::database("forget a prepared publication"))?;
     }
     Ok(())
 }
 
 /// Enters every project that was imported up to `through`; gives their number.
-pub(crate) async fn begin(connection: &mut SqliteConnection, through: u64) -> Result<u64, Error> {
-    let done = sqlx::query(
+pub(crate) async fn begin(transaction: &mut Transaction, through: u64) -> Result<u64, Error> {
+    let entered = query(
         "INSERT INTO prepared_pages (project, serial) SELECT DISTINCT project, 0 FROM transactions \
          WHERE publication IS NULL AND action = 'import' AND id <= $1 AND project IS NOT NULL",
     )
     .bind(signed(through)?)
-    .execute(connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("prepare a publication"))?;
-    Ok(done.rows_affected())
+    Ok(entered)
 }
 
 /// The next projects after `last`, in order.
 pub(crate) async fn projects_after(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     last: &str,
     limit: u32,
 ) -> Result<Vec<String>, Error> {
     let rows: Vec<(String,)> =
-        sqlx::query_as("SELECT project FROM prepared_pages WHERE project > $1 ORDER BY project LIMIT $2")
+        query("SELECT project FROM prepared_pages WHERE project > $1 ORDER BY project LIMIT $2")
             .bind(last)
             .bind(i64::from(limit))
-            .fetch_all(connection)
+            .fetch_all(transaction)
             .await
             .map_err(Error::database("read prepared projects"))?;
     Ok(rows.into_iter().map(|(project,)| project).collect())
 }
 
 pub(crate) async fn put(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     pages: &[PreparedPage],
     targets: &[PreparedTarget],
 ) -> Result<(), Error> {
     for chunk in pages.chunks(ROWS) {
         let rows =
             chunk.iter().map(|page| Ok((page, signed(page.serial)?))).collect::<Result<Vec<_>, Error>>()?;
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO prepared_pages (project, sha256, serial) ");
-        insert.push_values(rows, |mut row, (page, serial)| {
-            row.push_bind(&page.project).push_bind(&page.sha256).push_bind(serial);
-        });
-        insert
-            .push(" ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial");
-        insert.build().execute(&mut *connection).await.map_err(Error::database("prepare pages"))?;
+        let rows = rows
+            .into_iter()
+            .map(|(page, serial)| [(&page.project).into(), (&page.sha256).into(), serial.into()]);
+        let insert = query_rows(
+            transaction,
+            "INSERT INTO prepared_pages (project, sha256, serial)",
+            rows,
+            " ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial",
+        );
+        insert.execute(transaction).await.map_err(Error::database("prepare pages"))?;
     }
     for chunk in targets.chunks(ROWS) {
         let rows = chunk.iter().map(|row| Ok((row, signed(row.target.length)?)));
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
-        let mut insert =
-            QueryBuilder::<Sqlite>::new("INSERT INTO prepared_targets (path, role, length, sha256) ");
-        insert.push_values(rows, |mut row, (target, length)| {
-            let sha256 = (!target.removed).then_some(&target.target.sha256);
-            row.push_bind(&target.target.path).push_bind(&target.role).push_bind(length).push_bind(sha256);
+        let rows = rows.into_iter().map(|(row, length)| {
+            let sha256 = (!row.removed).then_some(row.target.sha256.as_str());
+            [(&row.target.path).into(), (&row.role).into(), length.into(), sha256.into()]
         });
-        insert.push(
+        let insert = query_rows(
+            transaction,
+            "INSERT INTO prepared_targets (path, role, length, sha256)",
+            rows,
             " ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, \
              sha256 = excluded.sha256",
         );
-        insert.build().execute(&mut *connection).await.map_err(Error::database("prepare targets"))?;
+        insert.execute(transaction).await.map_err(Error::database("prepare targets"))?;
     }
     Ok(())
 }
 
 /// The prepared changes of a role's targets.
-pub(crate) async fn of_role(
-    connection: &mut SqliteConnection,
-    role: &str,
-) -> Result<Vec<PreparedTarget>, Error> {
+pub(crate) async fn of_role(transaction: &mut Transaction, role: &str) -> Result<Vec<PreparedTarget>, Error> {
     let rows: Vec<(String, i64, Option<String>)> =
-        sqlx::query_as("SELECT path, length, sha256 FROM prepared_targets WHERE role = $1")
+        query("SELECT path, length, sha256 FROM prepared_targets WHERE role = $1")
             .bind(role)
-            .fetch_all(connection)
+            .fetch_all(transaction)
             .await
             .map_err(Error::database("read prepared targets"))?;
     rows.into_iter()
@@ -121,41 +119,41 @@ pub(crate) async fn of_role(
 }
 
 /// Takes a new version for each role that has prepared changes, never to be taken again, and gives these roles.
-pub(crate) async fn reserve_versions(connection: &mut SqliteConnection) -> Result<Vec<RoleRow>, Error> {
-    sqlx::query(
+pub(crate) async fn reserve_versions(transaction: &mut Transaction) -> Result<Vec<RoleRow>, Error> {
+    query(
         "UPDATE roles SET reserved = CASE WHEN reserved > version THEN reserved ELSE version END + 1 \
          WHERE name IN (SELECT role FROM prepared_targets)",
     )
-    .execute(&mut *connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("reserve versions"))?;
-    publications::prepared_roles(connection).await
+    publications::prepared_roles(transaction).await
 }
 
 /// Makes what was prepared the state, and forgets it.
-pub(crate) async fn publish(connection: &mut SqliteConnection, at: Timestamp) -> Result<(), Error> {
+pub(crate) async fn publish(transaction: &mut Transaction, at: Timestamp) -> Result<(), Error> {
     // `WHERE` lets SQLite tell the upsert from a join.
-    sqlx::query(
+    query(
         "INSERT INTO targets (path, role, length, sha256) \
          SELECT path, role, length, sha256 FROM prepared_targets WHERE sha256 IS NOT NULL \
          ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, sha256 = excluded.sha256",
     )
-    .execute(&mut *connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("publish prepared targets"))?;
-    sqlx::query("DELETE FROM targets WHERE path IN (SELECT path FROM prepared_targets WHERE sha256 IS NULL)")
-        .execute(&mut *connection)
+    query("DELETE FROM targets WHERE path IN (SELECT path FROM prepared_targets WHERE sha256 IS NULL)")
+        .execute(transaction)
         .await
         .map_err(Error::database("remove targets"))?;
-    sqlx::query(
+    query(
         "INSERT INTO pages (project, sha256, serial, published_at) \
          SELECT project, sha256, serial, $1 FROM prepared_pages WHERE sha256 IS NOT NULL \
          ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \
          published_at = excluded.published_at",
     )
     .bind(at.as_microsecond())
-    .execute(&mut *connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("publish prepared pages"))?;
-    clear(connection).await
+    clear(transaction).await
 }

@@ -1,10 +1,10 @@
 //! Rows as values, and the reading of single ones.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
-use super::{signed, time, unsigned};
+use super::query::query;
+use super::{Transaction, signed, time, unsigned};
 use crate::error::Error;
 
 /// A distribution as the log says it is.
@@ -52,15 +52,23 @@ pub(crate) struct PageRow {
     pub(crate) published_at: Timestamp,
 }
 
-impl DistributionRow {
-    pub(super) fn read(row: &SqliteRow) -> Result<Self, Error> {
-        let column = Error::database("give the columns of a distribution");
-        Self::read_columns(row).map_err(column)?.checked()
-    }
+/// A row whose numbers are not checked yet.
+pub(super) struct Raw {
+    row: DistributionRow,
+    length: i64,
+    uploaded_at: i64,
+    changed_by: i64,
+}
 
-    fn read_columns(row: &SqliteRow) -> Result<Raw, sqlx::Error> {
-        Ok(Raw {
-            row: Self {
+impl<'r, R: sqlx::Row> FromRow<'r, R> for Raw
+where
+    for<'a> &'a str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            row: DistributionRow {
                 project: row.try_get("project")?,
                 filename: row.try_get("filename")?,
                 version: row.try_get("version")?,
@@ -85,16 +93,8 @@ impl DistributionRow {
     }
 }
 
-/// A row whose numbers are not checked yet.
-struct Raw {
-    row: DistributionRow,
-    length: i64,
-    uploaded_at: i64,
-    changed_by: i64,
-}
-
 impl Raw {
-    fn checked(self) -> Result<DistributionRow, Error> {
+    pub(super) fn checked(self) -> Result<DistributionRow, Error> {
         Ok(DistributionRow {
             length: unsigned(self.length)?,
             uploaded_at: time(self.uploaded_at)?,
@@ -106,37 +106,37 @@ impl Raw {
 
 /// One distribution, removed or not.
 pub(crate) async fn distribution(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     project: &str,
     filename: &str,
 ) -> Result<Option<DistributionRow>, Error> {
-    let row = sqlx::query("SELECT * FROM distributions WHERE project = $1 AND filename = $2")
+    let row: Option<Raw> = query("SELECT * FROM distributions WHERE project = $1 AND filename = $2")
         .bind(project)
         .bind(filename)
-        .fetch_optional(connection)
+        .fetch_optional(transaction)
         .await
         .map_err(Error::database("read a distribution"))?;
-    row.as_ref().map(DistributionRow::read).transpose()
+    row.map(Raw::checked).transpose()
 }
 
 /// Every distribution of a project, removed ones included.
 pub(crate) async fn distributions_of(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     project: &str,
 ) -> Result<Vec<DistributionRow>, Error> {
-    let rows = sqlx::query("SELECT * FROM distributions WHERE project = $1 ORDER BY filename")
+    let rows: Vec<Raw> = query("SELECT * FROM distributions WHERE project = $1 ORDER BY filename")
         .bind(project)
-        .fetch_all(connection)
+        .fetch_all(transaction)
         .await
         .map_err(Error::database("read distributions"))?;
-    rows.iter().map(DistributionRow::read).collect()
+    rows.into_iter().map(Raw::checked).collect()
 }
 
 pub(crate) async fn put_distribution(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     row: &DistributionRow,
 ) -> Result<(), Error> {
-    sqlx::query(
+    query(
         "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
          requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
@@ -154,11 +154,11 @@ pub(crate) async fn put_distribution(
     .bind(&row.requires_python)
     .bind(row.uploaded_at.as_microsecond())
     .bind(i64::from(row.yanked.is_some()))
-    .bind(row.yanked.clone().flatten())
+    .bind(row.yanked.as_ref().and_then(Option::as_deref))
     .bind(i64::from(row.removed))
     .bind(&row.url)
     .bind(signed(row.changed_by)?)
-    .execute(connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("write a distribution"))?;
     Ok(())
@@ -166,13 +166,13 @@ pub(crate) async fn put_distribution(
 
 /// One file that is no distribution, removed or not.
 pub(crate) async fn plain_file(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     path: &str,
 ) -> Result<Option<PlainFileRow>, Error> {
     let row: Option<(String, i64, i64, i64)> =
-        sqlx::query_as("SELECT sha256, length, removed, changed_by FROM plain_files WHERE path = $1")
+        query("SELECT sha256, length, removed, changed_by FROM plain_files WHERE path = $1")
             .bind(path)
-            .fetch_optional(connection)
+            .fetch_optional(transaction)
             .await
             .map_err(Error::database("read a file"))?;
     let Some((sha256, length, removed, changed_by)) = row else { return Ok(None) };
@@ -185,11 +185,8 @@ pub(crate) async fn plain_file(
     }))
 }
 
-pub(crate) async fn put_plain_file(
-    connection: &mut SqliteConnection,
-    row: &PlainFileRow,
-) -> Result<(), Error> {
-    sqlx::query(
+pub(crate) async fn put_plain_file(transaction: &mut Transaction, row: &PlainFileRow) -> Result<(), Error> {
+    query(
         "INSERT INTO plain_files (path, sha256, length, removed, changed_by) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, length = excluded.length, \
          removed = excluded.removed, changed_by = excluded.changed_by",
@@ -199,17 +196,17 @@ pub(crate) async fn put_plain_file(
     .bind(signed(row.length)?)
     .bind(i64::from(row.removed))
     .bind(signed(row.changed_by)?)
-    .execute(connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("write a file"))?;
     Ok(())
 }
 
-pub(crate) async fn page(connection: &mut SqliteConnection, project: &str) -> Result<Option<PageRow>, Error> {
+pub(crate) async fn page(transaction: &mut Transaction, project: &str) -> Result<Option<PageRow>, Error> {
     let row: Option<(String, i64, i64)> =
-        sqlx::query_as("SELECT sha256, serial, published_at FROM pages WHERE project = $1")
+        query("SELECT sha256, serial, published_at FROM pages WHERE project = $1")
             .bind(project)
-            .fetch_optional(connection)
+            .fetch_optional(transaction)
             .await
             .map_err(Error::database("read a page"))?;
     let Some((sha256, serial, published_at)) = row else { return Ok(None) };
@@ -217,8 +214,8 @@ pub(crate) async fn page(connection: &mut SqliteConnection, project: &str) -> Re
     Ok(Some(PageRow { project: project.to_owned(), sha256, serial, published_at }))
 }
 
-pub(crate) async fn put_page(connection: &mut SqliteConnection, row: &PageRow) -> Result<(), Error> {
-    sqlx::query(
+pub(crate) async fn put_page(transaction: &mut Transaction, row: &PageRow) -> Result<(), Error> {
+    query(
         "INSERT INTO pages (project, sha256, serial, published_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \
          published_at = excluded.published_at",
@@ -227,16 +224,16 @@ pub(crate) async fn put_page(connection: &mut SqliteConnection, row: &PageRow) -
     .bind(&row.sha256)
     .bind(signed(row.serial)?)
     .bind(row.published_at.as_microsecond())
-    .execute(connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("write a page"))?;
     Ok(())
 }
 
 /// The names of all projects with a page.
-pub(crate) async fn projects(connection: &mut SqliteConnection) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String,)> = sqlx::query_as("SELECT project FROM pages ORDER BY project")
-        .fetch_all(connection)
+pub(crate) async fn projects(transaction: &mut Transaction) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = query("SELECT project FROM pages ORDER BY project")
+        .fetch_all(transaction)
         .await
         .map_err(Error::database("list projects"))?;
     Ok(rows.into_iter().map(|(project,)| project).collect())

@@ -1,10 +1,9 @@
 //! Tokens, by their hashes.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
-use super::time;
+use super::query::query;
+use super::{Transaction, time};
 use crate::error::Error;
 
 /// A token; projects and actions as JSON.
@@ -18,8 +17,8 @@ pub(crate) struct TokenRow {
     pub(crate) revoked: Option<Timestamp>,
 }
 
-pub(crate) async fn add(connection: &mut SqliteConnection, row: &TokenRow) -> Result<(), Error> {
-    sqlx::query(
+pub(crate) async fn add(transaction: &mut Transaction, row: &TokenRow) -> Result<(), Error> {
+    query(
         "INSERT INTO tokens (id, secret_sha256, projects, actions, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
@@ -29,64 +28,57 @@ pub(crate) async fn add(connection: &mut SqliteConnection, row: &TokenRow) -> Re
     .bind(&row.actions)
     .bind(row.created.as_microsecond())
     .bind(row.expires.map(Timestamp::as_microsecond))
-    .execute(connection)
+    .execute(transaction)
     .await
     .map_err(Error::database("add a token"))?;
     Ok(())
 }
 
-pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<TokenRow>, Error> {
-    let rows = sqlx::query(
+pub(crate) async fn all(transaction: &mut Transaction) -> Result<Vec<TokenRow>, Error> {
+    let rows: Vec<Columns> = query(
         "SELECT id, secret_sha256, projects, actions, created_at, expires_at, revoked_at FROM tokens \
          ORDER BY created_at, id",
     )
-    .fetch_all(connection)
+    .fetch_all(transaction)
     .await
     .map_err(Error::database("list the tokens"))?;
-    rows.iter().map(token_row).collect()
+    rows.into_iter().map(token_row).collect()
 }
 
-pub(crate) async fn by_id(connection: &mut SqliteConnection, id: &str) -> Result<Option<TokenRow>, Error> {
-    let row = sqlx::query(
+pub(crate) async fn by_id(transaction: &mut Transaction, id: &str) -> Result<Option<TokenRow>, Error> {
+    let row: Option<Columns> = query(
         "SELECT id, secret_sha256, projects, actions, created_at, expires_at, revoked_at FROM tokens WHERE id = $1",
     )
     .bind(id)
-    .fetch_optional(connection)
+    .fetch_optional(transaction)
     .await
     .map_err(Error::database("read a token"))?;
-    row.as_ref().map(token_row).transpose()
+    row.map(token_row).transpose()
 }
 
 /// Revokes a token; one revoked before stays so. `false`: there is no such token.
-pub(crate) async fn revoke(
-    connection: &mut SqliteConnection,
-    id: &str,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let done = sqlx::query("UPDATE tokens SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2")
+pub(crate) async fn revoke(transaction: &mut Transaction, id: &str, now: Timestamp) -> Result<bool, Error> {
+    let revoked = query("UPDATE tokens SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2")
         .bind(now.as_microsecond())
         .bind(id)
-        .execute(connection)
+        .execute(transaction)
         .await
         .map_err(Error::database("revoke a token"))?;
-    Ok(done.rows_affected() == 1)
+    Ok(revoked == 1)
 }
 
-fn token_row(row: &SqliteRow) -> Result<TokenRow, Error> {
-    let text = |name| row.try_get::<String, _>(name).map_err(Error::database("give the columns of a token"));
-    let moment = |name| -> Result<Option<Timestamp>, Error> {
-        let column: Option<i64> =
-            row.try_get(name).map_err(Error::database("give the columns of a token"))?;
-        column.map(time).transpose()
-    };
+/// The columns of a token, in the order they are asked for.
+type Columns = (String, String, String, String, i64, Option<i64>, Option<i64>);
+
+fn token_row(columns: Columns) -> Result<TokenRow, Error> {
+    let (id, secret_sha256, projects, actions, created, expires, revoked) = columns;
     Ok(TokenRow {
-        id: text("id")?,
-        secret_sha256: text("secret_sha256")?,
-        projects: text("projects")?,
-        actions: text("actions")?,
-        created: moment("created_at")?
-            .ok_or_else(|| Error::State { reason: "a token was never made".to_owned() })?,
-        expires: moment("expires_at")?,
-        revoked: moment("revoked_at")?,
+        id,
+        secret_sha256,
+        projects,
+        actions,
+        created: time(created)?,
+        expires: expires.map(time).transpose()?,
+        revoked: revoked.map(time).transpose()?,
     })
 }

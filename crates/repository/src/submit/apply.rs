@@ -3,12 +3,11 @@
 use jiff::Timestamp;
 use sealdex_simple::{FileName, IndexPage, PageLimits, ProjectName};
 use sealdex_tuf::TargetPath;
-use sqlx::SqliteConnection;
 
 use super::{Change, distribution_path};
 use crate::error::Error;
 use crate::publish::build_page;
-use crate::store::{DistributionRow, NewEntry, PlainFileRow, log, rows};
+use crate::store::{DistributionRow, NewEntry, PlainFileRow, Transaction, log, rows};
 use crate::transaction::{Existing, Outcome, Receipt, TransactionId};
 
 /// Who changes, and when.
@@ -21,28 +20,28 @@ pub(crate) struct Signature<'a> {
 /// Writes a change into the log. Refuses before it writes anything, so that a refusal leaves the database transaction
 /// as it was.
 pub(crate) async fn apply(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     change: &Change,
     by: Signature<'_>,
 ) -> Result<Receipt, Error> {
     match change {
-        Change::PutDistribution(row) => put_distribution(connection, row, by).await,
+        Change::PutDistribution(row) => put_distribution(transaction, row, by).await,
         Change::RemoveDistribution { project, filename } => {
-            let mut row = present_distribution(connection, project, filename).await?;
+            let mut row = present_distribution(transaction, project, filename).await?;
             row.removed = true;
-            update_distribution(connection, row, "remove-distribution", by).await
+            update_distribution(transaction, row, "remove-distribution", by).await
         }
         Change::SetYanked { project, filename, yanked } => {
-            let mut row = present_distribution(connection, project, filename).await?;
+            let mut row = present_distribution(transaction, project, filename).await?;
             if row.yanked == *yanked {
                 return Ok(unchanged(row.changed_by));
             }
             row.yanked.clone_from(yanked);
             let action = if yanked.is_some() { "yank" } else { "unyank" };
-            update_distribution(connection, row, action, by).await
+            update_distribution(transaction, row, action, by).await
         }
-        Change::PutFile(row, existing) => put_file(connection, row, *existing, by).await,
-        Change::RemoveFile(path) => remove_file(connection, path, by).await,
+        Change::PutFile(row, existing) => put_file(transaction, row, *existing, by).await,
+        Change::RemoveFile(path) => remove_file(transaction, path, by).await,
     }
 }
 
@@ -51,10 +50,10 @@ pub(crate) async fn apply(
 /// # Errors
 /// [`Error::FileExists`] or [`Error::FileNameUsed`].
 pub(crate) async fn existing_distribution(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     row: &DistributionRow,
 ) -> Result<Option<Receipt>, Error> {
-    let Some(known) = rows::distribution(connection, &row.project, &row.filename).await? else {
+    let Some(known) = rows::distribution(transaction, &row.project, &row.filename).await? else {
         return Ok(None);
     };
     if known.sha256 == row.sha256 {
@@ -74,11 +73,11 @@ pub(crate) async fn existing_distribution(
 /// # Errors
 /// [`Error::FileExists`]
 pub(crate) async fn existing_file(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     row: &PlainFileRow,
     existing: Existing,
 ) -> Result<Option<Receipt>, Error> {
-    let Some(known) = rows::plain_file(connection, &row.path).await?.filter(|known| !known.removed) else {
+    let Some(known) = rows::plain_file(transaction, &row.path).await?.filter(|known| !known.removed) else {
         return Ok(None);
     };
     if known.sha256 == row.sha256 {
@@ -95,28 +94,28 @@ pub(crate) async fn existing_file(
 }
 
 async fn put_distribution(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     row: &DistributionRow,
     by: Signature<'_>,
 ) -> Result<Receipt, Error> {
-    match existing_distribution(connection, row).await? {
+    match existing_distribution(transaction, row).await? {
         Some(receipt) => Ok(receipt),
-        None => update_distribution(connection, row.clone(), "add-distribution", by).await,
+        None => update_distribution(transaction, row.clone(), "add-distribution", by).await,
     }
 }
 
 async fn present_distribution(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     project: &ProjectName,
     filename: &FileName,
 ) -> Result<DistributionRow, Error> {
-    let row = rows::distribution(connection, project.as_str(), filename.as_str()).await?;
+    let row = rows::distribution(transaction, project.as_str(), filename.as_str()).await?;
     row.filter(|row| !row.removed)
         .ok_or_else(|| Error::NotFound { what: distribution_path(project, filename) })
 }
 
 async fn update_distribution(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     mut row: DistributionRow,
     action: &str,
     by: Signature<'_>,
@@ -131,8 +130,8 @@ async fn update_distribution(
         path: &path,
         sha256: Some(&row.sha256),
     };
-    row.changed_by = log::append(connection, &entry).await?;
-    rows::put_distribution(connection, &row).await?;
+    row.changed_by = log::append(transaction, &entry).await?;
+    rows::put_distribution(transaction, &row).await?;
     Ok(accepted(row.changed_by))
 }
 
@@ -145,29 +144,29 @@ fn check_readable(row: &DistributionRow) -> Result<(), Error> {
 }
 
 async fn put_file(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     row: &PlainFileRow,
     existing: Existing,
     by: Signature<'_>,
 ) -> Result<Receipt, Error> {
-    if let Some(receipt) = existing_file(connection, row, existing).await? {
+    if let Some(receipt) = existing_file(transaction, row, existing).await? {
         return Ok(receipt);
     }
-    update_file(connection, row.clone(), "add-target", by).await
+    update_file(transaction, row.clone(), "add-target", by).await
 }
 
 async fn remove_file(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     path: &TargetPath,
     by: Signature<'_>,
 ) -> Result<Receipt, Error> {
-    let row = rows::plain_file(connection, path.as_str()).await?.filter(|row| !row.removed);
+    let row = rows::plain_file(transaction, path.as_str()).await?.filter(|row| !row.removed);
     let row = row.ok_or_else(|| Error::NotFound { what: path.to_string() })?;
-    update_file(connection, PlainFileRow { removed: true, ..row }, "remove-target", by).await
+    update_file(transaction, PlainFileRow { removed: true, ..row }, "remove-target", by).await
 }
 
 async fn update_file(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     mut row: PlainFileRow,
     action: &str,
     by: Signature<'_>,
@@ -180,8 +179,8 @@ async fn update_file(
         path: &row.path,
         sha256: Some(&row.sha256),
     };
-    row.changed_by = log::append(connection, &entry).await?;
-    rows::put_plain_file(connection, &row).await?;
+    row.changed_by = log::append(transaction, &entry).await?;
+    rows::put_plain_file(transaction, &row).await?;
     Ok(accepted(row.changed_by))
 }
 

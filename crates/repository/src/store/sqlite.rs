@@ -1,0 +1,69 @@
+//! SQLite: a file in the repository's directory.
+//!
+//! Reads go to a pool of connections that cannot write. Writes go through one connection of this process, and begin as
+//! writers, so that they wait for another process's and never fail half-way because one came in between.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool};
+
+use super::{Open, migrations};
+use crate::error::Error;
+
+/// How long a writer waits for another process's transaction, which takes milliseconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Rows that a connection reads ahead.
+const ROW_BUFFER: usize = 1000;
+
+/// Readers at the same time in one process.
+const MAX_READERS: u32 = 4;
+
+/// The open database.
+#[derive(Clone, Debug)]
+pub(crate) struct SqliteStore {
+    read: SqlitePool,
+    write: SqlitePool,
+}
+
+impl SqliteStore {
+    pub(super) async fn open(path: &Path, how: Open) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(how == Open::New)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit is on the disk when it returns.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            // Rows cross from the thread of a connection in parts so large: with few, waking up takes longer than reading.
+            .row_buffer_size(ROW_BUFFER)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = |connections: u32| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .acquire_timeout(BUSY_TIMEOUT)
+                .test_before_acquire(false)
+        };
+        let write = pool(1).connect_with(options.clone()).await.map_err(Error::database("be opened"))?;
+        migrations::run(&write).await?;
+        let read = pool(MAX_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
+        Ok(Self { read, write })
+    }
+
+    pub(super) async fn read(&self) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
+        self.read.begin().await
+    }
+
+    pub(super) async fn write(&self) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
+        self.write.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    pub(super) async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
