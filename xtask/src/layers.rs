@@ -9,7 +9,7 @@ const TEST_KIT: &str = "sealdex-testkit";
 const CORE: &str = "sealdex-tuf";
 
 /// Each of our packages and those of ours it may be built with. docs/ARCHITECTURE.md draws the same picture.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     (CORE, &[]),
     ("sealdex-simple", &[]),
     ("sealdex-keys", &[CORE]),
@@ -24,6 +24,8 @@ const LAYERS: [(&str, &[&str]); 14] = [
     // Data alone: whoever measures anything reads it.
     ("sealdex-workload", &[]),
     ("sealdex-wire", &[CORE, "sealdex-simple", "sealdex-workload"]),
+    // A user with a stopwatch: the server is another process.
+    ("sealdex-replay", &["sealdex-client", "sealdex-simple", "sealdex-workload", TEST_KIT]),
     // The core alone behind a command line, so that the suite's verdict is about the core.
     ("sealdex-conformance", &[CORE]),
     // Never shipped, so these may be built with the test kit.
