@@ -3,27 +3,24 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::metadata::{Root, Unverified};
 use sealdex_tuf::{Clock, RoleName, Version};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::audit::AuditEntry;
 use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
 use crate::directory::RepositoryDirectory;
 use crate::disk::{self, DurableDirectories};
 use crate::error::Error;
-use crate::served::{PageCache, served_timestamp};
+use crate::public::Public;
+use crate::served::PageCache;
 use crate::settings::Settings;
 use crate::staging::StagedFile;
 use crate::store::{self, Open, Store, log, publications};
 use crate::submit::SubmitQueue;
-use crate::transaction::{Publication, Receipt, TransactionId};
-
-/// How often a waiting caller looks whether another process has published.
-const POLL: Duration = Duration::from_millis(20);
+use crate::transaction::TransactionId;
 
 /// A repository on disk. Cheap to clone; several processes may have it open.
 #[derive(Clone)]
@@ -39,8 +36,8 @@ struct Shared {
     pages: PageCache,
     /// Rung when this process has submitted something.
     pending: Notify,
-    /// How many times this process has published.
-    served: watch::Sender<u64>,
+    /// What is known to be public.
+    public: Public,
 }
 
 impl Repository {
@@ -72,7 +69,7 @@ impl Repository {
             directories: DurableDirectories::default(),
             pages: PageCache::default(),
             pending: Notify::new(),
-            served: watch::Sender::new(0),
+            public: Public::default(),
         })))
     }
 
@@ -128,48 +125,6 @@ impl Repository {
         StagedFile::create(&self.directory().staging(), self.settings().limits.max_file_bytes)
     }
 
-    /// Waits until a transaction is public: until the timestamp of a snapshot that includes it is served.
-    ///
-    /// # Errors
-    /// [`Error::NotPublishedYet`] after `timeout`; the transaction stays durable. [`Error::Database`], [`Error::Io`].
-    pub async fn published(&self, receipt: &Receipt, timeout: Duration) -> Result<Publication, Error> {
-        let deadline = tokio::time::Instant::now() + timeout;
-        let mut served = self.0.served.subscribe();
-        loop {
-            served.mark_unchanged();
-            if let Some(publication) = self.publication_of(receipt.transaction).await? {
-                return Ok(publication);
-            }
-            let wait = async {
-                tokio::select! {
-                    _ = served.changed() => {}
-                    () = tokio::time::sleep(POLL) => {}
-                }
-            };
-            if tokio::time::timeout_at(deadline, wait).await.is_err() {
-                return Err(Error::NotPublishedYet { transaction: receipt.transaction, waited: timeout });
-            }
-        }
-    }
-
-    /// The publication that includes a transaction, if it is served already.
-    async fn publication_of(&self, transaction: TransactionId) -> Result<Option<Publication>, Error> {
-        let mut read = self.store().read().await?;
-        let Some(found) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
-        drop(read);
-        // The database is ahead of what is served for the moment in which the files are being written.
-        if served_timestamp(self.directory())?.common.version.number() < found.timestamp_version {
-            return Ok(None);
-        }
-        let (snapshot, timestamp) =
-            (Version::new(found.snapshot_version), Version::new(found.timestamp_version));
-        let damaged = || Error::State { reason: format!("transaction {transaction} is in a version 0") };
-        Ok(Some(Publication {
-            snapshot_version: snapshot.ok_or_else(damaged)?,
-            timestamp_version: timestamp.ok_or_else(damaged)?,
-        }))
-    }
-
     /// The transaction log after `after`, oldest first, at most `limit` entries.
     ///
     /// # Errors
@@ -218,13 +173,8 @@ impl Repository {
         self.0.pending.notified().await;
     }
 
-    /// Wakes those who wait for a publication.
-    pub(crate) fn announce_publication(&self) {
-        self.0.served.send_modify(|count| *count += 1);
-    }
-
-    pub(crate) fn own_publications(&self) -> u64 {
-        *self.0.served.borrow()
+    pub(crate) fn public(&self) -> &Public {
+        &self.0.public
     }
 
     /// The online role that speaks for a path.

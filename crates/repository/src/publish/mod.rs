@@ -157,7 +157,7 @@ impl SnapshotProcess {
         state.advance(&signed.roles, signed.snapshot_file)?;
         let publication = state.publication()?;
         self.state = Some(state);
-        self.repository.announce_publication();
+        self.repository.public().announce(signed.through, publication);
         tracing::info!(
             snapshot = %publication.snapshot_version,
             timestamp = %publication.timestamp_version,
@@ -170,9 +170,8 @@ impl SnapshotProcess {
     /// Step 2.
     async fn commit(&self, state: &State, signed: &Signed) -> Result<(), Error> {
         let mut write = self.repository.store().write().await?;
-        for role in &signed.roles {
-            publications::advance_role(&mut write, role, state.version_of(&role.name)?).await?;
-        }
+        let roles = signed.roles.iter().map(|role| Ok((role, state.version_of(&role.name)?)));
+        publications::advance_roles(&mut write, &roles.collect::<Result<Vec<_>, Error>>()?).await?;
         let (snapshot, timestamp) = signed.versions;
         let publication = publications::add_publication(&mut write, snapshot, timestamp, signed.at).await?;
         if let Some(through) = signed.through {
@@ -183,15 +182,9 @@ impl SnapshotProcess {
             prepared::publish(&mut write, signed.at).await?;
             store::remove_fact(&mut write, IMPORT_COMPLETE_FACT).await?;
         }
-        for (role, target) in &signed.targets {
-            targets::put(&mut write, role.as_str(), target).await?;
-        }
-        for path in &signed.removed {
-            targets::remove(&mut write, path).await?;
-        }
-        for page in &signed.pages {
-            rows::put_page(&mut write, page).await?;
-        }
+        targets::put(&mut write, &signed.targets).await?;
+        targets::remove(&mut write, &signed.removed).await?;
+        rows::put_pages(&mut write, &signed.pages).await?;
         publications::put_outbox(&mut write, &signed.outbox).await?;
         commit(write).await
     }

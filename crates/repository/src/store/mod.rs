@@ -28,6 +28,9 @@ use crate::error::Error;
 use query::query;
 use sqlite::SqliteStore;
 
+/// Rows in one statement. A full statement is prepared once and used again.
+const ROWS: usize = 500;
+
 /// The open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Store {
