@@ -27,6 +27,8 @@ const LAYERS: [(&str, &[&str]); 15] = [
     // A tool of tests and of this program.
     (TEST_DATABASE, &[]),
     ("sealdex-wire", &[CORE, "sealdex-simple", "sealdex-workload"]),
+    // A user with a stopwatch: the server is another process.
+    ("sealdex-replay", &["sealdex-client", "sealdex-simple", "sealdex-workload", TEST_KIT]),
     // The core alone behind a command line, so that the suite's verdict is about the core.
     ("sealdex-conformance", &[CORE]),
     // Never shipped, so these may be built with the test kit.

@@ -14,6 +14,7 @@ mod graph;
 mod layers;
 mod postgresql;
 mod python;
+mod replay;
 mod requirements;
 mod scale;
 mod steps;
@@ -58,6 +59,8 @@ enum Subcommands {
     Bench(bench::Arguments),
     /// Build a repository as large as PyPI, and print what it takes.
     Scale(scale::Arguments),
+    /// Replay uploads at several rates, and print how long a client waits for them.
+    Replay(replay::Arguments),
     /// Run the TUF conformance tests of conformance/ against our client, and against python-tuf and tuf-js.
     Conformance(conformance::Arguments),
     /// Run the fuzz targets.
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Subcommands::Ci(arguments) => ci::run(&workspace, &arguments),
         Subcommands::Bench(arguments) => bench::run(&workspace, &arguments),
         Subcommands::Scale(arguments) => scale::run(&workspace, &arguments),
+        Subcommands::Replay(arguments) => replay::run(&workspace, &arguments),
         Subcommands::Conformance(arguments) => conformance::run(&workspace, &arguments),
         Subcommands::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Subcommands::Layers => layers::run(&workspace),

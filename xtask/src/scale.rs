@@ -33,7 +33,13 @@ pub(crate) struct Arguments {
     /// Projects; files a project are as on PyPI.
     #[arg(long, default_value_t = 740_000)]
     projects: u32,
+    #[command(flatten)]
+    place: Place,
+}
 
+/// The repository, and where it is.
+#[derive(Args)]
+pub(crate) struct Place {
     /// The tree of roles.
     #[arg(long, default_value = "index-only")]
     layout: String,
@@ -51,25 +57,54 @@ pub(crate) struct Arguments {
     keep: bool,
 }
 
+impl Place {
+    pub(crate) fn repository(&self, workspace: &Workspace) -> PathBuf {
+        self.folder(workspace).join("repository")
+    }
+
+    fn manifest(&self, workspace: &Workspace) -> PathBuf {
+        self.folder(workspace).join("manifest.jsonl")
+    }
+
+    fn folder(&self, workspace: &Workspace) -> PathBuf {
+        self.directory.clone().unwrap_or_else(|| workspace.target.join("scale"))
+    }
+
+    /// Removes what [`build`] made, unless it is to be kept.
+    pub(crate) fn clean(&self, workspace: &Workspace) -> Result<()> {
+        if !self.keep {
+            fs::remove_dir_all(self.repository(workspace)).context("cannot remove the repository")?;
+            fs::remove_file(self.manifest(workspace)).context("cannot remove the manifest")?;
+        }
+        Ok(())
+    }
+}
+
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let folder = arguments.directory.clone().unwrap_or_else(|| workspace.target.join("scale"));
+    build(workspace, arguments.projects, &arguments.place)?;
+    arguments.place.clean(workspace)
+}
+
+/// Builds the repository, and prints what that takes.
+pub(crate) fn build(workspace: &Workspace, projects: u32, place: &Place) -> Result<()> {
+    let (folder, manifest) = (place.folder(workspace), place.manifest(workspace));
+    let repository = place.repository(workspace);
+    if repository.exists() {
+        bail!("{} is there already: remove it, or name another --directory", repository.display());
+    }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut build = workspace.cargo()?;
     build.args(["build", "--release", "--package", "sealdex", "--package", "sealdex-workload"]);
     command::run(&mut build)?;
     let tool = |name: &str| Command::new(workspace.target.join("release").join(name));
-    let (manifest, repository) = (folder.join("manifest.jsonl"), folder.join("repository"));
-    if repository.exists() {
-        bail!("{} is there already: remove it, or name another --directory", repository.display());
-    }
 
-    let projects = arguments.projects.to_string();
+    let projects = projects.to_string();
     let written = measured(
         tool("sealdex-workload").args(["manifest", "--projects", &projects]).arg("--output").arg(&manifest),
     )?;
-    let bins = arguments.bins.to_string();
+    let bins = place.bins.to_string();
     let mut init = tool("sealdex");
-    init.args(["init", "--dev", "--layout", &arguments.layout, "--bins", &bins]).arg(&repository);
+    init.args(["init", "--dev", "--layout", &place.layout, "--bins", &bins]).arg(&repository);
     let made = measured(&mut init)?;
     let mut import = tool("sealdex");
     import.args(["--format", "json", "import", "--files-url", "https://files.example/", "--repository"]);
@@ -97,10 +132,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     println!("| manifest | {files} files | {} |", fs::metadata(&manifest)?.len());
     for (what, number, bytes) in sizes(&repository)? {
         println!("| {what} | {number} | {bytes} |");
-    }
-    if !arguments.keep {
-        fs::remove_dir_all(&repository).context("cannot remove the repository")?;
-        fs::remove_file(&manifest).context("cannot remove the manifest")?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::repository::Repository;
 use crate::staging::Received;
 use crate::store::imports::KnownFiles;
 use crate::store::{
-    self, DistributionRow, Purpose, SessionLock, Signal, announce, commit, imports, log, rows,
+    self, DistributionRow, NewEntry, Purpose, SessionLock, Signal, announce, commit, imports, log, rows,
 };
 use crate::transaction::{Actor, Outcome, Receipt, TransactionId};
 
@@ -181,15 +181,25 @@ impl Repository {
         }
         if !changed.is_empty() {
             let now = self.clock().now();
-            let first = imports::append(&mut write, now, &actor.to_string(), &changed).await?;
+            let actor = actor.to_string();
+            let entries: Vec<NewEntry<'_>> = changed
+                .iter()
+                .map(|project| NewEntry {
+                    submitted_at: now,
+                    actor: &actor,
+                    action: "import",
+                    project: Some(project),
+                    path: format!("files/{project}/*").into(),
+                    sha256: None,
+                })
+                .collect();
+            let first = log::append(&mut write, &entries).await?;
             let numbers: HashMap<&str, u64> = changed.iter().map(String::as_str).zip(first..).collect();
             for row in new.iter_mut().chain(&mut returning) {
                 row.changed_by = numbers.get(row.project.as_str()).copied().unwrap_or(first);
             }
-            imports::add(&mut write, &new).await?;
-            for row in &returning {
-                rows::put_distribution(&mut write, row).await?;
-            }
+            rows::add_distributions(&mut write, &new).await?;
+            rows::put_distributions(&mut write, &returning).await?;
         }
         outcome.added = (new.len() + returning.len()) as u64;
         outcome.refused.sort_by_key(|(position, _)| *position);
@@ -274,7 +284,11 @@ impl Repository {
         announce(&mut write, Signal::Pending).await?;
         commit(write).await?;
         self.announce_pending();
-        Ok(last.map(|last| Receipt { transaction: TransactionId(last), outcome: Outcome::Accepted }))
+        Ok(last.map(|last| Receipt {
+            transaction: TransactionId(last),
+            outcome: Outcome::Accepted,
+            may_be_import: true,
+        }))
     }
 
     /// Takes out of `files` what no page can list, and says why.

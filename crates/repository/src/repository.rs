@@ -3,12 +3,11 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::metadata::{Root, Unverified};
 use sealdex_tuf::{Clock, RoleName, Version};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::audit::AuditEntry;
@@ -17,18 +16,13 @@ use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
 use crate::disk::{self, DurableDirectories};
 use crate::error::Error;
-use crate::served::{PageCache, served_timestamp};
+use crate::public::Public;
+use crate::served::PageCache;
 use crate::settings::Settings;
 use crate::staging::StagedFile;
 use crate::store::{self, Location, Open, Signal, Store, log, publications};
 use crate::submit::SubmitQueue;
-use crate::transaction::{Publication, Receipt, TransactionId};
-
-/// How often a waiting caller looks whether another process has published.
-const POLL: Duration = Duration::from_millis(20);
-
-/// The same, where processes tell each other.
-const POLL_BESIDES: Duration = Duration::from_millis(500);
+use crate::transaction::{Publication, TransactionId};
 
 /// A repository on disk. Cheap to clone; several processes may have it open.
 #[derive(Clone)]
@@ -44,8 +38,8 @@ struct Shared {
     pages: PageCache,
     /// Rung when this process has submitted something.
     pending: Notify,
-    /// How many publications this process has made or was told of.
-    served: watch::Sender<u64>,
+    /// What is known to be public.
+    public: Public,
     /// Hears of other processes, once that is of use.
     listening: OnceLock<Option<Listening>>,
 }
@@ -100,7 +94,7 @@ impl Repository {
             directories: DurableDirectories::default(),
             pages: PageCache::default(),
             pending: Notify::new(),
-            served: watch::Sender::new(0),
+            public: Public::default(),
             listening: OnceLock::new(),
         })))
     }
@@ -155,49 +149,6 @@ impl Repository {
     /// [`Error::Io`]
     pub fn stage(&self) -> Result<StagedFile, Error> {
         StagedFile::create(&self.directory().staging(), self.settings().limits.max_file_bytes)
-    }
-
-    /// Waits until a transaction is public: until the timestamp of a snapshot that includes it is served.
-    ///
-    /// # Errors
-    /// [`Error::NotPublishedYet`] after `timeout`; the transaction stays durable. [`Error::Database`], [`Error::Io`].
-    pub async fn published(&self, receipt: &Receipt, timeout: Duration) -> Result<Publication, Error> {
-        let deadline = tokio::time::Instant::now() + timeout;
-        let mut served = self.0.served.subscribe();
-        let poll = if self.listen() { POLL_BESIDES } else { POLL };
-        loop {
-            served.mark_unchanged();
-            if let Some(publication) = self.publication_of(receipt.transaction).await? {
-                return Ok(publication);
-            }
-            let wait = async {
-                tokio::select! {
-                    _ = served.changed() => {}
-                    () = tokio::time::sleep(poll) => {}
-                }
-            };
-            if tokio::time::timeout_at(deadline, wait).await.is_err() {
-                return Err(Error::NotPublishedYet { transaction: receipt.transaction, waited: timeout });
-            }
-        }
-    }
-
-    /// The publication that includes a transaction, if it is served already.
-    async fn publication_of(&self, transaction: TransactionId) -> Result<Option<Publication>, Error> {
-        let mut read = self.store().read().await?;
-        let Some(found) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
-        drop(read);
-        // The database is ahead of what is served for the moment in which the files are being written.
-        if served_timestamp(self.directory())?.common.version.number() < found.timestamp_version {
-            return Ok(None);
-        }
-        let (snapshot, timestamp) =
-            (Version::new(found.snapshot_version), Version::new(found.timestamp_version));
-        let damaged = || Error::State { reason: format!("transaction {transaction} is in a version 0") };
-        Ok(Some(Publication {
-            snapshot_version: snapshot.ok_or_else(damaged)?,
-            timestamp_version: timestamp.ok_or_else(damaged)?,
-        }))
     }
 
     /// The transaction log after `after`, oldest first, at most `limit` entries.
@@ -255,31 +206,34 @@ impl Repository {
         self.0.pending.notified().await;
     }
 
-    /// Wakes those who wait for a publication, in other processes too.
-    pub(crate) async fn announce_publication(&self) {
-        self.0.served.send_modify(|count| *count += 1);
-        if let Err(error) = self.store().announce(Signal::Published).await {
-            // They look for themselves before long.
-            tracing::debug!(error = &error as &dyn std::error::Error, "other processes were not told");
-        }
+    /// Wakes those who wait for this publication, in other processes too.
+    pub(crate) fn announce_publication(&self, through: Option<u64>, publication: Publication) {
+        self.0.public.announce(through, publication);
+        let store = self.store().clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.announce(Signal::Published).await {
+                // They look for themselves before long.
+                tracing::debug!(error = &error as &dyn std::error::Error, "other processes were not told");
+            }
+        });
     }
 
-    /// Begins to hear of other processes; `false`: they tell nothing.
-    pub(crate) fn listen(&self) -> bool {
+    /// Begins to hear of other processes, where they tell each other.
+    pub(crate) fn listen(&self) {
         let shared = Arc::downgrade(&self.0);
         let hear = move |signal| {
             let Some(shared) = shared.upgrade() else { return false };
             match signal {
                 Signal::Pending => shared.pending.notify_one(),
-                Signal::Published => shared.served.send_modify(|count| *count += 1),
+                Signal::Published => shared.public.tell(),
             }
             true
         };
-        self.0.listening.get_or_init(|| self.store().listen(hear).map(Listening)).is_some()
+        self.0.listening.get_or_init(|| self.store().listen(hear).map(Listening));
     }
 
-    pub(crate) fn own_publications(&self) -> u64 {
-        *self.0.served.borrow()
+    pub(crate) fn public(&self) -> &Public {
+        &self.0.public
     }
 
     /// The online role that speaks for a path.

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::layout::Content;
 use crate::repository::Repository;
 use crate::staging::Received;
-use crate::store::{DistributionRow, PlainFileRow};
+use crate::store::{DistributionRow, PlainFileRow, rows};
 use crate::transaction::{Actor, AddDistribution, AddTarget, Existing, Receipt, Transaction};
 
 /// A transaction reduced to rows: what is left once its files are in their place.
@@ -109,7 +109,8 @@ impl Repository {
         };
         // A first look, so that a refused file never comes near its place; the log looks again.
         let mut read = self.store().read().await?;
-        if let Some(receipt) = apply::existing_distribution(&mut read, &row).await? {
+        let known = rows::distribution(&mut read, &row.project, &row.filename).await?;
+        if let Some(receipt) = apply::existing_distribution(known.as_ref(), &row)? {
             tracing::debug!(transaction = %receipt.transaction, file = %row.filename, "the file is there already");
             return Ok(Change::PutDistribution(row));
         }
@@ -136,7 +137,8 @@ impl Repository {
             changed_by: 0,
         };
         let mut read = self.store().read().await?;
-        let there = apply::existing_file(&mut read, &row, existing).await?;
+        let known = rows::plain_files(&mut read, &[&row.path]).await?;
+        let there = apply::existing_file(known.get(&row.path), &row, existing)?;
         drop(read);
         if there.is_none() {
             self.place(received, self.directory().target_file(&path, &row.sha256)?, None).await?;

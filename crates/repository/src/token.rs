@@ -118,6 +118,24 @@ pub struct Token {
     pub revoked: Option<Timestamp>,
 }
 
+impl Token {
+    /// Whether it allows an action on a project.
+    ///
+    /// # Errors
+    /// [`Error::TokenScope`]: refused.
+    pub fn authorize(&self, project: &ProjectName, action: Action) -> Result<(), Error> {
+        let project_allowed = match &self.scope.projects {
+            Projects::All => true,
+            Projects::Only(projects) => projects.contains(project),
+        };
+        if project_allowed && self.scope.actions.contains(&action) {
+            return Ok(());
+        }
+        let (token, project) = (self.id.to_string(), project.to_string());
+        Err(Error::TokenScope { token, action: action.name(), project })
+    }
+}
+
 /// What tokens begin with: secret scanners and people know them by it.
 const PREFIX: &str = "sdx_";
 
@@ -164,38 +182,11 @@ impl Repository {
         if known { Ok(()) } else { Err(Error::NotFound { what: format!("the token {id}") }) }
     }
 
-    /// Whether a token is one that allows something now, whatever that is; gives its identifier, for the log.
+    /// The token with this secret; unless it was revoked or has expired, it allows something now.
     ///
     /// # Errors
     /// [`Error::InvalidToken`]: refused. [`Error::Database`].
-    pub async fn authenticate(&self, secret: &str) -> Result<TokenId, Error> {
-        Ok(self.valid_token(secret).await?.id)
-    }
-
-    /// Whether a token allows an action on a project; gives its identifier, for the log.
-    ///
-    /// # Errors
-    /// [`Error::InvalidToken`] or [`Error::TokenScope`]: refused. [`Error::Database`].
-    pub async fn authorize(
-        &self,
-        secret: &str,
-        project: &ProjectName,
-        action: Action,
-    ) -> Result<TokenId, Error> {
-        let Token { id, scope, .. } = self.valid_token(secret).await?;
-        let project_allowed = match &scope.projects {
-            Projects::All => true,
-            Projects::Only(projects) => projects.contains(project),
-        };
-        if !project_allowed || !scope.actions.contains(&action) {
-            let (token, project) = (id.to_string(), project.to_string());
-            return Err(Error::TokenScope { token, action: action.name(), project });
-        }
-        Ok(id)
-    }
-
-    /// The token with this secret, unless it was revoked or has expired.
-    async fn valid_token(&self, secret: &str) -> Result<Token, Error> {
+    pub async fn authenticate(&self, secret: &str) -> Result<Token, Error> {
         let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
         let id = id.and_then(TokenId::parse).ok_or(Error::InvalidToken)?;
         let mut read = self.store().read().await?;

@@ -127,6 +127,9 @@ pub struct Receipt {
     pub transaction: TransactionId,
     /// Whether something was changed.
     pub outcome: Outcome,
+    /// Whether the transaction is, or may be, one of an import: those are published by themselves.
+    #[serde(skip)]
+    pub(crate) may_be_import: bool,
 }
 
 impl Receipt {

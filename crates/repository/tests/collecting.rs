@@ -132,3 +132,31 @@ async fn what_is_new_or_waits_is_left_alone() {
     assert_eq!(judge.target("a/b.txt").unwrap(), b"three");
     assert_eq!(judge.target("top.txt").unwrap(), b"two");
 }
+
+#[tokio::test]
+async fn what_a_killed_collection_left_half_removed_is_finished() {
+    let world = World::new(Layout::tree(BinStyle::Succinct, 1).unwrap()).await;
+    let repository = &world.repository;
+    let mut known = BTreeSet::new();
+    add_target(repository, "a/b.txt", b"one", Existing::Keep).await.unwrap();
+    world.writer().await.publish_pending().await.unwrap().unwrap();
+    let folder = repository.directory().targets().join("a");
+    // Moved out of the way, and then the process was killed: old files are to go, and one written anew is wanted.
+    let (old, young) = (folder.join(".collected-old"), folder.join(".collected-young"));
+    let metadata = repository.directory().metadata().join(".collected-1.bin-0.json");
+    for path in [&old, &metadata] {
+        std::fs::write(path, b"nobody wants this").unwrap();
+    }
+    for _ in 0..5 {
+        pass_a_day(&world, &mut known);
+    }
+    std::fs::write(&young, b"uploaded again").unwrap();
+    File::options().write(true).open(&young).unwrap().set_modified(world.clock.now().into()).unwrap();
+    collect(&world, Sweep::Count).await;
+    assert!(old.exists() && young.exists() && metadata.exists(), "a dry run changes nothing");
+    collect(&world, Sweep::Remove).await;
+    assert!(!old.exists() && !young.exists() && !metadata.exists());
+    assert_eq!(std::fs::read(folder.join("young")).unwrap(), b"uploaded again");
+    world.writer().await.renew().await.unwrap();
+    assert_eq!(world.judge().target("a/b.txt").unwrap(), b"one");
+}

@@ -183,16 +183,18 @@ async fn tokens_allow_what_they_say() {
     let (id, secret) = repository.create_token(scope.clone()).await.unwrap();
     let secret = secret.expose().to_owned();
     assert!(secret.starts_with("sdx_"));
-    assert_eq!(repository.authorize(&secret, &project("six"), Action::Upload).await.unwrap(), id);
+    let token = repository.authenticate(&secret).await.unwrap();
+    assert_eq!(token.id, id);
+    token.authorize(&project("six"), Action::Upload).unwrap();
     for (name, action) in [("seven", Action::Upload), ("six", Action::Yank), ("six", Action::Remove)] {
-        let refused = repository.authorize(&secret, &project(name), action).await;
+        let refused = token.authorize(&project(name), action);
         assert!(matches!(refused, Err(Error::TokenScope { .. })), "{name}");
     }
     let mut wrong = secret.clone();
     let last = wrong.pop().unwrap();
     wrong.push(if last == '0' { '1' } else { '0' });
     for invalid in [wrong.as_str(), "", "sdx_", "pypi-abc", "sdx_0123456789abcdef_00"] {
-        let refused = repository.authorize(invalid, &project("six"), Action::Upload).await;
+        let refused = repository.authenticate(invalid).await;
         assert!(matches!(refused, Err(Error::InvalidToken)), "{invalid}");
     }
     let mut stored = vec![back_up(repository)];
@@ -202,13 +204,18 @@ async fn tokens_allow_what_they_say() {
         assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "the secret is stored");
     }
     world.clock.advance(Duration::from_secs(3600));
-    assert!(repository.authorize(&secret, &project("six"), Action::Upload).await.is_err());
+    assert!(repository.authenticate(&secret).await.is_err());
     let everything =
         TokenScope { projects: Projects::All, actions: BTreeSet::from(Action::ALL), expires: None };
     let (id, secret) = repository.create_token(everything).await.unwrap();
-    assert!(repository.authorize(secret.expose(), &project("any"), Action::Remove).await.is_ok());
+    repository
+        .authenticate(secret.expose())
+        .await
+        .unwrap()
+        .authorize(&project("any"), Action::Remove)
+        .unwrap();
     repository.revoke_token(&id).await.unwrap();
-    assert!(repository.authorize(secret.expose(), &project("any"), Action::Remove).await.is_err());
+    assert!(repository.authenticate(secret.expose()).await.is_err());
     let tokens = repository.tokens().await.unwrap();
     assert_eq!(tokens.len(), 2);
     assert_eq!(tokens[0].scope, scope);

@@ -29,8 +29,8 @@ use crate::error::Error;
 use crate::import::IMPORT_COMPLETE_FACT;
 use crate::repository::Repository;
 use crate::store::{
-    self, DistributionRow, PreparedPage, PreparedTarget, RoleRow, TargetRow, Transaction, commit, imports,
-    log, prepared, targets,
+    self, DistributionRow, PreparedPage, PreparedTarget, RoleRow, TargetRow, Transaction, commit, log,
+    prepared, rows, targets,
 };
 
 /// Projects whose pages are made at once.
@@ -137,19 +137,7 @@ async fn read_projects(
 ) -> Result<Vec<(String, Vec<DistributionRow>)>, Error> {
     let mut read = repository.store().read().await?;
     let projects = prepared::projects_after(&mut read, last, PROJECTS).await?;
-    if projects.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = imports::of_projects(&mut read, &projects).await?;
-    let mut rows = rows.into_iter().peekable();
-    let take = |project: String| {
-        let mut own = Vec::new();
-        while let Some(row) = rows.next_if(|row| row.project == project) {
-            own.push(row);
-        }
-        (project, own)
-    };
-    Ok(projects.into_iter().map(take).collect())
+    rows::by_project(&mut read, projects).await
 }
 
 type Made = (Vec<PreparedPage>, Vec<PreparedTarget>);
@@ -232,18 +220,20 @@ async fn sign_bins(
 async fn read_bins(repository: &Repository, roles: &[RoleRow]) -> Result<Vec<Bin>, Error> {
     let mut read = repository.store().read().await?;
     let mut bins = Vec::with_capacity(roles.len());
+    let names: Vec<&str> = roles.iter().map(|row| row.name.as_str()).collect();
+    let mut held = targets::of_roles(&mut read, &names).await?;
+    let mut changes = prepared::of_roles(&mut read, &names).await?;
     for row in roles {
         let version = Version::new(row.reserved)
             .ok_or_else(|| Error::State { reason: format!("{} has version 0 reserved", row.name) })?;
-        let held = targets::of_role(&mut read, &row.name).await?;
-        let changes = prepared::of_role(&mut read, &row.name).await?.into_iter().map(|change| {
+        let changes = changes.remove(&row.name).unwrap_or_default().into_iter().map(|change| {
             let presence = if change.removed { Presence::Removed } else { Presence::Present };
             (change.target.path.clone(), (change.target, presence))
         });
         bins.push(Bin {
             role: RoleName::parse(row.name.as_str())?,
             version,
-            held,
+            held: held.remove(&row.name).unwrap_or_default(),
             changes: changes.collect(),
         });
     }

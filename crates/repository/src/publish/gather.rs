@@ -90,8 +90,8 @@ pub(crate) async fn gather(
         };
     }
     let layout = &repository.settings().layout;
-    for project in projects {
-        let distributions = rows::distributions_of(&mut read, &project).await?;
+    let projects: Vec<String> = projects.into_iter().collect();
+    for (project, distributions) in rows::by_project(&mut read, projects).await? {
         let change = ProjectChange::since(oldest, &project, distributions)?;
         let page = TargetPath::parse(index_page_target_path(&change.project))?;
         roles.insert(repository.responsible(&page)?);
@@ -100,17 +100,20 @@ pub(crate) async fn gather(
         }
         batch.projects.push(change);
     }
+    let paths: Vec<&str> = files.iter().map(String::as_str).collect();
+    let mut rows = rows::plain_files(&mut read, &paths).await?;
     for path in files {
-        let row = rows::plain_file(&mut read, &path).await?;
-        let row =
-            row.ok_or_else(|| Error::State { reason: format!("{path} is in the log and not known") })?;
+        let unknown = || Error::State { reason: format!("{path} is in the log and not known") };
+        let row = rows.remove(&path).ok_or_else(unknown)?;
         let path = TargetPath::parse(path)?;
         roles.insert(repository.responsible(&path)?);
         batch.files.push((path, row));
     }
+    let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+    let mut held = targets::of_roles(&mut read, &names).await?;
     for role in roles {
-        let held = targets::of_role(&mut read, role.as_str()).await?;
-        batch.roles.insert(role, held);
+        let targets = held.remove(role.as_str()).unwrap_or_default();
+        batch.roles.insert(role, targets);
     }
     Ok(batch)
 }

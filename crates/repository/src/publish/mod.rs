@@ -159,7 +159,7 @@ impl SnapshotProcess {
         state.advance(&signed.roles, signed.snapshot_file)?;
         let publication = state.publication()?;
         self.state = Some(state);
-        self.repository.announce_publication().await;
+        self.repository.announce_publication(signed.through, publication);
         tracing::info!(
             snapshot = %publication.snapshot_version,
             timestamp = %publication.timestamp_version,
@@ -172,9 +172,8 @@ impl SnapshotProcess {
     /// Step 2.
     async fn commit(&self, state: &State, signed: &Signed) -> Result<(), Error> {
         let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
-        for role in &signed.roles {
-            publications::advance_role(&mut write, role, state.version_of(&role.name)?).await?;
-        }
+        let roles = signed.roles.iter().map(|role| Ok((role, state.version_of(&role.name)?)));
+        publications::advance_roles(&mut write, &roles.collect::<Result<Vec<_>, Error>>()?).await?;
         let (snapshot, timestamp) = signed.versions;
         let publication = publications::add_publication(&mut write, snapshot, timestamp, signed.at).await?;
         if let Some(through) = signed.through {

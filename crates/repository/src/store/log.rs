@@ -1,9 +1,11 @@
 //! The transaction log.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
-use super::query::query;
-use super::{Transaction, next_number, signed, time, unsigned};
+use super::query::{query, query_rows};
+use super::{ROWS, Transaction, signed, take_numbers, time, unsigned};
 use crate::audit::AuditEntry;
 use crate::error::Error;
 use crate::transaction::TransactionId;
@@ -16,7 +18,7 @@ pub(crate) struct NewEntry<'a> {
     /// The project whose page it changes.
     pub(crate) project: Option<&'a str>,
     /// The target path of the file it is about.
-    pub(crate) path: &'a str,
+    pub(crate) path: Cow<'a, str>,
     pub(crate) sha256: Option<&'a str>,
 }
 
@@ -27,29 +29,40 @@ pub(crate) struct Pending {
     pub(crate) path: String,
 }
 
-/// The publication that made a transaction public.
-pub(crate) struct PublishedIn {
-    pub(crate) snapshot_version: u64,
-    pub(crate) timestamp_version: u64,
+/// The versions of a publication's snapshot and timestamp.
+#[derive(Clone, Copy)]
+pub(crate) struct Versions {
+    pub(crate) snapshot: u64,
+    pub(crate) timestamp: u64,
 }
 
-pub(crate) async fn append(transaction: &mut Transaction, entry: &NewEntry<'_>) -> Result<u64, Error> {
-    let id = next_number(transaction, "transaction").await?;
-    query(
-        "INSERT INTO transactions (id, submitted_at, actor, action, project, path, sha256) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(signed(id)?)
-    .bind(entry.submitted_at.as_microsecond())
-    .bind(entry.actor)
-    .bind(entry.action)
-    .bind(entry.project)
-    .bind(entry.path)
-    .bind(entry.sha256)
-    .execute(transaction)
-    .await
-    .map_err(Error::database("write a transaction"))?;
-    Ok(id)
+/// The number of the next transaction. Nobody else writes one before this database transaction ends.
+pub(crate) async fn next_id(transaction: &mut Transaction) -> Result<u64, Error> {
+    take_numbers(transaction, "transaction", 0).await
+}
+
+/// Writes transactions into the log; gives the number of the first one, the others follow.
+pub(crate) async fn append(transaction: &mut Transaction, entries: &[NewEntry<'_>]) -> Result<u64, Error> {
+    let first = take_numbers(transaction, "transaction", entries.len() as u64).await?;
+    let mut id = signed(first)?;
+    for chunk in entries.chunks(ROWS) {
+        let rows = chunk.iter().zip(id..).map(|(entry, id)| {
+            [
+                id.into(),
+                entry.submitted_at.as_microsecond().into(),
+                entry.actor.into(),
+                entry.action.into(),
+                entry.project.into(),
+                entry.path.as_ref().into(),
+                entry.sha256.into(),
+            ]
+        });
+        let into = "INSERT INTO transactions (id, submitted_at, actor, action, project, path, sha256)";
+        let insert = query_rows(transaction, into, rows, "");
+        insert.execute(transaction).await.map_err(Error::database("write transactions"))?;
+        id += signed(chunk.len() as u64)?;
+    }
+    Ok(first)
 }
 
 /// The first `limit` transactions that are not published yet, in order; those of imports are not among them.
@@ -131,7 +144,7 @@ async fn mark_with(
 pub(crate) async fn published_in(
     transaction: &mut Transaction,
     id: TransactionId,
-) -> Result<Option<PublishedIn>, Error> {
+) -> Result<Option<Versions>, Error> {
     let row: Option<(i64, i64)> = query(
         "SELECT p.snapshot_version, p.timestamp_version FROM transactions t \
          JOIN publications p ON p.id = t.publication WHERE t.id = $1",
@@ -140,8 +153,31 @@ pub(crate) async fn published_in(
     .fetch_optional(transaction)
     .await
     .map_err(Error::database("read a publication"))?;
-    let Some((snapshot, timestamp)) = row else { return Ok(None) };
-    Ok(Some(PublishedIn { snapshot_version: unsigned(snapshot)?, timestamp_version: unsigned(timestamp)? }))
+    row.map(versions).transpose()
+}
+
+/// The number up to which every transaction is public, those of imports excepted, and the last publication.
+pub(crate) async fn published_through(
+    transaction: &mut Transaction,
+) -> Result<Option<(u64, Versions)>, Error> {
+    let (first_pending, last): (Option<i64>, i64) = query(
+        "SELECT (SELECT MIN(id) FROM transactions WHERE publication IS NULL AND action <> 'import'), \
+         (SELECT value FROM counters WHERE name = 'transaction')",
+    )
+    .fetch_one(transaction)
+    .await
+    .map_err(Error::database("read what is pending"))?;
+    let publication: Option<(i64, i64)> =
+        query("SELECT snapshot_version, timestamp_version FROM publications ORDER BY id DESC LIMIT 1")
+            .fetch_optional(transaction)
+            .await
+            .map_err(Error::database("read the last publication"))?;
+    let through = first_pending.map_or(last, |first| first - 1);
+    publication.map(|found| Ok((unsigned(through)?, versions(found)?))).transpose()
+}
+
+fn versions((snapshot, timestamp): (i64, i64)) -> Result<Versions, Error> {
+    Ok(Versions { snapshot: unsigned(snapshot)?, timestamp: unsigned(timestamp)? })
 }
 
 /// The log from after `after` on.

@@ -46,6 +46,9 @@ pub(crate) enum Location {
     Postgres(DatabaseUrl),
 }
 
+/// Rows in one statement. A full statement is prepared once and used again.
+const ROWS: usize = 500;
+
 /// The open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Store {

@@ -1,13 +1,12 @@
 //! A bulk publication being prepared: pages and targets as they will be. Nothing of it is signed or seen.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
-use super::query::{query, query_rows};
-use super::{RoleRow, TargetRow, Transaction, publications, signed, unsigned};
+use super::query::{query, query_list, query_rows};
+use super::{ROWS, RoleRow, TargetRow, Transaction, publications, signed, unsigned};
 use crate::error::Error;
-
-/// Rows in one statement. A full statement is prepared once and used again.
-const ROWS: usize = 250;
 
 /// A page as it will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,21 +100,28 @@ pub(crate) async fn put(
     Ok(())
 }
 
-/// The prepared changes of a role's targets.
-pub(crate) async fn of_role(transaction: &mut Transaction, role: &str) -> Result<Vec<PreparedTarget>, Error> {
-    let rows: Vec<(String, i64, Option<String>)> =
-        query("SELECT path, length, sha256 FROM prepared_targets WHERE role = $1")
-            .bind(role)
-            .fetch_all(transaction)
-            .await
-            .map_err(Error::database("read prepared targets"))?;
-    rows.into_iter()
-        .map(|(path, length, sha256)| {
+/// The prepared changes of the targets of each of these roles, by role.
+pub(crate) async fn of_roles(
+    transaction: &mut Transaction,
+    roles: &[&str],
+) -> Result<HashMap<String, Vec<PreparedTarget>>, Error> {
+    let mut changes: HashMap<String, Vec<PreparedTarget>> = HashMap::with_capacity(roles.len());
+    for chunk in roles.chunks(ROWS) {
+        let select = query_list(
+            transaction,
+            "SELECT role, path, length, sha256 FROM prepared_targets WHERE role IN ",
+            chunk.iter().copied(),
+            "",
+        );
+        let rows: Vec<(String, String, i64, Option<String>)> =
+            select.fetch_all(transaction).await.map_err(Error::database("read prepared targets"))?;
+        for (role, path, length, sha256) in rows {
             let removed = sha256.is_none();
             let target = TargetRow { path, length: unsigned(length)?, sha256: sha256.unwrap_or_default() };
-            Ok(PreparedTarget { role: role.to_owned(), target, removed })
-        })
-        .collect()
+            changes.entry(role.clone()).or_default().push(PreparedTarget { role, target, removed });
+        }
+    }
+    Ok(changes)
 }
 
 /// Takes a new version for each role that has prepared changes, never to be taken again, and gives these roles.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::query::{parts, query, query_rows};
-use super::{Transaction, next_number, signed, unsigned};
+use super::query::{query, query_rows};
+use super::{ROWS, Transaction, next_number, signed, unsigned};
 use crate::error::Error;
 
 /// A role's latest metadata.
@@ -74,24 +74,41 @@ pub(crate) async fn add_role(transaction: &mut Transaction, row: &RoleRow) -> Re
     Ok(())
 }
 
-/// Moves a role on from version `before`, and only from it: a writer that was overtaken stops here.
-pub(crate) async fn advance_role(
+/// Moves roles on, each from the version given with it, and only from it: a writer that was overtaken stops here.
+pub(crate) async fn advance_roles(
     transaction: &mut Transaction,
-    row: &RoleRow,
-    before: u64,
+    roles: &[(&RoleRow, u64)],
 ) -> Result<(), Error> {
-    let changed = query("UPDATE roles SET version = $1, expires = $2 WHERE name = $3 AND version = $4")
-        .bind(signed(row.version)?)
-        .bind(row.expires.as_second())
-        .bind(&row.name)
-        .bind(signed(before)?)
-        .execute(transaction)
-        .await
-        .map_err(Error::database("write a role"))?;
-    if changed != 1 {
-        return Err(Error::Fenced { role: row.name.clone(), expected: before });
+    for chunk in roles.chunks(ROWS) {
+        let rows = chunk.iter().map(|(row, before)| Ok((row, signed(row.version)?, signed(*before)?)));
+        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+        let rows = rows.into_iter().map(|(row, version, before)| {
+            [(&row.name).into(), version.into(), row.expires.as_second().into(), before.into()]
+        });
+        let advance = query_rows(
+            transaction,
+            "WITH next (name, version, expires, before) AS (",
+            rows,
+            ") UPDATE roles SET version = next.version, expires = next.expires FROM next \
+             WHERE roles.name = next.name AND roles.version = next.before",
+        );
+        let done = advance.execute(transaction).await.map_err(Error::database("write roles"))?;
+        if done != chunk.len() as u64 {
+            return Err(overtaken(transaction, chunk).await?);
+        }
     }
     Ok(())
+}
+
+/// Which of the roles is not in the version that its writer knew.
+async fn overtaken(transaction: &mut Transaction, roles: &[(&RoleRow, u64)]) -> Result<Error, Error> {
+    for (row, before) in roles {
+        let moved_on = role(transaction, &row.name).await?.is_none_or(|found| found.version != row.version);
+        if moved_on {
+            return Ok(Error::Fenced { role: row.name.clone(), expected: *before });
+        }
+    }
+    Ok(Error::State { reason: "the versions of roles were not moved on".to_owned() })
 }
 
 /// Enters a publication; gives its number.
@@ -118,15 +135,13 @@ pub(crate) async fn add_publication(
 /// Replaces what is in the outbox.
 pub(crate) async fn put_outbox(transaction: &mut Transaction, files: &[OutboxFile]) -> Result<(), Error> {
     query("DELETE FROM outbox").execute(transaction).await.map_err(Error::database("empty the outbox"))?;
-    let numbers = files.iter().zip(0_u64..).map(|(file, position)| Ok((file, signed(position)?)));
-    let rows = numbers.collect::<Result<Vec<_>, Error>>()?;
-    for part in parts(&rows) {
-        let rows = part
+    for (chunk, first) in files.chunks(ROWS).zip((0_i64..).step_by(ROWS)) {
+        let rows = chunk
             .iter()
-            .map(|(file, position)| [(*position).into(), (&file.name).into(), (&file.content).into()]);
-        let into = "INSERT INTO outbox (position, name, content)";
-        let insert = query_rows(transaction, into, rows, "");
-        insert.execute(transaction).await.map_err(Error::database("fill the outbox"))?;
+            .zip(first..)
+            .map(|(file, position)| [position.into(), (&file.name).into(), (&file.content).into()]);
+        let fill = query_rows(transaction, "INSERT INTO outbox (position, name, content)", rows, "");
+        fill.execute(transaction).await.map_err(Error::database("fill the outbox"))?;
     }
     Ok(())
 }

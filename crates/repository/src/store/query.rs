@@ -65,18 +65,6 @@ pub(super) fn query_rows<'q, const COLUMNS: usize>(
     text.finish(after, values)
 }
 
-/// Rows in parts of few sizes: a statement for each size is prepared once and used again, and a database that is reached
-/// over a network is asked seldom.
-pub(super) fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const SIZES: [usize; 3] = [256, 16, 1];
-    std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
-        let (part, rest) = rows.split_at(size);
-        rows = rest;
-        Some(part)
-    })
-}
-
 impl<'q> Query<'q> {
     /// The value of the next placeholder.
     pub(super) fn bind(mut self, value: impl Into<Value<'q>>) -> Self {
@@ -253,18 +241,5 @@ impl<'q> From<&'q Option<String>> for Value<'q> {
 impl<'q> From<&'q Vec<u8>> for Value<'q> {
     fn from(bytes: &'q Vec<u8>) -> Self {
         Self::Bytes(bytes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_have_few_sizes_and_leave_nothing_out() {
-        let rows: Vec<u32> = (0..1000).collect();
-        let parts: Vec<&[u32]> = parts(&rows).collect();
-        assert_eq!(parts.concat(), rows);
-        assert_eq!(parts.len(), 3 + 14 + 8);
     }
 }

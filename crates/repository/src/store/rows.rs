@@ -1,10 +1,12 @@
-//! Rows as values, and the reading of single ones.
+//! Distributions, other files and pages: rows as values.
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
-use super::query::{parts, query, query_rows};
-use super::{Transaction, signed, time, unsigned};
+use super::query::{query, query_list, query_rows};
+use super::{ROWS, Transaction, signed, time, unsigned};
 use crate::error::Error;
 
 /// A distribution as the log says it is.
@@ -119,86 +121,165 @@ pub(crate) async fn distribution(
     row.map(Raw::checked).transpose()
 }
 
-/// Every distribution of a project, removed ones included.
-pub(crate) async fn distributions_of(
+/// Those of these distributions that there are, removed or not, by project and file name.
+pub(crate) async fn distributions(
     transaction: &mut Transaction,
-    project: &str,
-) -> Result<Vec<DistributionRow>, Error> {
-    let rows: Vec<Raw> = query("SELECT * FROM distributions WHERE project = $1 ORDER BY filename")
-        .bind(project)
-        .fetch_all(transaction)
-        .await
-        .map_err(Error::database("read distributions"))?;
-    rows.into_iter().map(Raw::checked).collect()
+    names: &[(&str, &str)],
+) -> Result<HashMap<(String, String), DistributionRow>, Error> {
+    let mut found = HashMap::with_capacity(names.len());
+    for chunk in names.chunks(ROWS) {
+        let names = chunk.iter().map(|(project, filename)| [(*project).into(), (*filename).into()]);
+        let before = "WITH wanted (project, filename) AS (";
+        let after = ") SELECT distributions.* FROM wanted JOIN distributions \
+                     ON distributions.project = wanted.project AND distributions.filename = wanted.filename";
+        let select = query_rows(transaction, before, names, after);
+        let rows: Vec<Raw> =
+            select.fetch_all(transaction).await.map_err(Error::database("read distributions"))?;
+        for row in rows {
+            let row = row.checked()?;
+            found.insert((row.project.clone(), row.filename.clone()), row);
+        }
+    }
+    Ok(found)
 }
 
-pub(crate) async fn put_distribution(
+/// Every distribution of these projects, which are in order; removed ones included.
+async fn distributions_of(
     transaction: &mut Transaction,
-    row: &DistributionRow,
+    projects: &[String],
+) -> Result<Vec<DistributionRow>, Error> {
+    let mut found = Vec::new();
+    for chunk in projects.chunks(ROWS) {
+        let select = query_list(
+            transaction,
+            "SELECT * FROM distributions WHERE project IN ",
+            chunk.iter().map(String::as_str),
+            " ORDER BY project, filename",
+        );
+        let rows: Vec<Raw> =
+            select.fetch_all(transaction).await.map_err(Error::database("read distributions"))?;
+        for row in rows {
+            found.push(row.checked()?);
+        }
+    }
+    Ok(found)
+}
+
+/// Each of these projects with every distribution of it, removed ones included, in the order of names. The projects are
+/// in order.
+pub(crate) async fn by_project(
+    transaction: &mut Transaction,
+    projects: Vec<String>,
+) -> Result<Vec<(String, Vec<DistributionRow>)>, Error> {
+    let mut rows = distributions_of(transaction, &projects).await?.into_iter().peekable();
+    let take = |project: String| {
+        let mut own = Vec::new();
+        while let Some(row) = rows.next_if(|row| row.project == project) {
+            own.push(row);
+        }
+        (project, own)
+    };
+    Ok(projects.into_iter().map(take).collect())
+}
+
+/// Adds distributions, none of which is there.
+pub(crate) async fn add_distributions(
+    transaction: &mut Transaction,
+    rows: &[DistributionRow],
 ) -> Result<(), Error> {
-    query(
-        "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
-         requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-         ON CONFLICT (project, filename) DO UPDATE SET sidecar_sha256 = excluded.sidecar_sha256, \
-         requires_python = excluded.requires_python, uploaded_at = excluded.uploaded_at, \
-         yanked = excluded.yanked, yanked_reason = excluded.yanked_reason, removed = excluded.removed, \
-         url = excluded.url, changed_by = excluded.changed_by",
-    )
-    .bind(&row.project)
-    .bind(&row.filename)
-    .bind(&row.version)
-    .bind(&row.sha256)
-    .bind(signed(row.length)?)
-    .bind(&row.sidecar_sha256)
-    .bind(&row.requires_python)
-    .bind(row.uploaded_at.as_microsecond())
-    .bind(i64::from(row.yanked.is_some()))
-    .bind(row.yanked.as_ref().and_then(Option::as_deref))
-    .bind(i64::from(row.removed))
-    .bind(&row.url)
-    .bind(signed(row.changed_by)?)
-    .execute(transaction)
-    .await
-    .map_err(Error::database("write a distribution"))?;
+    write_distributions(transaction, rows, "").await
+}
+
+/// Adds or changes distributions, each of them once. The bytes of a file never change.
+pub(crate) async fn put_distributions(
+    transaction: &mut Transaction,
+    rows: &[DistributionRow],
+) -> Result<(), Error> {
+    let change = " ON CONFLICT (project, filename) DO UPDATE SET sidecar_sha256 = excluded.sidecar_sha256, \
+                  requires_python = excluded.requires_python, uploaded_at = excluded.uploaded_at, \
+                  yanked = excluded.yanked, yanked_reason = excluded.yanked_reason, \
+                  removed = excluded.removed, url = excluded.url, changed_by = excluded.changed_by";
+    write_distributions(transaction, rows, change).await
+}
+
+async fn write_distributions(
+    transaction: &mut Transaction,
+    rows: &[DistributionRow],
+    when_there: &'static str,
+) -> Result<(), Error> {
+    for chunk in rows.chunks(ROWS) {
+        let numbers = chunk.iter().map(|row| Ok((row, signed(row.length)?, signed(row.changed_by)?)));
+        let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
+        let rows = numbers.into_iter().map(|(row, length, changed_by)| {
+            [
+                (&row.project).into(),
+                (&row.filename).into(),
+                (&row.version).into(),
+                (&row.sha256).into(),
+                length.into(),
+                (&row.sidecar_sha256).into(),
+                (&row.requires_python).into(),
+                row.uploaded_at.as_microsecond().into(),
+                i64::from(row.yanked.is_some()).into(),
+                row.yanked.as_ref().and_then(Option::as_deref).into(),
+                i64::from(row.removed).into(),
+                (&row.url).into(),
+                changed_by.into(),
+            ]
+        });
+        let into = "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
+                    requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by)";
+        let insert = query_rows(transaction, into, rows, when_there);
+        insert.execute(transaction).await.map_err(Error::database("write distributions"))?;
+    }
     Ok(())
 }
 
-/// One file that is no distribution, removed or not.
-pub(crate) async fn plain_file(
+/// Those of these files that there are and that are no distributions, removed or not, by path.
+pub(crate) async fn plain_files(
     transaction: &mut Transaction,
-    path: &str,
-) -> Result<Option<PlainFileRow>, Error> {
-    let row: Option<(String, i64, i64, i64)> =
-        query("SELECT sha256, length, removed, changed_by FROM plain_files WHERE path = $1")
-            .bind(path)
-            .fetch_optional(transaction)
-            .await
-            .map_err(Error::database("read a file"))?;
-    let Some((sha256, length, removed, changed_by)) = row else { return Ok(None) };
-    Ok(Some(PlainFileRow {
-        path: path.to_owned(),
-        sha256,
-        length: unsigned(length)?,
-        removed: removed != 0,
-        changed_by: unsigned(changed_by)?,
-    }))
+    paths: &[&str],
+) -> Result<HashMap<String, PlainFileRow>, Error> {
+    let mut found = HashMap::with_capacity(paths.len());
+    for chunk in paths.chunks(ROWS) {
+        let select = query_list(
+            transaction,
+            "SELECT path, sha256, length, removed, changed_by FROM plain_files WHERE path IN ",
+            chunk.iter().copied(),
+            "",
+        );
+        let rows: Vec<(String, String, i64, i64, i64)> =
+            select.fetch_all(transaction).await.map_err(Error::database("read files"))?;
+        for (path, sha256, length, removed, changed_by) in rows {
+            let (length, changed_by) = (unsigned(length)?, unsigned(changed_by)?);
+            let row = PlainFileRow { path: path.clone(), sha256, length, removed: removed != 0, changed_by };
+            found.insert(path, row);
+        }
+    }
+    Ok(found)
 }
 
-pub(crate) async fn put_plain_file(transaction: &mut Transaction, row: &PlainFileRow) -> Result<(), Error> {
-    query(
-        "INSERT INTO plain_files (path, sha256, length, removed, changed_by) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, length = excluded.length, \
-         removed = excluded.removed, changed_by = excluded.changed_by",
-    )
-    .bind(&row.path)
-    .bind(&row.sha256)
-    .bind(signed(row.length)?)
-    .bind(i64::from(row.removed))
-    .bind(signed(row.changed_by)?)
-    .execute(transaction)
-    .await
-    .map_err(Error::database("write a file"))?;
+/// Adds or changes files, each of them once.
+pub(crate) async fn put_plain_files(
+    transaction: &mut Transaction,
+    rows: &[PlainFileRow],
+) -> Result<(), Error> {
+    for chunk in rows.chunks(ROWS) {
+        let numbers = chunk.iter().map(|row| Ok((row, signed(row.length)?, signed(row.changed_by)?)));
+        let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
+        let rows = numbers.into_iter().map(|(row, length, changed_by)| {
+            let removed = i64::from(row.removed);
+            [(&row.path).into(), (&row.sha256).into(), length.into(), removed.into(), changed_by.into()]
+        });
+        let put = query_rows(
+            transaction,
+            "INSERT INTO plain_files (path, sha256, length, removed, changed_by)",
+            rows,
+            " ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, length = excluded.length, \
+             removed = excluded.removed, changed_by = excluded.changed_by",
+        );
+        put.execute(transaction).await.map_err(Error::database("write files"))?;
+    }
     Ok(())
 }
 
@@ -214,23 +295,22 @@ pub(crate) async fn page(transaction: &mut Transaction, project: &str) -> Result
     Ok(Some(PageRow { project: project.to_owned(), sha256, serial, published_at }))
 }
 
-/// Puts pages, each project's once.
 pub(crate) async fn put_pages(transaction: &mut Transaction, pages: &[PageRow]) -> Result<(), Error> {
-    let numbers = pages.iter().map(|page| Ok((page, signed(page.serial)?)));
-    let rows = numbers.collect::<Result<Vec<_>, Error>>()?;
-    for part in parts(&rows) {
-        let rows = part.iter().map(|(page, serial)| {
+    for chunk in pages.chunks(ROWS) {
+        let rows = chunk.iter().map(|page| Ok((page, signed(page.serial)?)));
+        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+        let rows = rows.into_iter().map(|(page, serial)| {
             let published_at = page.published_at.as_microsecond();
-            [(&page.project).into(), (&page.sha256).into(), (*serial).into(), published_at.into()]
+            [(&page.project).into(), (&page.sha256).into(), serial.into(), published_at.into()]
         });
-        let insert = query_rows(
+        let put = query_rows(
             transaction,
             "INSERT INTO pages (project, sha256, serial, published_at)",
             rows,
             " ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \
              published_at = excluded.published_at",
         );
-        insert.execute(transaction).await.map_err(Error::database("write pages"))?;
+        put.execute(transaction).await.map_err(Error::database("write pages"))?;
     }
     Ok(())
 }

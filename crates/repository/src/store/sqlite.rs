@@ -18,6 +18,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Rows that a connection reads ahead.
 const ROW_BUFFER: usize = 1000;
 
+/// Pages kept in memory for each connection, in KiB as SQLite counts what is negative. Its own 2 MB are too few for the
+/// upper levels of the trees of millions of rows.
+const CACHE: &str = "-32768";
+
 /// Readers at the same time in one process.
 const MAX_READERS: u32 = 4;
 
@@ -39,6 +43,7 @@ impl SqliteStore {
             .foreign_keys(true)
             // Rows cross from the thread of a connection in parts so large: with few, waking up takes longer than reading.
             .row_buffer_size(ROW_BUFFER)
+            .pragma("cache_size", CACHE)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = |connections: u32| {
             SqlitePoolOptions::new()

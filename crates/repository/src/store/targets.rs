@@ -1,51 +1,62 @@
 //! The targets that are signed.
 
+use std::collections::HashMap;
+
 use sealdex_tuf::RoleName;
 
-use super::query::{parts, query, query_list, query_rows};
-use super::{TargetRow, Transaction, signed, unsigned};
+use super::query::{query, query_list, query_rows};
+use super::{ROWS, TargetRow, Transaction, signed, unsigned};
 use crate::error::Error;
 
-/// The targets that a role holds.
-pub(crate) async fn of_role(transaction: &mut Transaction, role: &str) -> Result<Vec<TargetRow>, Error> {
-    let rows: Vec<(String, i64, String)> = query("SELECT path, length, sha256 FROM targets WHERE role = $1")
-        .bind(role)
-        .fetch_all(transaction)
-        .await
-        .map_err(Error::database("read the targets of a role"))?;
-    rows.into_iter()
-        .map(|(path, length, sha256)| Ok(TargetRow { path, length: unsigned(length)?, sha256 }))
-        .collect()
+/// The targets that each of these roles holds, by role.
+pub(crate) async fn of_roles(
+    transaction: &mut Transaction,
+    roles: &[&str],
+) -> Result<HashMap<String, Vec<TargetRow>>, Error> {
+    let mut held: HashMap<String, Vec<TargetRow>> = HashMap::with_capacity(roles.len());
+    for chunk in roles.chunks(ROWS) {
+        let select = query_list(
+            transaction,
+            "SELECT role, path, length, sha256 FROM targets WHERE role IN ",
+            chunk.iter().copied(),
+            "",
+        );
+        let rows: Vec<(String, String, i64, String)> =
+            select.fetch_all(transaction).await.map_err(Error::database("read the targets of roles"))?;
+        for (role, path, length, sha256) in rows {
+            held.entry(role).or_default().push(TargetRow { path, length: unsigned(length)?, sha256 });
+        }
+    }
+    Ok(held)
 }
 
-/// Puts targets, each once, into the roles that hold them.
 pub(crate) async fn put(
     transaction: &mut Transaction,
     targets: &[(RoleName, TargetRow)],
 ) -> Result<(), Error> {
-    let numbers = targets.iter().map(|(role, target)| Ok((role, target, signed(target.length)?)));
-    let rows = numbers.collect::<Result<Vec<_>, Error>>()?;
-    for part in parts(&rows) {
-        let rows = part.iter().map(|(role, target, length)| {
-            [(&target.path).into(), role.as_str().into(), (*length).into(), (&target.sha256).into()]
+    for chunk in targets.chunks(ROWS) {
+        let rows = chunk.iter().map(|(role, target)| Ok((role, target, signed(target.length)?)));
+        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+        let rows = rows.into_iter().map(|(role, target, length)| {
+            [(&target.path).into(), role.as_str().into(), length.into(), (&target.sha256).into()]
         });
-        let insert = query_rows(
+        let put = query_rows(
             transaction,
             "INSERT INTO targets (path, role, length, sha256)",
             rows,
             " ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, \
              sha256 = excluded.sha256",
         );
-        insert.execute(transaction).await.map_err(Error::database("write targets"))?;
+        put.execute(transaction).await.map_err(Error::database("write targets"))?;
     }
     Ok(())
 }
 
 pub(crate) async fn remove(transaction: &mut Transaction, paths: &[String]) -> Result<(), Error> {
-    for part in parts(paths) {
-        let paths = part.iter().map(String::as_str);
-        let delete = query_list(transaction, "DELETE FROM targets WHERE path IN ", paths, "");
-        delete.execute(transaction).await.map_err(Error::database("remove targets"))?;
+    for chunk in paths.chunks(ROWS) {
+        let paths = chunk.iter().map(String::as_str);
+        let remove = query_list(transaction, "DELETE FROM targets WHERE path IN ", paths, "");
+        remove.execute(transaction).await.map_err(Error::database("remove targets"))?;
     }
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! A change checked against the log and written into it, in one database transaction.
+//! Changes checked against the log and written into it, many in one database transaction.
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sealdex_simple::{FileName, IndexPage, PageLimits, ProjectName};
@@ -10,57 +12,50 @@ use crate::publish::build_page;
 use crate::store::{DistributionRow, NewEntry, PlainFileRow, Transaction, log, rows};
 use crate::transaction::{Existing, Outcome, Receipt, TransactionId};
 
-/// Who changes, and when.
-#[derive(Clone, Copy)]
-pub(crate) struct Signature<'a> {
+/// A change, who asks for it, and when.
+pub(crate) struct Asked<'a> {
+    pub(crate) change: &'a Change,
     pub(crate) actor: &'a str,
     pub(crate) at: Timestamp,
 }
 
-/// Writes a change into the log. Refuses before it writes anything, so that a refusal leaves the database transaction
-/// as it was.
+/// Writes changes into the log, as if one were written after the other; gives a receipt or a refusal for each. A refused
+/// one changes nothing.
+///
+/// # Errors
+/// [`Error::Database`], [`Error::State`]: none of them was written.
 pub(crate) async fn apply(
     transaction: &mut Transaction,
-    change: &Change,
-    by: Signature<'_>,
-) -> Result<Receipt, Error> {
-    match change {
-        Change::PutDistribution(row) => put_distribution(transaction, row, by).await,
-        Change::RemoveDistribution { project, filename } => {
-            let mut row = present_distribution(transaction, project, filename).await?;
-            row.removed = true;
-            update_distribution(transaction, row, "remove-distribution", by).await
+    asked: &[Asked<'_>],
+) -> Result<Vec<Result<Receipt, Error>>, Error> {
+    // First, so that nobody else changes what is read now.
+    let next = log::next_id(transaction).await?;
+    let mut draft = Draft::read(transaction, asked, next).await?;
+    let mut results = Vec::with_capacity(asked.len());
+    for asked in asked {
+        match draft.apply(asked) {
+            Err(failure @ (Error::Database { .. } | Error::State { .. })) => return Err(failure),
+            result => results.push(result),
         }
-        Change::SetYanked { project, filename, yanked } => {
-            let mut row = present_distribution(transaction, project, filename).await?;
-            if row.yanked == *yanked {
-                return Ok(unchanged(row.changed_by));
-            }
-            row.yanked.clone_from(yanked);
-            let action = if yanked.is_some() { "yank" } else { "unyank" };
-            update_distribution(transaction, row, action, by).await
-        }
-        Change::PutFile(row, existing) => put_file(transaction, row, *existing, by).await,
-        Change::RemoveFile(path) => remove_file(transaction, path, by).await,
     }
+    draft.write(transaction).await?;
+    Ok(results)
 }
 
 /// What there is under a distribution's name: a receipt if it is the same file, nothing if the name is free for it.
 ///
 /// # Errors
 /// [`Error::FileExists`] or [`Error::FileNameUsed`].
-pub(crate) async fn existing_distribution(
-    transaction: &mut Transaction,
+pub(crate) fn existing_distribution(
+    known: Option<&DistributionRow>,
     row: &DistributionRow,
 ) -> Result<Option<Receipt>, Error> {
-    let Some(known) = rows::distribution(transaction, &row.project, &row.filename).await? else {
-        return Ok(None);
-    };
+    let Some(known) = known else { return Ok(None) };
     if known.sha256 == row.sha256 {
         return Ok((!known.removed).then(|| unchanged(known.changed_by)));
     }
     let path = format!("files/{}/{}", row.project, row.filename);
-    let (existing, offered) = (known.sha256, row.sha256.clone());
+    let (existing, offered) = (known.sha256.clone(), row.sha256.clone());
     Err(if known.removed {
         Error::FileNameUsed { path, existing, offered }
     } else {
@@ -72,14 +67,12 @@ pub(crate) async fn existing_distribution(
 ///
 /// # Errors
 /// [`Error::FileExists`]
-pub(crate) async fn existing_file(
-    transaction: &mut Transaction,
+pub(crate) fn existing_file(
+    known: Option<&PlainFileRow>,
     row: &PlainFileRow,
     existing: Existing,
 ) -> Result<Option<Receipt>, Error> {
-    let Some(known) = rows::plain_file(transaction, &row.path).await?.filter(|known| !known.removed) else {
-        return Ok(None);
-    };
+    let Some(known) = known.filter(|known| !known.removed) else { return Ok(None) };
     if known.sha256 == row.sha256 {
         return Ok(Some(unchanged(known.changed_by)));
     }
@@ -87,52 +80,173 @@ pub(crate) async fn existing_file(
         Existing::Replace => Ok(None),
         Existing::Keep => Err(Error::FileExists {
             path: row.path.escape_debug().to_string(),
-            existing: known.sha256,
+            existing: known.sha256.clone(),
             offered: row.sha256.clone(),
         }),
     }
 }
 
-async fn put_distribution(
-    transaction: &mut Transaction,
-    row: &DistributionRow,
-    by: Signature<'_>,
-) -> Result<Receipt, Error> {
-    match existing_distribution(transaction, row).await? {
-        Some(receipt) => Ok(receipt),
-        None => update_distribution(transaction, row.clone(), "add-distribution", by).await,
+/// The name of a distribution's row.
+type Name = (String, String);
+
+/// The rows that changes are about, as they are with the changes so far, and what is to be written.
+struct Draft<'a> {
+    distributions: HashMap<Name, DistributionRow>,
+    files: HashMap<String, PlainFileRow>,
+    /// The number of the next transaction.
+    next: u64,
+    entries: Vec<Entry<'a>>,
+}
+
+/// A transaction for the log, and the row that it changes.
+struct Entry<'a> {
+    asked: &'a Asked<'a>,
+    action: &'static str,
+    what: What,
+    sha256: String,
+}
+
+enum What {
+    Distribution(Name),
+    File(String),
+}
+
+impl<'a> Draft<'a> {
+    async fn read(transaction: &mut Transaction, asked: &[Asked<'_>], next: u64) -> Result<Self, Error> {
+        let (mut names, mut paths) = (Vec::new(), Vec::new());
+        for asked in asked {
+            match asked.change {
+                Change::PutDistribution(row) => names.push((row.project.as_str(), row.filename.as_str())),
+                Change::RemoveDistribution { project, filename }
+                | Change::SetYanked { project, filename, .. } => {
+                    names.push((project.as_str(), filename.as_str()));
+                }
+                Change::PutFile(row, _) => paths.push(row.path.as_str()),
+                Change::RemoveFile(path) => paths.push(path.as_str()),
+            }
+        }
+        Ok(Self {
+            distributions: rows::distributions(transaction, &names).await?,
+            files: rows::plain_files(transaction, &paths).await?,
+            next,
+            entries: Vec::new(),
+        })
+    }
+
+    fn apply(&mut self, asked: &'a Asked<'a>) -> Result<Receipt, Error> {
+        match asked.change {
+            Change::PutDistribution(row) => {
+                let known = self.distributions.get(&name(&row.project, &row.filename));
+                match existing_distribution(known, row)? {
+                    Some(receipt) => Ok(receipt),
+                    None => self.put_distribution(asked, row.clone(), "add-distribution"),
+                }
+            }
+            Change::RemoveDistribution { project, filename } => {
+                let mut row = self.present_distribution(project, filename)?;
+                row.removed = true;
+                self.put_distribution(asked, row, "remove-distribution")
+            }
+            Change::SetYanked { project, filename, yanked } => {
+                let mut row = self.present_distribution(project, filename)?;
+                if row.yanked == *yanked {
+                    return Ok(unchanged(row.changed_by));
+                }
+                row.yanked.clone_from(yanked);
+                let action = if yanked.is_some() { "yank" } else { "unyank" };
+                self.put_distribution(asked, row, action)
+            }
+            Change::PutFile(row, existing) => {
+                match existing_file(self.files.get(&row.path), row, *existing)? {
+                    Some(receipt) => Ok(receipt),
+                    None => Ok(self.put_file(asked, row.clone(), "add-target")),
+                }
+            }
+            Change::RemoveFile(path) => {
+                let row = self.present_file(path)?;
+                Ok(self.put_file(asked, PlainFileRow { removed: true, ..row }, "remove-target"))
+            }
+        }
+    }
+
+    fn present_distribution(
+        &self,
+        project: &ProjectName,
+        filename: &FileName,
+    ) -> Result<DistributionRow, Error> {
+        let row = self.distributions.get(&name(project.as_str(), filename.as_str()));
+        row.filter(|row| !row.removed)
+            .cloned()
+            .ok_or_else(|| Error::NotFound { what: distribution_path(project, filename) })
+    }
+
+    fn present_file(&self, path: &TargetPath) -> Result<PlainFileRow, Error> {
+        let row = self.files.get(path.as_str()).filter(|row| !row.removed);
+        row.cloned().ok_or_else(|| Error::NotFound { what: path.to_string() })
+    }
+
+    fn put_distribution(
+        &mut self,
+        asked: &'a Asked<'a>,
+        mut row: DistributionRow,
+        action: &'static str,
+    ) -> Result<Receipt, Error> {
+        check_readable(&row)?;
+        let (name, sha256) = (name(&row.project, &row.filename), row.sha256.clone());
+        let receipt = self.enter(Entry { asked, action, what: What::Distribution(name.clone()), sha256 });
+        row.changed_by = receipt.transaction.number();
+        self.distributions.insert(name, row);
+        Ok(receipt)
+    }
+
+    fn put_file(&mut self, asked: &'a Asked<'a>, mut row: PlainFileRow, action: &'static str) -> Receipt {
+        let (path, sha256) = (row.path.clone(), row.sha256.clone());
+        let receipt = self.enter(Entry { asked, action, what: What::File(path.clone()), sha256 });
+        row.changed_by = receipt.transaction.number();
+        self.files.insert(path, row);
+        receipt
+    }
+
+    fn enter(&mut self, entry: Entry<'a>) -> Receipt {
+        let transaction = TransactionId(self.next);
+        self.next += 1;
+        self.entries.push(entry);
+        Receipt { transaction, outcome: Outcome::Accepted, may_be_import: false }
+    }
+
+    /// Writes the log, and each row that changed as it is in the end.
+    async fn write(self, transaction: &mut Transaction) -> Result<(), Error> {
+        let Self { mut distributions, mut files, entries, .. } = self;
+        let log: Vec<NewEntry<'_>> = entries.iter().map(Entry::row).collect();
+        log::append(transaction, &log).await?;
+        drop(log);
+        let (mut changed_distributions, mut changed_files) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match entry.what {
+                What::Distribution(name) => changed_distributions.extend(distributions.remove(&name)),
+                What::File(path) => changed_files.extend(files.remove(&path)),
+            }
+        }
+        rows::put_distributions(transaction, &changed_distributions).await?;
+        rows::put_plain_files(transaction, &changed_files).await
     }
 }
 
-async fn present_distribution(
-    transaction: &mut Transaction,
-    project: &ProjectName,
-    filename: &FileName,
-) -> Result<DistributionRow, Error> {
-    let row = rows::distribution(transaction, project.as_str(), filename.as_str()).await?;
-    row.filter(|row| !row.removed)
-        .ok_or_else(|| Error::NotFound { what: distribution_path(project, filename) })
+impl Entry<'_> {
+    fn row(&self) -> NewEntry<'_> {
+        let (project, path) = match &self.what {
+            What::Distribution((project, filename)) => {
+                (Some(project.as_str()), format!("files/{project}/{filename}").into())
+            }
+            What::File(path) => (None, path.into()),
+        };
+        let (submitted_at, actor) = (self.asked.at, self.asked.actor);
+        NewEntry { submitted_at, actor, action: self.action, project, path, sha256: Some(&self.sha256) }
+    }
 }
 
-async fn update_distribution(
-    transaction: &mut Transaction,
-    mut row: DistributionRow,
-    action: &str,
-    by: Signature<'_>,
-) -> Result<Receipt, Error> {
-    check_readable(&row)?;
-    let path = format!("files/{}/{}", row.project, row.filename);
-    let entry = NewEntry {
-        submitted_at: by.at,
-        actor: by.actor,
-        action,
-        project: Some(&row.project),
-        path: &path,
-        sha256: Some(&row.sha256),
-    };
-    row.changed_by = log::append(transaction, &entry).await?;
-    rows::put_distribution(transaction, &row).await?;
-    Ok(accepted(row.changed_by))
+fn name(project: &str, filename: &str) -> Name {
+    (project.to_owned(), filename.to_owned())
 }
 
 /// A page that says this of a distribution can be read by clients: one that cannot would take the project's other files
@@ -143,51 +257,7 @@ fn check_readable(row: &DistributionRow) -> Result<(), Error> {
     Ok(())
 }
 
-async fn put_file(
-    transaction: &mut Transaction,
-    row: &PlainFileRow,
-    existing: Existing,
-    by: Signature<'_>,
-) -> Result<Receipt, Error> {
-    if let Some(receipt) = existing_file(transaction, row, existing).await? {
-        return Ok(receipt);
-    }
-    update_file(transaction, row.clone(), "add-target", by).await
-}
-
-async fn remove_file(
-    transaction: &mut Transaction,
-    path: &TargetPath,
-    by: Signature<'_>,
-) -> Result<Receipt, Error> {
-    let row = rows::plain_file(transaction, path.as_str()).await?.filter(|row| !row.removed);
-    let row = row.ok_or_else(|| Error::NotFound { what: path.to_string() })?;
-    update_file(transaction, PlainFileRow { removed: true, ..row }, "remove-target", by).await
-}
-
-async fn update_file(
-    transaction: &mut Transaction,
-    mut row: PlainFileRow,
-    action: &str,
-    by: Signature<'_>,
-) -> Result<Receipt, Error> {
-    let entry = NewEntry {
-        submitted_at: by.at,
-        actor: by.actor,
-        action,
-        project: None,
-        path: &row.path,
-        sha256: Some(&row.sha256),
-    };
-    row.changed_by = log::append(transaction, &entry).await?;
-    rows::put_plain_file(transaction, &row).await?;
-    Ok(accepted(row.changed_by))
-}
-
-fn accepted(transaction: u64) -> Receipt {
-    Receipt { transaction: TransactionId(transaction), outcome: Outcome::Accepted }
-}
-
 fn unchanged(transaction: u64) -> Receipt {
-    Receipt { transaction: TransactionId(transaction), outcome: Outcome::Unchanged }
+    let transaction = TransactionId(transaction);
+    Receipt { transaction, outcome: Outcome::Unchanged, may_be_import: true }
 }

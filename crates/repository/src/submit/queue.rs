@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::Change;
-use super::apply::{Signature, apply};
+use super::apply::{Asked, apply};
 use crate::error::Error;
 use crate::store::{Signal, Store, announce, commit};
 use crate::transaction::Receipt;
@@ -75,14 +75,9 @@ async fn commit_batch(store: &Store, batch: Vec<Waiting>) {
 /// One result for each change, or the failure that stopped them all.
 async fn write_batch(store: &Store, batch: &[Waiting]) -> Result<Vec<Result<Receipt, Error>>, Error> {
     let mut transaction = store.write().await?;
-    let mut results = Vec::with_capacity(batch.len());
-    for waiting in batch {
-        let by = Signature { actor: &waiting.actor, at: waiting.at };
-        match apply(&mut transaction, &waiting.change, by).await {
-            Err(failure @ (Error::Database { .. } | Error::State { .. })) => return Err(failure),
-            result => results.push(result),
-        }
-    }
+    let asked: Vec<Asked<'_>> =
+        batch.iter().map(|Waiting { change, actor, at, .. }| Asked { change, actor, at: *at }).collect();
+    let results = apply(&mut transaction, &asked).await?;
     announce(&mut transaction, Signal::Pending).await?;
     commit(transaction).await?;
     Ok(results)

@@ -53,13 +53,13 @@ async fn upload(app: &App, headers: &HeaderMap, body: UploadBody) -> Result<Resp
         return Err(check::too_large(max_file_bytes(app)));
     }
     // Whoever holds no token gets no place. What the token allows is known with the file's name.
-    app.repository.authenticate(offered.expose()).await.map_err(check::unauthorized)?;
+    let token = app.repository.authenticate(offered.expose()).await.map_err(check::unauthorized)?;
 
     // One of a few places, while the body comes in and is looked through.
     let queue_time = Duration::from_secs(app.config.uploads.queue_seconds);
     let place = timeout(queue_time, Arc::clone(&app.uploads).acquire_owned()).await;
     let Ok(Ok(place)) = place else { return Err(busy()) };
-    let form = receive(app, &offered, &boundary, body).await?;
+    let form = receive(app, &token, &boundary, body).await?;
     check::fields(&form.fields, &form.filename, &form.received)?;
     let max_metadata_bytes = app.repository.settings().limits.max_core_metadata_bytes;
     let metadata = check::contents(&form.filename, &form.received, max_metadata_bytes).await?;
@@ -74,7 +74,7 @@ async fn upload(app: &App, headers: &HeaderMap, body: UploadBody) -> Result<Resp
     });
     let receipt = app
         .repository
-        .submit(transaction, Actor::Token(form.token))
+        .submit(transaction, Actor::Token(token.id))
         .await
         .map_err(|error| check::unsubmitted(error, &form.filename))?;
     let mut text = published(app, &receipt, form.filename.as_str()).await?;

@@ -2,12 +2,11 @@
 
 use futures_util::Stream;
 use http::StatusCode;
-use sealdex_repository::{Action, Error, Received, StagedFile, TokenId};
+use sealdex_repository::{Action, Error, Received, StagedFile, Token};
 use sealdex_simple::DistributionFilename;
 
 use super::body::{BodyError, UploadBody};
 use super::check;
-use super::credentials::OfferedToken;
 use super::form::{FormFields, MAX_VALUE_BYTES, missing, quoted};
 use super::multipart::{Multipart, MultipartError, Part};
 use crate::app::App;
@@ -19,14 +18,12 @@ pub(crate) use super::multipart::boundary;
 pub(crate) struct ReceivedForm {
     pub(crate) fields: FormFields,
     pub(crate) filename: DistributionFilename,
-    pub(crate) token: TokenId,
     pub(crate) received: Received,
 }
 
 /// The file of the form, while the rest is still coming in.
 struct Content {
     filename: DistributionFilename,
-    token: TokenId,
     file: StagedFile,
 }
 
@@ -36,7 +33,7 @@ struct Content {
 /// come in any order, and what the field `name` says must be the same in the end.
 pub(crate) async fn receive(
     app: &App,
-    offered: &OfferedToken,
+    token: &Token,
     boundary: &str,
     body: UploadBody,
 ) -> Result<ReceivedForm, Refusal> {
@@ -58,7 +55,7 @@ pub(crate) async fn receive(
             if content.is_some() {
                 return Err(Refusal::bad_request("the form has more than one file"));
             }
-            content = Some(receive_file(app, offered, part, &mut multipart).await?);
+            content = Some(receive_file(app, token, part, &mut multipart).await?);
         } else {
             receive_field(&mut fields, &part.name, &mut multipart, &mut field_bytes, limits.max_field_bytes)
                 .await?;
@@ -66,23 +63,19 @@ pub(crate) async fn receive(
     }
     let content = content.ok_or_else(|| missing("content"))?;
     let received = content.file.finish().await.map_err(|error| check::storage_fault(&error))?;
-    Ok(ReceivedForm { fields, filename: content.filename, token: content.token, received })
+    Ok(ReceivedForm { fields, filename: content.filename, received })
 }
 
 async fn receive_file(
     app: &App,
-    offered: &OfferedToken,
+    token: &Token,
     part: Part,
     multipart: &mut Multipart<UploadBody>,
 ) -> Result<Content, Refusal> {
     let filename = part.filename.ok_or_else(|| Refusal::bad_request("the form field content is no file"))?;
     let filename =
         DistributionFilename::parse(&filename).map_err(|error| Refusal::bad_request(error.to_string()))?;
-    let token = app
-        .repository
-        .authorize(offered.expose(), filename.project(), Action::Upload)
-        .await
-        .map_err(check::unauthorized)?;
+    token.authorize(filename.project(), Action::Upload).map_err(check::unauthorized)?;
     let max_file_bytes = max_file_bytes(app);
     let mut file = app.repository.stage().map_err(|error| check::storage_fault(&error))?;
     while let Some(bytes) = multipart.chunk().await.map_err(|error| broken_form(&error))? {
@@ -95,7 +88,7 @@ async fn receive_file(
         })?;
         app.metrics.received(bytes.len() as u64);
     }
-    Ok(Content { filename, token, file })
+    Ok(Content { filename, file })
 }
 
 /// The largest file that both the server's and the repository's settings allow.

@@ -1,9 +1,11 @@
 //! Writes pages and lists, the same bytes for the same contents.
 
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use pep440_rs::Version;
-use serde_json::{Value, json};
+use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use serde_json::{Map, Value};
 
 use super::CORE_METADATA_KEYS;
 use crate::ProjectName;
@@ -16,18 +18,88 @@ pub(crate) fn write_page(page: &IndexPage) -> Vec<u8> {
     if let Some(last_serial) = page.last_serial {
         meta.insert("_last-serial".to_owned(), last_serial.into());
     }
-    let mut top = page.extra.clone();
-    top.remove("project-status");
-    top.insert("meta".to_owned(), Value::Object(meta));
-    top.insert("name".to_owned(), page.name.as_str().into());
-    top.insert("versions".to_owned(), sorted_versions(&page.versions).into());
-    top.insert("files".to_owned(), page.sorted_files().into_iter().map(write_file).collect());
-    if let Some(status) = &page.project_status {
-        top.insert("project-status".to_owned(), write_status(status));
+    let status = page.project_status.as_ref().map(|status| Value::Object(write_status(status)));
+    let known = ["files", "meta", "name", "project-status", "versions"];
+    let mut top = Members::new(&page.extra, &known);
+    let (files, meta) = (page.sorted_files(), Value::Object(meta));
+    top.add("files", Member::Files(&files));
+    top.add("meta", Member::Value(&meta));
+    top.add("name", Member::Text(page.name.as_str()));
+    top.add_some("project-status", status.as_ref().map(Member::Value));
+    let versions = sorted_versions(&page.versions);
+    top.add("versions", Member::Texts(&versions));
+    // About so long is what is said of a file.
+    let mut out = Vec::with_capacity(256 + 400 * files.len());
+    // Writing to memory cannot fail, and every key is a string.
+    let _ = serde_json::to_writer(&mut out, &top);
+    out
+}
+
+/// The members of an object, written in the order of their names.
+struct Members<'a>(Vec<(&'a str, Member<'a>)>);
+
+/// A member's value. Few files have fields that this crate does not know, and there are thousands of files: what is
+/// written does not become a [`Value`] first.
+enum Member<'a> {
+    Bool(bool),
+    Number(u64),
+    Text(&'a str),
+    Texts(&'a [&'a str]),
+    Hashes(&'a BTreeMap<String, String>),
+    Value(&'a Value),
+    Files(&'a [&'a IndexFile]),
+}
+
+impl<'a> Members<'a> {
+    /// Begins with what this crate does not know.
+    fn new(extra: &'a Map<String, Value>, known: &[&str]) -> Self {
+        let extra = extra.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+        Self(extra.map(|(name, value)| (name.as_str(), Member::Value(value))).collect())
     }
-    let mut document = Value::Object(top);
-    document.sort_all_objects();
-    document.to_string().into_bytes()
+
+    fn add(&mut self, name: &'a str, value: Member<'a>) {
+        self.0.push((name, value));
+    }
+
+    fn add_some(&mut self, name: &'a str, value: Option<Member<'a>>) {
+        self.0.extend(value.map(|value| (name, value)));
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut order: Vec<&(&str, Member<'_>)> = self.0.iter().collect();
+        order.sort_unstable_by_key(|(name, _)| *name);
+        let mut map = serializer.serialize_map(Some(order.len()))?;
+        for (name, value) in order {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bool(value) => value.serialize(serializer),
+            Self::Number(value) => value.serialize(serializer),
+            Self::Text(value) => value.serialize(serializer),
+            Self::Texts(value) => value.serialize(serializer),
+            Self::Hashes(value) => value.serialize(serializer),
+            Self::Value(value) => {
+                let mut value = (*value).clone();
+                value.sort_all_objects();
+                value.serialize(serializer)
+            }
+            Self::Files(files) => {
+                let mut sequence = serializer.serialize_seq(Some(files.len()))?;
+                for file in *files {
+                    sequence.serialize_element(&write_file(file))?;
+                }
+                sequence.end()
+            }
+        }
+    }
 }
 
 pub(crate) fn write_list(projects: &[&ProjectName]) -> Vec<u8> {
@@ -46,43 +118,50 @@ pub(crate) fn write_list(projects: &[&ProjectName]) -> Vec<u8> {
     document.into_bytes()
 }
 
-fn write_file(file: &IndexFile) -> Value {
-    let mut fields = file.extra.clone();
-    for key in CORE_METADATA_KEYS {
-        fields.remove(key);
-    }
-    let mut set = |key: &str, value: Option<Value>| match value {
-        Some(value) => {
-            fields.insert(key.to_owned(), value);
-        }
-        None => {
-            fields.remove(key);
-        }
-    };
-    set("filename", Some(file.filename.as_str().into()));
-    set("url", Some(file.url.as_str().into()));
-    set("hashes", Some(json!(file.hashes)));
-    set("size", file.size.map(Value::from));
-    set("upload-time", file.upload_time.as_deref().map(Value::from));
-    set("requires-python", file.requires_python.as_deref().map(Value::from));
-    let yanked = match &file.yanked {
-        Yanked::No => false.into(),
-        Yanked::Reason(reason) if !reason.is_empty() => reason.as_str().into(),
-        Yanked::Yes | Yanked::Reason(_) => true.into(),
-    };
-    set("yanked", Some(yanked));
-    let core_metadata = match &file.core_metadata {
-        CoreMetadata::Absent => None,
-        CoreMetadata::Hashes(hashes) if !hashes.is_empty() => Some(json!(hashes)),
-        CoreMetadata::Present | CoreMetadata::Hashes(_) => Some(true.into()),
-    };
-    set("core-metadata", core_metadata);
-    set("gpg-sig", file.gpg_sig.map(Value::from));
-    set("provenance", file.provenance.as_deref().map(Value::from));
-    Value::Object(fields)
+/// The fields of a file that this crate knows; others with these names are not written.
+const FILE_KEYS: [&str; 9] = [
+    "filename",
+    "gpg-sig",
+    "hashes",
+    "provenance",
+    "requires-python",
+    "size",
+    "upload-time",
+    "url",
+    "yanked",
+];
+
+fn write_file(file: &IndexFile) -> Members<'_> {
+    let mut fields = Members::new(&file.extra, &FILE_KEYS);
+    fields.0.retain(|(name, _)| !CORE_METADATA_KEYS.contains(name));
+    fields.add_some(
+        "core-metadata",
+        match &file.core_metadata {
+            CoreMetadata::Absent => None,
+            CoreMetadata::Hashes(hashes) if !hashes.is_empty() => Some(Member::Hashes(hashes)),
+            CoreMetadata::Present | CoreMetadata::Hashes(_) => Some(Member::Bool(true)),
+        },
+    );
+    fields.add("filename", Member::Text(file.filename.as_str()));
+    fields.add_some("gpg-sig", file.gpg_sig.map(Member::Bool));
+    fields.add("hashes", Member::Hashes(&file.hashes));
+    fields.add_some("provenance", file.provenance.as_deref().map(Member::Text));
+    fields.add_some("requires-python", file.requires_python.as_deref().map(Member::Text));
+    fields.add_some("size", file.size.map(Member::Number));
+    fields.add_some("upload-time", file.upload_time.as_deref().map(Member::Text));
+    fields.add("url", Member::Text(&file.url));
+    fields.add(
+        "yanked",
+        match &file.yanked {
+            Yanked::No => Member::Bool(false),
+            Yanked::Reason(reason) if !reason.is_empty() => Member::Text(reason),
+            Yanked::Yes | Yanked::Reason(_) => Member::Bool(true),
+        },
+    );
+    fields
 }
 
-fn write_status(status: &ProjectStatus) -> Value {
+fn write_status(status: &ProjectStatus) -> Map<String, Value> {
     let mut fields = status.extra.clone();
     fields.remove("state");
     fields.remove("reason");
@@ -90,7 +169,7 @@ fn write_status(status: &ProjectStatus) -> Value {
     if let Some(reason) = &status.reason {
         fields.insert("reason".to_owned(), reason.as_str().into());
     }
-    Value::Object(fields)
+    fields
 }
 
 /// By version (PEP 440, what is none first), then by text; each once.
