@@ -131,6 +131,22 @@ impl Repository {
     }
 }
 
+impl Settings {
+    /// Looks whether a repository can be made in the database that these settings, or `database`, name; to be asked
+    /// before keys are made. SQLite is made with the repository.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseAddress`], [`Error::DatabaseInUse`] or [`Error::Database`].
+    pub async fn check_database(&self, database: Option<&DatabaseUrl>) -> Result<(), Error> {
+        let Some(url) = database.cloned().map_or_else(|| self.storage.database_url(), |url| Ok(Some(url)))?
+        else {
+            return Ok(());
+        };
+        open_unused(&Location::Postgres(url)).await?.close().await;
+        Ok(())
+    }
+}
+
 /// Opens a database in which there is no repository yet.
 async fn open_unused(location: &Location) -> Result<Store, Error> {
     let store = Store::open(location, Open::New).await?;

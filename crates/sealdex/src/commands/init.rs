@@ -46,6 +46,7 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     settings.storage.database.clone_from(&arguments.database);
     settings.storage.database_url().map_err(|error| Failure::new(Kind::Usage, error))?;
     let database = database_named()?;
+    settings.check_database(database.as_ref()).await?;
     let protections = Protections::ask(&arguments)?;
 
     let waiting = spinner("making keys");

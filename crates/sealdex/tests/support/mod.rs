@@ -42,6 +42,11 @@ impl Stage {
         stage
     }
 
+    /// Whether the repository's state is in PostgreSQL.
+    pub(crate) fn is_on_postgresql(&self) -> bool {
+        std::fs::read_to_string(self.path("repository/sealdex.toml")).unwrap().contains("[storage]")
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
