@@ -197,6 +197,10 @@ pub enum Error {
         /// How it came to that.
         reason: String,
     },
+    /// The right to import was lost with its session in the database, and another import may have begun. What was imported
+    /// so far is kept.
+    #[error("the right to import was lost: its session in the database has ended")]
+    ImportInterrupted,
     /// The state holds what this program never writes.
     #[error("the state is damaged: {reason}")]
     State {

@@ -93,13 +93,25 @@ pub struct ImportOutcome {
 
 /// The right to import. It is given back when the process ends, however it ends.
 #[derive(Debug)]
-pub struct ImportLock(#[expect(dead_code, reason = "held, not read")] Held);
+pub struct ImportLock(Held);
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "held, not read")]
 enum Held {
-    File(File),
+    File { _file: File },
     Session(SessionLock),
+}
+
+impl ImportLock {
+    /// Looks whether it is held still: in PostgreSQL it ends with a session. To be asked before each batch.
+    ///
+    /// # Errors
+    /// [`Error::ImportInterrupted`]: begin again, and go on from [`Repository::import_position`].
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.0 {
+            Held::Session(lock) if lock.is_lost() => Err(Error::ImportInterrupted),
+            Held::File { .. } | Held::Session(_) => Ok(()),
+        }
+    }
 }
 
 impl Repository {
@@ -117,7 +129,7 @@ impl Repository {
         let file =
             options.write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(ImportLock(Held::File(file)))),
+            Ok(()) => Ok(Some(ImportLock(Held::File { _file: file }))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
         }

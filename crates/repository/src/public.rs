@@ -29,8 +29,10 @@ pub(crate) struct Public {
 /// What was published so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    /// How often this process has published, or was told that another one has.
-    publications: u64,
+    /// How many times this process has published.
+    own_publications: u64,
+    /// How often it was told that a process has.
+    told: u64,
     /// Every transaction up to this number is public, those of imports excepted, with the publication.
     through: Option<(u64, Publication)>,
 }
@@ -39,7 +41,7 @@ impl Public {
     /// Tells those who wait that this process has published everything up to `through`, imports excepted.
     pub(crate) fn announce(&self, through: Option<u64>, publication: Publication) {
         self.known.send_modify(|known| {
-            known.publications += 1;
+            known.own_publications += 1;
             known.reach(through.map(|through| (through, publication)));
         });
     }
@@ -50,12 +52,11 @@ impl Public {
         if let Ok(mut looked) = self.looked.try_lock() {
             *looked = None;
         }
-        self.known.send_modify(|known| known.publications += 1);
+        self.known.send_modify(|known| known.told += 1);
     }
 
-    /// How often this process has published, or was told that another one has.
-    pub(crate) fn publications(&self) -> u64 {
-        self.known.borrow().publications
+    pub(crate) fn own_publications(&self) -> u64 {
+        self.known.borrow().own_publications
     }
 }
 

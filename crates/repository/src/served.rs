@@ -136,7 +136,7 @@ impl Repository {
         #[cfg(not(unix))]
         let file = 0;
         let written = metadata.and_then(|metadata| metadata.modified().ok());
-        Generation { own_publications: self.public().publications(), written, file }
+        Generation { own_publications: self.public().own_publications(), written, file }
     }
 
     async fn read_page(&self, project: &ProjectName, row: PageRow) -> Result<PublishedPage, Error> {

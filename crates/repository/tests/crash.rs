@@ -73,7 +73,10 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     }
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    create(folder.path(), sealdex_testdatabase::schema().unwrap(), &runtime);
+    let database = sealdex_testdatabase::schema().unwrap();
+    // A process that has just started has to connect to PostgreSQL first.
+    let longest = if database.is_some() { 400_000 } else { 150_000 };
+    create(folder.path(), database, &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
     let seed =
         std::env::var("SEALDEX_TEST_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
@@ -85,7 +88,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
         let victim = Victim::start(TEST, CHILD, &format!("{}|{first}", folder.path().display()));
         // Most while they work, some while they start and make good what the last one left.
         let lines = if random.random_ratio(4, 5) { victim.wait_until_ready() } else { Vec::new() };
-        std::thread::sleep(Duration::from_micros(random.random_range(2_000..150_000)));
+        std::thread::sleep(Duration::from_micros(random.random_range(2_000..longest)));
         let lines = victim.kill(lines);
         let (mut new_durable, mut new_published) = (Vec::new(), Vec::new());
         for line in &lines {

@@ -115,6 +115,7 @@ fn commands_publish_through_the_process_that_serves() {
 }
 
 /// Waits until `status` says that this process publishes.
+#[expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 fn wait_for_publisher(stage: &Stage, process: u32) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
