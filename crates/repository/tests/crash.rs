@@ -75,7 +75,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = sealdex_testdatabase::schema().unwrap();
     // A process that has just started has to connect to PostgreSQL first.
-    let longest = if database.is_some() { 400_000 } else { 150_000 };
+    let longest = if database.is_some() { 300_000 } else { 150_000 };
     create(folder.path(), database, &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
     let seed =
