@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp as Time;
 use sealdex_simple::FileName;
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
-use sealdex_tuf::digest::{HashAlgorithm, Hashes};
-use sealdex_tuf::metadata::{Common, MetaFile, TargetFile, Targets, Timestamp};
+use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::metadata::{Common, MetaFile, Timestamp};
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{RoleName, Signer, TargetPath};
 
+use super::bin::sign_bin;
 use super::deliver::TIMESTAMP_FILE;
 use super::gather::{Batch, ProjectChange};
 use super::pages::build_page;
@@ -19,9 +20,6 @@ use crate::disk;
 use crate::error::Error;
 use crate::repository::Repository;
 use crate::store::{OutboxFile, PageRow, RoleRow, TargetRow};
-
-/// Bytes of a bin above which clients come close to their limits (python-tuf: 5,000,000).
-const LARGE_BIN_BYTES: usize = 4_000_000;
 
 /// A publication, signed: what goes into the database, and from there to the disk.
 pub(crate) struct Signed {
@@ -231,34 +229,4 @@ impl<'a> Signing<'a> {
         self.roles.push(RoleRow { name, version, reserved: version, expires: common.expires });
         self.outbox.push(file);
     }
-}
-
-/// The metadata of a role that holds these targets, but for those that change.
-pub(super) fn sign_bin(
-    role: &RoleName,
-    common: &Common,
-    held: &[TargetRow],
-    changes: Option<&RoleChanges>,
-    online: &dyn Signer,
-) -> Result<Vec<u8>, Error> {
-    let mut targets = Targets::new(common.clone()).bound_to(role);
-    let changed = |path: &str| changes.is_some_and(|changes| changes.contains_key(path));
-    let kept = held.iter().filter(|target| !changed(&target.path));
-    let new = changes.into_iter().flat_map(BTreeMap::values);
-    let new = new.filter(|(_, presence)| *presence == Presence::Present).map(|(target, _)| target);
-    for target in kept.chain(new) {
-        targets.targets.insert(TargetPath::parse(target.path.as_str())?, target_file(target)?);
-    }
-    let content = sign(&targets, &[online])?;
-    if content.len() > LARGE_BIN_BYTES {
-        tracing::warn!(%role, bytes = content.len(), "this bin is too long for some clients, use more bins");
-    }
-    Ok(content)
-}
-
-fn target_file(target: &TargetRow) -> Result<TargetFile, Error> {
-    let mut digest = [0; 32];
-    hex::decode_to_slice(&target.sha256, &mut digest)
-        .map_err(|_| Error::State { reason: format!("{} has no sha256 in the database", target.path) })?;
-    Ok(TargetFile::new(target.length, Hashes::from_sha256(digest)))
 }

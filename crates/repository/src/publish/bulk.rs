@@ -20,7 +20,8 @@ use jiff::Timestamp as Time;
 use sealdex_tuf::metadata::Common;
 use sealdex_tuf::{RoleName, Signer, Version};
 
-use super::build::{Changes, Presence, RoleChanges, Signed, Signing, sign_bin};
+use super::bin::sign_bin;
+use super::build::{Changes, Presence, RoleChanges, Signed, Signing};
 use super::gather::ProjectChange;
 use super::lock::WriterLock;
 use super::state::State;

@@ -16,6 +16,7 @@
 //! The outbox is emptied by the next publication's database transaction, which saves a commit, so a new writer always
 //! writes the last publication once more.
 
+mod bin;
 mod build;
 mod bulk;
 mod deliver;
