@@ -21,17 +21,18 @@ use sealdex_tuf::metadata::Common;
 use sealdex_tuf::{RoleName, Signer, Version};
 use sqlx::SqliteConnection;
 
-use super::build::{Changes, Presence, RoleChanges, Signed, Signing, sign_bin};
+use super::build::{Changes, Presence, RoleChanges, Signed, SignedBulk, Signing, sign_bin};
 use super::gather::ProjectChange;
 use super::lock::WriterLock;
 use super::state::State;
 use crate::disk;
 use crate::error::Error;
 use crate::import::IMPORT_COMPLETE_FACT;
+use crate::layout::Layout;
 use crate::repository::Repository;
 use crate::store::{
     self, DistributionRow, PreparedPage, PreparedTarget, RoleRow, TargetRow, commit, imports, log, prepared,
-    targets,
+    publications, targets,
 };
 
 /// Projects whose pages are made at once.
@@ -50,17 +51,34 @@ pub(super) async fn waiting(connection: &mut SqliteConnection) -> Result<Option<
 /// Step 1 of a publication, for everything imported up to `through`.
 pub(super) async fn build(
     repository: &Repository,
-    mut state: State,
+    state: State,
+    layout: &Arc<Layout>,
     through: u64,
     online: Arc<dyn Signer>,
     lock: &Arc<WriterLock>,
 ) -> Result<(State, Signed), Error> {
     let at = repository.clock().now();
-    let projects = prepare_pages(repository, through, at, lock).await?;
+    let projects = prepare_pages(repository, layout, through, at, lock).await?;
     let mut write = repository.store().write().await?;
-    let roles = prepared::reserve_versions(&mut write).await?;
+    let roles = prepared::roles(&mut write).await?;
+    let roles = publications::reserve_versions(&mut write, &roles).await?;
     commit(write).await?;
-    let roles = sign_bins(repository, roles, at, &online, lock).await?;
+    let roles = sign_bins(repository, roles, Held::Kept, at, &online, lock).await?;
+    sign_top(repository, state, roles, SignedBulk::Import(through), projects, at, online, lock).await
+}
+
+/// The rest of step 1: a snapshot that lists these roles, and its timestamp.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the publication")]
+pub(super) async fn sign_top(
+    repository: &Repository,
+    mut state: State,
+    roles: Vec<RoleRow>,
+    bulk: SignedBulk,
+    transactions: usize,
+    at: Time,
+    online: Arc<dyn Signer>,
+    lock: &Arc<WriterLock>,
+) -> Result<(State, Signed), Error> {
     let (repository, lock) = (repository.clone(), Arc::clone(lock));
     disk::blocking(move || {
         let _lock = lock;
@@ -72,8 +90,8 @@ pub(super) async fn build(
         let signed = Signed {
             at,
             through: None,
-            imported: Some(through),
-            transactions: projects,
+            bulk: Some(bulk),
+            transactions,
             roles,
             versions: (snapshot_file.version.number(), timestamp),
             targets: Vec::new(),
@@ -90,6 +108,7 @@ pub(super) async fn build(
 /// Makes every page, and gives their number. All of it survives a crash when this returns.
 async fn prepare_pages(
     repository: &Repository,
+    layout: &Arc<Layout>,
     through: u64,
     at: Time,
     lock: &Arc<WriterLock>,
@@ -99,23 +118,17 @@ async fn prepare_pages(
     let total = prepared::begin(&mut write, through).await?;
     commit(write).await?;
     let mut read = repository.store().read().await?;
-    let pending = log::pending(&mut read, 1).await?;
-    let oldest = log::imported(&mut read)
-        .await?
-        .map(|(first, _)| first)
-        .into_iter()
-        .chain(pending.iter().map(|first| first.id));
-    let oldest = oldest.min().unwrap_or(u64::MAX);
+    let oldest = oldest_unpublished(&mut read).await?;
     drop(read);
 
     let mut made = 0;
     let mut chunk = read_projects(repository, "").await?;
     while let Some(last) = chunk.last().map(|(project, _)| project.clone()) {
         made += chunk.len();
-        let (own, lock) = (repository.clone(), Arc::clone(lock));
+        let (own, layout, lock) = (repository.clone(), Arc::clone(layout), Arc::clone(lock));
         let work = disk::blocking(move || {
             let _lock = lock;
-            make_pages(&own, oldest, at, chunk)
+            make_pages(&own, &layout, oldest, at, chunk)
         });
         // The database reads while pages are made.
         let (pages, next) = tokio::join!(work, read_projects(repository, &last));
@@ -131,6 +144,13 @@ async fn prepare_pages(
     Ok(made)
 }
 
+/// The oldest transaction that is not published: whatever is as it was before it is as it is published.
+pub(super) async fn oldest_unpublished(connection: &mut SqliteConnection) -> Result<u64, Error> {
+    let pending = log::pending(connection, 1).await?;
+    let imported = log::imported(connection).await?.map(|(first, _)| first);
+    Ok(imported.into_iter().chain(pending.iter().map(|first| first.id)).min().unwrap_or(u64::MAX))
+}
+
 /// The next projects after `last`, with their distributions.
 async fn read_projects(
     repository: &Repository,
@@ -141,7 +161,15 @@ async fn read_projects(
     if projects.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = imports::of_projects(&mut read, &projects).await?;
+    with_distributions(&mut read, projects).await
+}
+
+/// These projects, in order, each with its distributions.
+pub(super) async fn with_distributions(
+    connection: &mut SqliteConnection,
+    projects: Vec<String>,
+) -> Result<Vec<(String, Vec<DistributionRow>)>, Error> {
+    let rows = imports::of_projects(connection, &projects).await?;
     let mut rows = rows.into_iter().peekable();
     let take = |project: String| {
         let mut own = Vec::new();
@@ -157,12 +185,13 @@ type Made = (Vec<PreparedPage>, Vec<PreparedTarget>);
 
 fn make_pages(
     repository: &Repository,
+    layout: &Layout,
     oldest: u64,
     at: Time,
     projects: Vec<(String, Vec<DistributionRow>)>,
 ) -> Result<Made, Error> {
     let parts = in_lanes(projects, |part| {
-        let mut changes = Changes { at, ..Changes::default() };
+        let mut changes = Changes::new(layout, at);
         for (project, distributions) in part {
             let change = ProjectChange::since(oldest, &project, distributions)?;
             changes.add_project(repository, &change)?;
@@ -201,17 +230,27 @@ struct Bin {
     changes: RoleChanges,
 }
 
+/// What becomes of the targets that a role holds so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// They stay, but for what changes.
+    Kept,
+    /// What was prepared takes their place.
+    Replaced,
+}
+
 /// Signs every role in the version reserved for it, and gives the roles as they are then. All of it survives a crash when
 /// this returns.
-async fn sign_bins(
+pub(super) async fn sign_bins(
     repository: &Repository,
     reserved: Vec<RoleRow>,
+    held: Held,
     at: Time,
     online: &Arc<dyn Signer>,
     lock: &Arc<WriterLock>,
 ) -> Result<Vec<RoleRow>, Error> {
     let mut chunks = reserved.chunks(BINS);
-    let mut bins = read_bins(repository, chunks.next().unwrap_or_default()).await?;
+    let mut bins = read_bins(repository, chunks.next().unwrap_or_default(), held).await?;
     let mut signed = Vec::with_capacity(reserved.len());
     while !bins.is_empty() {
         let (own, online, lock) = (repository.clone(), Arc::clone(online), Arc::clone(lock));
@@ -221,7 +260,8 @@ async fn sign_bins(
                 part.into_iter().map(|bin| write_bin(&own, &bin, at, online.as_ref())).collect()
             })
         });
-        let (parts, next) = tokio::join!(work, read_bins(repository, chunks.next().unwrap_or_default()));
+        let (parts, next) =
+            tokio::join!(work, read_bins(repository, chunks.next().unwrap_or_default(), held));
         signed.extend(parts?.into_iter().flat_map(|part: Vec<RoleRow>| part));
         tracing::debug!(signed = signed.len(), total = reserved.len(), "bins signed");
         bins = next?;
@@ -230,13 +270,16 @@ async fn sign_bins(
     Ok(signed)
 }
 
-async fn read_bins(repository: &Repository, roles: &[RoleRow]) -> Result<Vec<Bin>, Error> {
+async fn read_bins(repository: &Repository, roles: &[RoleRow], held: Held) -> Result<Vec<Bin>, Error> {
     let mut read = repository.store().read().await?;
     let mut bins = Vec::with_capacity(roles.len());
     for row in roles {
         let version = Version::new(row.reserved)
             .ok_or_else(|| Error::State { reason: format!("{} has version 0 reserved", row.name) })?;
-        let held = targets::of_role(&mut read, &row.name).await?;
+        let held = match held {
+            Held::Kept => targets::of_role(&mut read, &row.name).await?,
+            Held::Replaced => Vec::new(),
+        };
         let changes = prepared::of_role(&mut read, &row.name).await?.into_iter().map(|change| {
             let presence = if change.removed { Presence::Removed } else { Presence::Present };
             (change.target.path.clone(), (change.target, presence))
@@ -262,13 +305,13 @@ fn write_bin(repository: &Repository, bin: &Bin, at: Time, online: &dyn Signer) 
     Ok(RoleRow { name, version, reserved: version, expires: common.expires })
 }
 
-async fn sync(repository: &Repository) -> Result<(), Error> {
+pub(super) async fn sync(repository: &Repository) -> Result<(), Error> {
     let public = repository.directory().public();
     disk::blocking(move || disk::sync_file_system(&public)).await
 }
 
 /// Does the work on as many threads as there are cores, in parts of about the same number.
-fn in_lanes<T: Send, R: Send>(
+pub(super) fn in_lanes<T: Send, R: Send>(
     mut items: Vec<T>,
     work: impl Fn(Vec<T>) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {

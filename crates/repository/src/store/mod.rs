@@ -9,6 +9,7 @@ pub(crate) mod log;
 mod migrations;
 pub(crate) mod prepared;
 pub(crate) mod publications;
+pub(crate) mod relayouts;
 pub(crate) mod rows;
 pub(crate) mod targets;
 pub(crate) mod tokens;
@@ -20,9 +21,10 @@ use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
-pub(crate) use log::NewEntry;
+pub(crate) use log::{NewEntry, PublishedIn};
 pub(crate) use prepared::{PreparedPage, PreparedTarget};
 pub(crate) use publications::{OutboxFile, RoleRow};
+pub(crate) use relayouts::{OfflineRole, WaitingRelayout};
 pub(crate) use rows::{DistributionRow, PageRow, PlainFileRow, TargetRow};
 pub(crate) use tokens::TokenRow;
 

@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{RoleRow, TargetRow, publications, signed, unsigned};
+use super::{TargetRow, signed, unsigned};
 use crate::error::Error;
 
 /// Rows in one statement. A full statement is prepared once and used again.
 const ROWS: usize = 250;
+
+/// The digest of a target that is to be none any more.
+const REMOVED: &str = "";
 
 /// A page as it will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +91,7 @@ pub(crate) async fn put(
         let mut insert =
             QueryBuilder::<Sqlite>::new("INSERT INTO prepared_targets (path, role, length, sha256) ");
         insert.push_values(rows, |mut row, (target, length)| {
-            let sha256 = (!target.removed).then_some(&target.target.sha256);
+            let sha256 = if target.removed { REMOVED } else { target.target.sha256.as_str() };
             row.push_bind(&target.target.path).push_bind(&target.role).push_bind(length).push_bind(sha256);
         });
         insert.push(
@@ -105,7 +108,7 @@ pub(crate) async fn of_role(
     connection: &mut SqliteConnection,
     role: &str,
 ) -> Result<Vec<PreparedTarget>, Error> {
-    let rows: Vec<(String, i64, Option<String>)> =
+    let rows: Vec<(String, i64, String)> =
         sqlx::query_as("SELECT path, length, sha256 FROM prepared_targets WHERE role = $1")
             .bind(role)
             .fetch_all(connection)
@@ -113,23 +116,36 @@ pub(crate) async fn of_role(
             .map_err(Error::database("read prepared targets"))?;
     rows.into_iter()
         .map(|(path, length, sha256)| {
-            let removed = sha256.is_none();
-            let target = TargetRow { path, length: unsigned(length)?, sha256: sha256.unwrap_or_default() };
+            let removed = sha256 == REMOVED;
+            let target = TargetRow { path, length: unsigned(length)?, sha256 };
             Ok(PreparedTarget { role: role.to_owned(), target, removed })
         })
         .collect()
 }
 
-/// Takes a new version for each role that has prepared changes, never to be taken again, and gives these roles.
-pub(crate) async fn reserve_versions(connection: &mut SqliteConnection) -> Result<Vec<RoleRow>, Error> {
-    sqlx::query(
-        "UPDATE roles SET reserved = CASE WHEN reserved > version THEN reserved ELSE version END + 1 \
-         WHERE name IN (SELECT role FROM prepared_targets)",
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(Error::database("reserve versions"))?;
-    publications::prepared_roles(connection).await
+/// The roles that have prepared changes.
+pub(crate) async fn roles(connection: &mut SqliteConnection) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = sqlx::query_as("SELECT DISTINCT role FROM prepared_targets ORDER BY role")
+        .fetch_all(connection)
+        .await
+        .map_err(Error::database("read prepared roles"))?;
+    Ok(rows.into_iter().map(|(role,)| role).collect())
+}
+
+/// Makes the prepared targets all there are, however many: the two tables change their names. What was there before is
+/// forgotten with the next [`clear`].
+pub(crate) async fn replace_targets(connection: &mut SqliteConnection) -> Result<(), Error> {
+    for rename in [
+        "ALTER TABLE targets RENAME TO replaced_targets",
+        "ALTER TABLE prepared_targets RENAME TO targets",
+        "ALTER TABLE replaced_targets RENAME TO prepared_targets",
+    ] {
+        sqlx::query(rename)
+            .execute(&mut *connection)
+            .await
+            .map_err(Error::database("replace the targets"))?;
+    }
+    Ok(())
 }
 
 /// Makes what was prepared the state, and forgets it.
@@ -137,13 +153,13 @@ pub(crate) async fn publish(connection: &mut SqliteConnection, at: Timestamp) ->
     // `WHERE` lets SQLite tell the upsert from a join.
     sqlx::query(
         "INSERT INTO targets (path, role, length, sha256) \
-         SELECT path, role, length, sha256 FROM prepared_targets WHERE sha256 IS NOT NULL \
+         SELECT path, role, length, sha256 FROM prepared_targets WHERE sha256 <> '' \
          ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, sha256 = excluded.sha256",
     )
     .execute(&mut *connection)
     .await
     .map_err(Error::database("publish prepared targets"))?;
-    sqlx::query("DELETE FROM targets WHERE path IN (SELECT path FROM prepared_targets WHERE sha256 IS NULL)")
+    sqlx::query("DELETE FROM targets WHERE path IN (SELECT path FROM prepared_targets WHERE sha256 = '')")
         .execute(&mut *connection)
         .await
         .map_err(Error::database("remove targets"))?;

@@ -1,15 +1,19 @@
 //! Roles, publications and the outbox: what the snapshot process writes.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{next_number, signed, unsigned};
 use crate::error::Error;
+
+/// Rows in one statement. A full statement is prepared once and used again.
+const ROWS: usize = 250;
 
 /// A role's latest metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoleRow {
     pub(crate) name: String,
+    /// 0: none was ever published.
     pub(crate) version: u64,
     /// The highest version that may have been written: never below `version`.
     pub(crate) reserved: u64,
@@ -32,16 +36,39 @@ pub(crate) async fn roles(connection: &mut SqliteConnection) -> Result<Vec<RoleR
     rows.into_iter().map(role_row).collect()
 }
 
-/// The roles that have prepared changes, in the order of their names.
-pub(crate) async fn prepared_roles(connection: &mut SqliteConnection) -> Result<Vec<RoleRow>, Error> {
-    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT name, version, reserved, expires FROM roles \
-         WHERE name IN (SELECT role FROM prepared_targets) ORDER BY name",
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(Error::database("read the roles"))?;
-    rows.into_iter().map(role_row).collect()
+/// Takes a new version for each of these roles, never to be taken again, and gives the roles in the order of their names.
+/// One that was never published is there with version 0 from then on.
+pub(crate) async fn reserve_versions(
+    connection: &mut SqliteConnection,
+    names: &[String],
+) -> Result<Vec<RoleRow>, Error> {
+    let mut reserved = Vec::with_capacity(names.len());
+    for chunk in names.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO roles (name, version, reserved, expires) ");
+        insert.push_values(chunk, |mut row, name| {
+            row.push_bind(name).push_bind(0_i64).push_bind(0_i64).push_bind(0_i64);
+        });
+        insert.push(" ON CONFLICT (name) DO NOTHING");
+        insert.build().execute(&mut *connection).await.map_err(Error::database("add roles"))?;
+        let mut update = QueryBuilder::<Sqlite>::new(
+            "UPDATE roles SET reserved = CASE WHEN reserved > version THEN reserved ELSE version END + 1 \
+             WHERE name IN ",
+        );
+        update.push_tuples(chunk, |mut row, name| {
+            row.push_bind(name);
+        });
+        update.push(" RETURNING name, version, reserved, expires");
+        let rows: Vec<(String, i64, i64, i64)> = update
+            .build_query_as()
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(Error::database("reserve versions"))?;
+        for row in rows {
+            reserved.push(role_row(row)?);
+        }
+    }
+    reserved.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(reserved)
 }
 
 pub(crate) async fn role(connection: &mut SqliteConnection, name: &str) -> Result<Option<RoleRow>, Error> {

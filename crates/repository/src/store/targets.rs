@@ -13,9 +13,27 @@ pub(crate) async fn of_role(connection: &mut SqliteConnection, role: &str) -> Re
             .fetch_all(connection)
             .await
             .map_err(Error::database("read the targets of a role"))?;
-    rows.into_iter()
-        .map(|(path, length, sha256)| Ok(TargetRow { path, length: unsigned(length)?, sha256 }))
-        .collect()
+    rows.into_iter().map(target_row).collect()
+}
+
+/// The next targets after the path `last`, in order.
+pub(crate) async fn after(
+    connection: &mut SqliteConnection,
+    last: &str,
+    limit: u32,
+) -> Result<Vec<TargetRow>, Error> {
+    let rows: Vec<(String, i64, String)> =
+        sqlx::query_as("SELECT path, length, sha256 FROM targets WHERE path > $1 ORDER BY path LIMIT $2")
+            .bind(last)
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await
+            .map_err(Error::database("read the targets"))?;
+    rows.into_iter().map(target_row).collect()
+}
+
+fn target_row((path, length, sha256): (String, i64, String)) -> Result<TargetRow, Error> {
+    Ok(TargetRow { path, length: unsigned(length)?, sha256 })
 }
 
 pub(crate) async fn put(
