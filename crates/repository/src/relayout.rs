@@ -142,6 +142,9 @@ impl Repository {
             return Err(Error::Layout { reason: "it is the layout that there is".to_owned() });
         }
         let signers = check_keys(&change.root, targets_keys)?;
+        if let Some(waiting) = self.waiting_relayout().await? {
+            return Err(Error::RelayoutWaiting { layout: waiting.layout.name });
+        }
         let fact = layout.to_fact()?;
         // These versions are used up, whatever comes of them.
         let names: Vec<String> = change.metadata.keys().map(|name| name.as_str().to_owned()).collect();
