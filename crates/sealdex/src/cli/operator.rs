@@ -234,9 +234,10 @@ pub(crate) struct LayoutChangeArguments {
 }
 
 const LAYOUT_NOTES: &str = "\
-Works beside `sealdex serve`, which notices by itself and does the publishing. Every target moves to its new role in one
-snapshot: clients see all of it or nothing, and fetch the new roles as they need them. Uploads are taken in meanwhile and
-wait. Until it is published, `layout abandon` takes the change back; interrupted, the same command goes on with it.
+Works beside `sealdex serve`, which notices by itself and does the publishing. Every target moves
+to its new role in one snapshot: clients see all of it or nothing, and fetch the new roles as they
+need them. Uploads are taken in meanwhile, and published after it. Until it is published, `layout
+abandon` takes the change back; interrupted, the same command goes on with it.
 
 Examples:
   sealdex layout change --bins 16384 --dry-run
