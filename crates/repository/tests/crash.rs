@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::SignedDuration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{
@@ -129,8 +130,8 @@ async fn relayout(repository: &Repository, keys: &[Arc<dyn Signer>]) {
     }
 }
 
-async fn open(folder: &Path) -> Repository {
-    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock()).await.unwrap()
+async fn open(folder: &Path, clock: Arc<dyn sealdex_tuf::Clock>) -> Repository {
+    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock).await.unwrap()
 }
 
 async fn submit(repository: &Repository, number: u64) -> Receipt {
@@ -148,7 +149,9 @@ fn work_until_killed(folder: &str, beside: Beside) {
     let first: u64 = first.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let repository = open(&folder).await;
+        // At a time of its own: what it signs differs from what those before it would have signed.
+        let now = START + SignedDuration::from_secs(i64::try_from(first).unwrap());
+        let repository = open(&folder, Arc::new(move || now)).await;
         let writer = SnapshotProcess::acquire(&repository, online_key(&folder)).await.unwrap().unwrap();
         say("ready");
         tokio::spawn(writer.run(std::future::pending()));
@@ -375,7 +378,7 @@ fn create(folder: &Path, runtime: &tokio::runtime::Runtime) {
 
 /// Becomes the writer and publishes what is pending.
 async fn recover(folder: &Path) {
-    let repository = open(folder).await;
+    let repository = open(folder, clock()).await;
     let mut writer = SnapshotProcess::acquire(&repository, online_key(folder)).await.unwrap().unwrap();
     while writer.publish_pending().await.unwrap().is_some() {}
     drop(writer);
