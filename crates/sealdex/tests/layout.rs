@@ -4,8 +4,10 @@
 mod support;
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use sealdex_testkit::archive::sha256_hex;
 use sealdex_testkit::process::Process;
 use sealdex_testkit::wheel::WheelBuilder;
 use serde_json::{Value, json};
@@ -164,10 +166,10 @@ fn a_change_that_nobody_publishes_waits_and_can_be_abandoned() {
         let shown: Value = serde_json::from_str(&shown.expect_success().stdout).unwrap();
         !shown["waiting"].is_null()
     };
-    let until = std::time::Instant::now() + PATIENCE;
+    let until = Instant::now() + PATIENCE;
     while !waits() {
-        assert!(std::time::Instant::now() < until);
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(Instant::now() < until);
+        std::thread::sleep(Duration::from_millis(20));
     }
     let other = ["layout", "change", "--repository", "repository", "--bins", "2"];
     let refused = stage.run(&other).expect_failure();
@@ -179,5 +181,54 @@ fn a_change_that_nobody_publishes_waits_and_can_be_abandoned() {
     assert!(log.contains("was abandoned: by an operator"), "{log}");
     signal(&served.process, "-CONT");
     stage.run(&other).expect_success();
+    stage.run(&["verify", "--repository", "repository"]).expect_success();
+}
+
+/// Killed at any moment, the same command goes on with it.
+#[test]
+fn a_change_that_was_killed_goes_on() {
+    let stage = Stage::with_repository(&["--layout", "index-only"]);
+    let lines = (0..3000).map(|number| {
+        let name = format!("project{number}");
+        let sha256 = sha256_hex(name.as_bytes());
+        let file = json!({
+            "name": name, "filename": format!("{name}-1.0.tar.gz"), "size": 10, "hashes": {"sha256": sha256},
+            "upload-time": "2026-03-04T05:06:07Z", "url": "https://files.example/f",
+        });
+        format!("{file}\n")
+    });
+    std::fs::write(stage.path("all.jsonl"), lines.collect::<String>()).unwrap();
+    stage.run(&["import", "--repository", "repository", "all.jsonl"]).expect_success();
+    let arguments =
+        ["--format", "json", "layout", "change", "--repository", "repository", "--layout", "pep458"];
+    let arguments = [&arguments[..], &["--bins", "4096"]].concat();
+    let (mut kills, mut went_on) = (0, false);
+    let mut patience = Duration::from_millis(40);
+    let done = loop {
+        let mut child = stage.sealdex(&arguments);
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let until = Instant::now() + patience;
+        while child.try_wait().unwrap().is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let ended = child.try_wait().unwrap();
+        if ended.is_none() {
+            child.kill().unwrap();
+        }
+        let output = child.wait_with_output().unwrap();
+        went_on |= String::from_utf8(output.stderr).unwrap().contains("going on with this change");
+        if let Some(status) = ended {
+            assert!(status.success());
+            break serde_json::from_slice::<Value>(&output.stdout).unwrap();
+        }
+        kills += 1;
+        // What is served can be verified at each moment.
+        stage.run(&["verify", "--repository", "repository"]).expect_success();
+        patience += patience / 2;
+    };
+    assert!(kills > 3 && went_on, "killed {kills} times only");
+    assert_eq!(done["after"]["name"], "pep458");
+    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    assert!(status.contains("6000 targets, layout pep458") && !status.contains("waits"), "{status}");
     stage.run(&["verify", "--repository", "repository"]).expect_success();
 }

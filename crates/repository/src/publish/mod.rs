@@ -158,6 +158,10 @@ impl SnapshotProcess {
             Ok(publication) => {
                 // Whoever asks this process for the layout is told the new one.
                 self.repository.current_layout().await?;
+                // What was replaced lies there.
+                let mut write = self.repository.store().write().await?;
+                prepared::clear(&mut write).await?;
+                commit(write).await?;
                 return Ok(Some(publication));
             }
             Err(Error::RelayoutAbandoned { reason }) => reason,
