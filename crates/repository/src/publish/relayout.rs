@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
 use sealdex_simple::{FileName, IndexPage, PageLimits, ProjectName};
 use sealdex_tuf::{RoleName, Signer, TargetPath, Version};
@@ -48,10 +49,7 @@ pub(super) async fn build(
 ) -> Result<(State, Signed), Error> {
     let at = repository.clock().now();
     let layout = Arc::new(Layout::from_fact(&relayout.layout)?);
-    if let Some(expired) = offline.iter().find(|role| role.expires <= at) {
-        let reason = format!("what was signed for {} has expired", expired.name);
-        return Err(Error::RelayoutAbandoned { reason });
-    }
+    check_offline(&offline, |role| state.version_of(role), at)?;
     let mut roles: Vec<_> = offline.iter().map(OfflineRole::row).collect();
     let prepared = if layout.holds_targets_as(before) {
         PreparedTargets::None
@@ -68,6 +66,22 @@ pub(super) async fn build(
     write_offline(repository, offline, lock).await?;
     let bulk = SignedBulk::Relayout { id: relayout.id, layout: relayout.layout, targets: prepared };
     bulk::sign_top(repository, state, roles, bulk, 0, at, online, lock).await
+}
+
+/// What was signed offline may have waited for long. It must still be newer than what is public, and not have expired.
+fn check_offline(roles: &[OfflineRole], published: impl Fn(&str) -> u64, at: Timestamp) -> Result<(), Error> {
+    for role in roles {
+        let name = &role.name;
+        let reason = if role.expires <= at {
+            format!("what was signed for {name} has expired")
+        } else if role.version <= published(name) {
+            format!("{name} was signed for it in version {}, and a later one is public", role.version)
+        } else {
+            continue;
+        };
+        return Err(Error::RelayoutAbandoned { reason });
+    }
+    Ok(())
 }
 
 /// Writes the roles that were signed offline. They survive a crash when this returns.
@@ -230,6 +244,19 @@ fn published_files(
 mod tests {
     use super::*;
     use crate::layout::BinStyle;
+
+    #[test]
+    fn what_waited_for_too_long_is_not_published() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let role =
+            OfflineRole { name: "index".to_owned(), version: 3, expires: at(100), content: Vec::new() };
+        let roles = [role];
+        assert!(check_offline(&roles, |_| 2, at(99)).is_ok());
+        for (published, now) in [(2, 100), (3, 99), (4, 99)] {
+            let refused = check_offline(&roles, |_| published, at(now));
+            assert!(matches!(refused, Err(Error::RelayoutAbandoned { .. })), "{published} {now}");
+        }
+    }
 
     #[test]
     fn a_layout_without_files_drops_distributions_and_nothing_else() {
