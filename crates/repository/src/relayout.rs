@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealdex_tuf::metadata::{Common, RoleKeys, Root, Snapshot, Targets, Unverified};
+use sealdex_tuf::metadata::{
+    Common, DelegatedRoles, Delegations, RoleKeys, Root, Snapshot, Targets, Unverified,
+};
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{Key, RoleName, Signer, Version};
 use serde::Serialize;
@@ -282,7 +284,7 @@ impl Change {
             let targets = RoleName::targets();
             let top = served(&targets)?;
             let delegations = layout.delegations(&keys)?;
-            if top.delegations.as_ref() != Some(&delegations) {
+            if in_order(top.delegations.as_ref()) != in_order(Some(&delegations)) {
                 let common = next(&top.common, expiry.targets.from(now));
                 metadata.insert(targets, Targets { common, delegations: Some(delegations), ..top });
             }
@@ -296,7 +298,9 @@ impl Change {
                     Some(_) => Some(served(&name)?),
                     None => None,
                 };
-                if held.as_ref().is_some_and(|held| held.delegations == delegations) {
+                let delegates_so =
+                    |held: &Targets| in_order(held.delegations.as_ref()) == in_order(delegations.as_ref());
+                if held.as_ref().is_some_and(delegates_so) {
                     continue;
                 }
                 let mut next = Targets::new(Common::new(Version::ONE, lifetime.from(now))).bound_to(&name);
@@ -309,6 +313,16 @@ impl Change {
         })
         .await
     }
+}
+
+/// Delegations with the keys of each role in the order of their ids, which means nothing, to be compared.
+fn in_order(delegations: Option<&Delegations>) -> Option<Delegations> {
+    let mut delegations = delegations?.clone();
+    match &mut delegations.roles {
+        DelegatedRoles::Listed(roles) => roles.iter_mut().for_each(|role| role.keys.key_ids.sort_unstable()),
+        DelegatedRoles::Succinct(bins) => bins.keys.key_ids.sort_unstable(),
+    }
+    Some(delegations)
 }
 
 /// The same, to be signed anew.
