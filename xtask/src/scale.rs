@@ -28,7 +28,9 @@ Needs about 25 GB for the whole size, and leaves nothing behind unless --keep is
 Examples:
   cargo xtask scale                           740,000 projects, 18 million files
   cargo xtask scale --projects 20000          a small one, to try it
-  cargo xtask scale --layout pep458           every file a target of its own as well")]
+  cargo xtask scale --layout pep458           every file a target of its own as well
+  cargo xtask scale --projects 100000 --bins 4096 --relayout-bins 16384
+                                              and then four times as many bins")]
 pub(crate) struct Arguments {
     /// Projects; files a project are as on PyPI.
     #[arg(long, default_value_t = 740_000)]
@@ -47,6 +49,10 @@ pub(crate) struct Place {
     /// Number of hashed bins.
     #[arg(long, default_value_t = 16_384)]
     bins: u32,
+
+    /// Change to this number of bins at the end.
+    #[arg(long, value_name = "N")]
+    relayout_bins: Option<u32>,
 
     /// Where to work; by default below target/.
     #[arg(long, value_name = "DIR")]
@@ -114,10 +120,27 @@ pub(crate) fn build(workspace: &Workspace, projects: u32, place: &Place) -> Resu
         bail!("the import is not whole: {summary}");
     }
 
+    let relaid = match arguments.relayout_bins {
+        None => None,
+        Some(bins) => {
+            let mut change = tool("sealdex");
+            change.args(["--format", "json", "layout", "change", "--bins", &bins.to_string()]);
+            let changed = measured(change.arg("--repository").arg(&repository))?;
+            let mut verify = tool("sealdex");
+            Some((changed, measured(verify.args(["verify", "--repository"]).arg(&repository))?))
+        }
+    };
+
     println!("| step | seconds | CPU seconds | peak MiB |\n|---|---|---|---|");
     for (step, cost) in
         [("write the manifest", &written), ("init", &made), ("import, publish, verify", &imported)]
     {
+        println!("| {step} | {:.1} | {:.1} | {} |", cost.seconds, cost.cpu_seconds, cost.peak_bytes >> 20);
+    }
+    let relayout = relaid
+        .iter()
+        .flat_map(|(changed, verified)| [("change the number of bins", changed), ("verify again", verified)]);
+    for (step, cost) in relayout {
         println!("| {step} | {:.1} | {:.1} | {} |", cost.seconds, cost.cpu_seconds, cost.peak_bytes >> 20);
     }
     for (part, name) in [

@@ -4,11 +4,16 @@
 //! The test binary starts itself as the process to be killed: it submits and publishes, and says on its standard output
 //! what it was given receipts for.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a panic is a test's failure report, and what it has seen is worth a line"
+)]
 
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,11 +21,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::SignedDuration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{
-    Actor, AddDistribution, Layout, Receipt, Repository, RepositoryDirectory, Settings, SnapshotProcess,
-    Transaction,
+    Actor, AddDistribution, Error, Layout, Receipt, Repository, RepositoryDirectory, Settings,
+    SnapshotProcess, Transaction,
 };
 use sealdex_simple::DistributionFilename;
 use sealdex_testkit::archive::sha256_hex;
@@ -30,6 +36,9 @@ use support::{Judge, Stored, stage};
 
 /// How often the process is killed.
 const KILLS: usize = 220;
+
+/// How often while the layout changes all the time, which takes longer.
+const KILLS_OF_RELAYOUTS: usize = 60;
 
 /// Tells the process to be killed where its repository is.
 const CHILD: &str = "SEALDEX_TEST_CRASH_CHILD";
@@ -48,17 +57,81 @@ fn file(number: u64) -> (String, String, Vec<u8>) {
     (name, path, format!("content of {number}").into_bytes())
 }
 
-fn online_key_file(folder: &Path) -> PathBuf {
-    folder.join("online.pkcs8")
+/// A key kept in the folder for those who come later.
+fn new_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
+    let pair = KeyPair::generate(&Scheme::Ed25519).unwrap();
+    std::fs::write(folder.join(name), pair.pkcs8()).unwrap();
+    Arc::new(pair)
 }
 
-fn online_key(folder: &Path) -> Arc<dyn Signer> {
-    let pkcs8 = std::fs::read(online_key_file(folder)).unwrap();
+fn kept_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
+    let pkcs8 = std::fs::read(folder.join(name)).unwrap();
     Arc::new(KeyPair::from_pkcs8(&Scheme::Ed25519, &pkcs8).unwrap())
 }
 
-async fn open(folder: &Path) -> Repository {
-    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock()).await.unwrap()
+fn online_key(folder: &Path) -> Arc<dyn Signer> {
+    kept_key(folder, ONLINE)
+}
+
+const ONLINE: &str = "online.pkcs8";
+const TARGETS: &str = "targets.pkcs8";
+
+/// What goes on beside uploads.
+#[derive(Clone, Copy, PartialEq)]
+enum Beside {
+    Nothing,
+    Relayouts,
+}
+
+impl Beside {
+    /// How long the process lives at most.
+    fn longest_micros(self) -> u64 {
+        match self {
+            Self::Nothing => 150_000,
+            Self::Relayouts => 800_000,
+        }
+    }
+
+    fn test(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing_is_lost_and_nothing_is_served_by_halves",
+            Self::Relayouts => "a_layout_changes_as_a_whole_or_not_at_all",
+        }
+    }
+}
+
+/// Layouts to go through, over and over. Some bins of one have names of another's.
+fn layouts() -> [Layout; 4] {
+    [
+        Layout::pep458(BinStyle::Succinct, 4).unwrap(),
+        Layout::index_only(BinStyle::Succinct, 6).unwrap(),
+        Layout::pep458(BinStyle::Explicit, 3).unwrap(),
+        Layout::index_only(BinStyle::Explicit, 4).unwrap(),
+    ]
+}
+
+/// Changes the layout without end.
+async fn relayout(repository: &Repository, keys: &[Arc<dyn Signer>]) {
+    loop {
+        let layouts = layouts();
+        let now = repository.layout();
+        let at = layouts.iter().position(|layout| *layout == *now).unwrap();
+        match repository.relayout(&layouts[(at + 1) % layouts.len()], keys, Actor::Local).await {
+            Ok(id) => {
+                repository.relayout_published(id, Duration::from_secs(60)).await.unwrap();
+                say("relayout done");
+            }
+            // The one before left it.
+            Err(Error::RelayoutWaiting { .. } | Error::Layout { .. }) => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Err(error) => say(&format!("failed {error:?}")),
+        }
+    }
+}
+
+async fn open(folder: &Path, clock: Arc<dyn sealdex_tuf::Clock>) -> Repository {
+    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock).await.unwrap()
 }
 
 async fn submit(repository: &Repository, number: u64) -> Receipt {
@@ -70,16 +143,22 @@ async fn submit(repository: &Repository, number: u64) -> Receipt {
 }
 
 /// What the process to be killed does.
-fn work_until_killed(folder: &str) {
+fn work_until_killed(folder: &str, beside: Beside) {
     let (folder, first) =
         folder.split_once('|').map(|(folder, first)| (PathBuf::from(folder), first)).unwrap();
     let first: u64 = first.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let repository = open(&folder).await;
+        // At a time of its own: what it signs differs from what those before it would have signed.
+        let now = START + SignedDuration::from_secs(i64::try_from(first).unwrap());
+        let repository = open(&folder, Arc::new(move || now)).await;
         let writer = SnapshotProcess::acquire(&repository, online_key(&folder)).await.unwrap().unwrap();
         say("ready");
         tokio::spawn(writer.run(std::future::pending()));
+        if beside == Beside::Relayouts {
+            let (repository, keys) = (repository.clone(), [kept_key(&folder, TARGETS)]);
+            tokio::spawn(async move { relayout(&repository, &keys).await });
+        }
         let lanes = (0..3).map(|lane| {
             let repository = repository.clone();
             tokio::spawn(async move {
@@ -115,14 +194,9 @@ struct Victim {
 }
 
 impl Victim {
-    fn start(folder: &Path, first: u64) -> Self {
+    fn start(folder: &Path, first: u64, beside: Beside) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "nothing_is_lost_and_nothing_is_served_by_halves",
-                "--nocapture",
-                "--test-threads=1",
-            ])
+            .args(["--exact", beside.test(), "--nocapture", "--test-threads=1"])
             .env(CHILD, format!("{}|{first}", folder.display()))
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -188,8 +262,37 @@ impl Witness {
 
 #[test]
 fn nothing_is_lost_and_nothing_is_served_by_halves() {
+    kill_again_and_again(KILLS, Beside::Nothing);
+}
+
+/// The same while the layout changes without end: a client from before finds all of it, before and after each kill.
+#[test]
+fn a_layout_changes_as_a_whole_or_not_at_all() {
+    kill_again_and_again(KILLS_OF_RELAYOUTS, Beside::Relayouts);
+}
+
+/// That a file is public: on its page, and a target of its own where the layout has such.
+fn expect_public(judge: &mut Judge, number: u64, beside: Beside, seed: u64) -> bool {
+    let (name, path, bytes) = file(number);
+    let project = name.split_once('-').unwrap().0;
+    let page = judge.target(&format!("simple/{project}/index.json"));
+    let page = String::from_utf8(page.unwrap_or_default()).unwrap();
+    assert!(page.contains(&format!("{name:?}")), "seed {seed}: {name} is not on its page");
+    match judge.target(&path) {
+        Some(found) => {
+            assert_eq!(found, bytes);
+            true
+        }
+        None => {
+            assert!(beside == Beside::Relayouts, "seed {seed}: {path} is no target");
+            false
+        }
+    }
+}
+
+fn kill_again_and_again(kills: usize, beside: Beside) {
     if let Ok(folder) = std::env::var(CHILD) {
-        return work_until_killed(&folder);
+        return work_until_killed(&folder, beside);
     }
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -200,18 +303,20 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     let mut random = StdRng::seed_from_u64(seed);
     let (mut witness, stored, started) = (Witness::default(), Stored::default(), Instant::now());
     let (mut durable, mut published): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
-    let mut first = 0;
-    for kill in 0..KILLS {
-        let victim = Victim::start(folder.path(), first);
+    let (mut first, mut relayouts) = (0, 0);
+    for kill in 0..kills {
+        let victim = Victim::start(folder.path(), first, beside);
         // Most while they work, some while they start and make good what the last one left.
         let lines = if random.random_ratio(4, 5) { victim.wait_until_ready() } else { Vec::new() };
-        std::thread::sleep(Duration::from_micros(random.random_range(2_000..150_000)));
+        std::thread::sleep(Duration::from_micros(random.random_range(2_000..beside.longest_micros())));
         let lines = victim.kill(lines);
         let (mut new_durable, mut new_published) = (Vec::new(), Vec::new());
         for line in &lines {
             match line.split_once(' ') {
                 Some(("durable", number)) => new_durable.push(number.parse().unwrap()),
                 Some(("published", number)) => new_published.push(number.parse().unwrap()),
+                Some(("relayout", _)) => relayouts += 1,
+                Some(("failed", what)) => panic!("seed {seed}, kill {kill}: {what}"),
                 _ => {}
             }
         }
@@ -223,10 +328,11 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
         });
         published.extend(&new_published);
         let older = (0..10.min(published.len())).map(|_| published[random.random_range(0..published.len())]);
+        let mut as_targets = BTreeSet::new();
         for number in new_published.iter().copied().chain(older.collect::<Vec<_>>()) {
-            let (_, path, bytes) = file(number);
-            assert_eq!(judge.target(&path), Some(bytes), "seed {seed}, kill {kill}: {path} was public");
+            as_targets.insert(expect_public(&mut judge, number, beside, seed));
         }
+        assert!(as_targets.len() <= 1, "seed {seed}, kill {kill}: half of the files are targets");
 
         // No number is used again: a submission may have got further than its receipt.
         first = lines.len() as u64 + first + 1000;
@@ -237,8 +343,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
             witness.look(&directory.metadata());
             let mut judge = Judge::with_stored(&directory, START, &stored).unwrap();
             for number in &new_durable {
-                let (_, path, bytes) = file(*number);
-                assert_eq!(judge.target(&path), Some(bytes), "seed {seed}, kill {kill}: {path} was durable");
+                expect_public(&mut judge, *number, beside, seed);
             }
         }
     }
@@ -246,31 +351,34 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     witness.look(&directory.metadata());
     let mut judge = Judge::with_stored(&directory, START, &stored).unwrap();
     for number in &durable {
-        let (_, path, bytes) = file(*number);
-        assert_eq!(judge.target(&path), Some(bytes), "seed {seed}: {path} was durable");
+        expect_public(&mut judge, *number, beside, seed);
     }
     println!(
-        "{KILLS} kills in {:.1} s: {} durable, {} public, {} metadata files seen, none lost, none twice",
+        "{kills} kills in {:.1} s: {} durable, {} public, {} metadata files seen, none lost, none twice; \
+         {relayouts} changes of the layout",
         started.elapsed().as_secs_f64(),
         durable.len(),
         published.len(),
         witness.contents.len()
     );
-    assert!(published.len() > KILLS / 4, "too little was done between the kills to say anything");
+    if beside == Beside::Relayouts {
+        assert!(relayouts > kills / 4, "{relayouts} changes of the layout are too few to say anything");
+    }
+    assert!(published.len() > kills / 4, "too little was done between the kills to say anything");
 }
 
 fn create(folder: &Path, runtime: &tokio::runtime::Runtime) {
-    let online = KeyPair::generate(&Scheme::Ed25519).unwrap();
-    std::fs::write(online_key_file(folder), online.pkcs8()).unwrap();
-    let keys = support::initial_keys(Arc::new(online));
-    let settings = Settings::new(Layout::pep458(BinStyle::Succinct, 4).unwrap());
+    let mut keys = support::initial_keys(new_key(folder, ONLINE));
+    (keys.targets, keys.targets_threshold) = (vec![new_key(folder, TARGETS)], 1);
+    let [layout, ..] = layouts();
+    let settings = Settings::new(layout);
     let directory = RepositoryDirectory::new(folder.join("repository"));
     runtime.block_on(Repository::create(directory, settings, &keys, clock())).unwrap();
 }
 
 /// Becomes the writer and publishes what is pending.
 async fn recover(folder: &Path) {
-    let repository = open(folder).await;
+    let repository = open(folder, clock()).await;
     let mut writer = SnapshotProcess::acquire(&repository, online_key(folder)).await.unwrap().unwrap();
     while writer.publish_pending().await.unwrap().is_some() {}
     drop(writer);

@@ -11,6 +11,7 @@ pub(super) async fn run(pool: &SqlitePool) -> Result<(), Error> {
     let steps = vec![
         step(1, "initial", include_str!("../../migrations/0001_initial.sql")),
         step(2, "bulk", include_str!("../../migrations/0002_bulk.sql")),
+        step(3, "relayout", include_str!("../../migrations/0003_relayout.sql")),
     ];
     Migrator::with_migrations(steps)
         .run(pool)

@@ -7,6 +7,7 @@ mod migrations;
 pub(crate) mod prepared;
 pub(crate) mod publications;
 mod query;
+pub(crate) mod relayouts;
 pub(crate) mod rows;
 mod sqlite;
 pub(crate) mod targets;
@@ -17,9 +18,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-pub(crate) use log::NewEntry;
+pub(crate) use log::{NewEntry, Versions};
 pub(crate) use prepared::{PreparedPage, PreparedTarget};
 pub(crate) use publications::{OutboxFile, RoleRow};
+pub(crate) use relayouts::{OfflineRole, WaitingRelayout};
 pub(crate) use rows::{DistributionRow, PageRow, PlainFileRow, TargetRow};
 pub(crate) use tokens::TokenRow;
 pub(crate) use transaction::{Transaction, commit};
