@@ -30,8 +30,18 @@ impl Scene {
 
     /// A layout and a clock of the caller's.
     pub(crate) async fn with(layout: Layout, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let place = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+        Self::with_settings(Settings::new(layout), clock).await
+    }
+
+    /// The layout `index-only` with the state in this PostgreSQL.
+    pub(crate) async fn on(database: String, style: BinStyle, bit_length: u8) -> anyhow::Result<Self> {
+        let mut settings = Settings::new(Layout::index_only(style, bit_length)?);
+        settings.storage.database = Some(database);
+        Self::with_settings(settings, Arc::new(jiff::Timestamp::now)).await
+    }
+
+    async fn with_settings(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let place = TempDir::new_in(memory())?;
         let signer =
             || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
         let online = signer()?;
@@ -43,7 +53,6 @@ impl Scene {
             online: Arc::clone(&online),
             development: Development::Yes,
         };
-        let settings = Settings::new(layout);
         let directory = RepositoryDirectory::new(place.path().join("repository"));
         let repository = Repository::create(directory, settings, &keys, clock).await?;
         let process =
@@ -74,4 +83,10 @@ impl Scene {
         let add = AddDistribution { filename, received, metadata: Some(metadata), upload_time: None };
         Ok(self.repository.submit(Transaction::AddDistribution(add), Actor::Local).await?)
     }
+}
+
+/// Where the system keeps files in memory; elsewhere its folder for temporary ones.
+pub(crate) fn memory() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
 }

@@ -6,10 +6,11 @@ use crate::graph::{Graph, Kind};
 use crate::workspace::Workspace;
 
 const TEST_KIT: &str = "sealdex-testkit";
+const TEST_DATABASE: &str = "sealdex-testdatabase";
 const CORE: &str = "sealdex-tuf";
 
 /// Each of our packages and those of ours it may be built with. docs/ARCHITECTURE.md draws the same picture.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     (CORE, &[]),
     ("sealdex-simple", &[]),
     ("sealdex-keys", &[CORE]),
@@ -23,6 +24,8 @@ const LAYERS: [(&str, &[&str]); 15] = [
     (TEST_KIT, &[CORE, "sealdex-simple", "sealdex-keys"]),
     // Data alone: whoever measures anything reads it.
     ("sealdex-workload", &[]),
+    // A tool of tests and of this program.
+    (TEST_DATABASE, &[]),
     ("sealdex-wire", &[CORE, "sealdex-simple", "sealdex-workload"]),
     // A user with a stopwatch: the server is another process.
     ("sealdex-replay", &["sealdex-client", "sealdex-simple", "sealdex-workload", TEST_KIT]),
@@ -41,9 +44,10 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "sealdex-client",
             "sealdex-workload",
             TEST_KIT,
+            TEST_DATABASE,
         ],
     ),
-    ("xtask", &[]),
+    ("xtask", &[TEST_DATABASE]),
 ];
 
 /// What the core must not stand on, however far down: sockets, runtimes, databases.

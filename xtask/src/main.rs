@@ -12,6 +12,7 @@ mod dependencies;
 mod fuzz;
 mod graph;
 mod layers;
+mod postgresql;
 mod python;
 mod replay;
 mod requirements;
@@ -29,7 +30,8 @@ use crate::workspace::Workspace;
 
 /// The one entry point for developers: tests, checks, fuzzing and benchmarks of this workspace.
 ///
-/// Needs Rust and Python 3.10 or newer with venv; whatever else a command needs, it installs once under target/.
+/// Needs Rust, Python 3.10 or newer with venv, and PostgreSQL 14 or newer, which it installs with apt where it can; whatever
+/// else a command needs, it installs once under target/.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", after_help = EXAMPLES)]
 struct Arguments {
@@ -39,11 +41,13 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask test                        every test, with real pip, uv, twine and python-tuf
+  cargo xtask test                        every test, with real pip, uv, twine, python-tuf and PostgreSQL
   cargo xtask test -- rollback            only the tests with 'rollback' in their names
   cargo xtask test -p sealdex-tuf         only one crate's tests
   cargo xtask ci                          everything a change must pass
-  eval \"$(cargo xtask environment)\"       then plain `cargo nextest run` finds the Python tools";
+  eval \"$(cargo xtask environment)\"       then plain `cargo nextest run` finds the Python tools
+  cargo xtask postgresql -- cargo nextest run -p sealdex-repository
+                                          the same, over PostgreSQL";
 
 #[derive(Subcommand)]
 enum Subcommands {
@@ -67,6 +71,8 @@ enum Subcommands {
     Dependencies,
     /// Make the Python environments and print their variables for `eval`.
     Environment,
+    /// Run a command with a throwaway PostgreSQL, over which tests then run.
+    Postgresql(postgresql::Arguments),
     /// Lock the Python requirements anew, after a change to their .in files.
     Requirements,
 }
@@ -83,6 +89,7 @@ fn main() -> ExitCode {
         Subcommands::Layers => layers::run(&workspace),
         Subcommands::Dependencies => dependencies::run(&workspace),
         Subcommands::Environment => python::print_environment(&workspace),
+        Subcommands::Postgresql(arguments) => postgresql::run(&arguments),
         Subcommands::Requirements => requirements::run(&workspace),
     });
     match result {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use sealdex_testdatabase::VARIABLE;
 
 use crate::command;
+use crate::postgresql;
 use crate::python;
 use crate::steps::Outcome;
 use crate::tools::NEXTEST;
@@ -14,6 +17,9 @@ use crate::workspace::Workspace;
 
 /// The variable that tells tests where to write what this machine does not let them check, a line each.
 const NOT_CHECKED: &str = "SEALDEX_NOT_CHECKED";
+
+/// The packages whose tests make repositories: they are run over each database. Which of their tests, the profile says.
+const STORES: [&str; 3] = ["sealdex-repository", "sealdex-server", "sealdex"];
 
 /// What to test.
 #[derive(Args)]
@@ -34,6 +40,7 @@ pub(crate) const ALL: Arguments = Arguments { package: Vec::new(), filter: Vec::
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Outcome> {
     NEXTEST.ensure(workspace)?;
     let environment = python::ensure(workspace)?;
+    postgresql::ensure()?;
 
     let everything = arguments.package.is_empty();
     if everything {
@@ -46,18 +53,33 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Outcom
 
     let not_checked = workspace.target.join("not-checked");
     fs::write(&not_checked, "").with_context(|| format!("cannot write {}", not_checked.display()))?;
-    let mut nextest = workspace.cargo()?;
-    nextest.env(python::VARIABLE, &environment).env("SEALDEX_BIN", workspace.sealdex());
-    nextest.env(NOT_CHECKED, &not_checked);
-    nextest.args(["nextest", "run"]);
+    let nextest = |packages: &[&str]| -> Result<Command> {
+        let mut nextest = workspace.cargo()?;
+        nextest.env(python::VARIABLE, &environment).env("SEALDEX_BIN", workspace.sealdex());
+        nextest.env(NOT_CHECKED, &not_checked).env_remove(VARIABLE);
+        nextest.args(["nextest", "run"]);
+        for package in packages {
+            nextest.args(["--package", package]);
+        }
+        nextest.args(&arguments.filter);
+        Ok(nextest)
+    };
+    let packages: Vec<&str> = arguments.package.iter().map(String::as_str).collect();
+    let mut all = nextest(&packages)?;
     if everything {
-        nextest.arg("--workspace");
+        all.arg("--workspace");
     }
-    for package in &arguments.package {
-        nextest.args(["--package", package]);
+    command::run(&mut all)?;
+
+    // Once more, with the state in PostgreSQL.
+    let stores: Vec<&str> =
+        STORES.into_iter().filter(|store| everything || packages.contains(store)).collect();
+    if !stores.is_empty() {
+        let server = postgresql::start()?;
+        let mut again = nextest(&stores)?;
+        again.env(VARIABLE, server.url()).args(["--profile", "postgresql", "--no-tests", "pass"]);
+        command::run(&mut again)?;
     }
-    nextest.args(&arguments.filter);
-    command::run(&mut nextest)?;
 
     if everything && arguments.filter.is_empty() {
         let mut documentation = workspace.cargo()?;

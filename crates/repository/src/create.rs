@@ -12,15 +12,16 @@ use sealdex_tuf::metadata::{Common, MetaFile, RoleKeys, Root, Targets, Timestamp
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{Clock, Key, KeyId, RoleName, Signer, Version};
 
+use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{DelegationKeys, KeyHolder, Layout};
 use crate::lifetime::Expiries;
 use crate::publish::SnapshotIndex;
-use crate::repository::Repository;
+use crate::repository::{Repository, location};
 use crate::settings::Settings;
-use crate::store::{self, Open, RoleRow, Store, commit, publications};
+use crate::store::{self, Location, Open, RoleRow, Store, commit, publications};
 
 /// The member of root metadata that says that the keys are for development.
 pub(crate) const DEVELOPMENT_MARK: &str = "x-sealdex-development";
@@ -60,12 +61,29 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::AlreadyRepository`], [`Error::DirectoryNotEmpty`], [`Error::Keys`], [`Error::Layout`],
-    /// [`Error::Settings`], [`Error::Tuf`] from a signer, [`Error::Io`], [`Error::Database`].
+    /// [`Error::Settings`], [`Error::DatabaseAddress`], [`Error::DatabaseInUse`], [`Error::Tuf`] from a signer,
+    /// [`Error::Io`], [`Error::Database`].
     pub async fn create(
         directory: RepositoryDirectory,
         settings: Settings,
         keys: &InitialKeys,
         clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        Self::create_with_database(directory, settings, keys, clock, None).await
+    }
+
+    /// Creates a repository with another address of its database than the settings give. What is in the database
+    /// already is not touched.
+    ///
+    /// # Errors
+    /// As [`Repository::create`], [`Error::DatabaseAddress`], and [`Error::DatabaseInUse`] where the database holds a
+    /// repository.
+    pub async fn create_with_database(
+        directory: RepositoryDirectory,
+        settings: Settings,
+        keys: &InitialKeys,
+        clock: Arc<dyn Clock>,
+        database: Option<DatabaseUrl>,
     ) -> Result<Self, Error> {
         let layout = settings.layout.clone().unwrap_or_default();
         layout.check()?;
@@ -73,6 +91,12 @@ impl Repository {
         check_empty(&directory)?;
         let text = Settings { layout: None, ..settings.clone() }.to_toml()?;
         let building = RepositoryDirectory::new(directory.path().join(BUILDING));
+        let location = location(&building, &settings, database.clone())?;
+        let store = match &location {
+            Location::Sqlite(_) => None,
+            Location::Postgres(_) => Some(open_unused(&location).await?),
+        };
+        let state = matches!(location, Location::Sqlite(_)).then(|| building.state_file());
         let (keys, now, place) = (keys.clone(), clock.now(), building.clone());
         let (fact, expiry) = (layout.to_fact()?, settings.expiry);
         let roles = disk::blocking(move || {
@@ -82,14 +106,19 @@ impl Repository {
             for folder in [place.staging(), place.metadata(), place.targets()] {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
             }
-            // SQLite gives the files beside it the same permissions.
-            disk::private_file(&place.state_file())?;
+            if let Some(state) = state {
+                // SQLite gives the files beside it the same permissions.
+                disk::private_file(&state)?;
+            }
             let initial = InitialMetadata::sign(&layout, &expiry, &keys, now)?;
             initial.write(&place)?;
             Ok(initial.roles)
         })
         .await?;
-        let store = Store::open(&building.state_file(), Open::New).await?;
+        let store = match store {
+            Some(store) => store,
+            None => Store::open(&location, Open::New).await?,
+        };
         let mut write = store.write().await?;
         store::put_fact(&mut write, LAYOUT_FACT, &fact).await?;
         for role in &roles {
@@ -99,8 +128,35 @@ impl Repository {
         store.close().await;
         let place = directory.clone();
         disk::blocking(move || move_into_place(&building, &place, text.as_bytes())).await?;
-        Self::open(directory, clock).await
+        Self::open_with_database(directory, clock, database).await
     }
+}
+
+impl Settings {
+    /// Looks whether a repository can be made in the database that these settings, or `database`, name; to be asked
+    /// before keys are made. SQLite is made with the repository.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseAddress`], [`Error::DatabaseInUse`] or [`Error::Database`].
+    pub async fn check_database(&self, database: Option<&DatabaseUrl>) -> Result<(), Error> {
+        let Some(url) = database.cloned().map_or_else(|| self.storage.database_url(), |url| Ok(Some(url)))?
+        else {
+            return Ok(());
+        };
+        open_unused(&Location::Postgres(url)).await?.close().await;
+        Ok(())
+    }
+}
+
+/// Opens a database in which there is no repository yet.
+async fn open_unused(location: &Location) -> Result<Store, Error> {
+    let store = Store::open(location, Open::New).await?;
+    let mut read = store.read().await?;
+    if store::fact(&mut read, LAYOUT_FACT).await?.is_some() {
+        return Err(Error::DatabaseInUse { database: store.name() });
+    }
+    drop(read);
+    Ok(store)
 }
 
 /// Everything is built in here and then moved.
@@ -132,6 +188,10 @@ fn move_into_place(
         (building.public(), directory.public()),
         (building.state_file(), directory.state_file()),
     ] {
+        if !from.exists() {
+            // The state is in PostgreSQL.
+            continue;
+        }
         fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
     }
     fs::remove_dir_all(building.path()).map_err(Error::io("remove", building.path()))?;

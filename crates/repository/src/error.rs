@@ -40,6 +40,18 @@ pub enum Error {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The address of the database is wrong, or what is there cannot be used.
+    #[error("invalid database: {reason}")]
+    DatabaseAddress {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The database to be used for a new repository holds one already.
+    #[error("the database {database} holds a repository already")]
+    DatabaseInUse {
+        /// Its address.
+        database: String,
+    },
     /// The layout does not make a tree of roles that clients can walk.
     #[error("invalid layout: {reason}")]
     Layout {
@@ -198,6 +210,17 @@ pub enum Error {
         /// The version this process had left it in.
         expected: u64,
     },
+    /// This process has lost the writer's lock in the database. Nothing of this publication was kept, or it was committed
+    /// and is delivered by the writer that comes next.
+    #[error("this process is no longer the writer: {reason}")]
+    NoLongerWriter {
+        /// How it came to that.
+        reason: String,
+    },
+    /// The right to import was lost with its session in the database, and another import may have begun. What was imported
+    /// so far is kept.
+    #[error("the right to import was lost: its session in the database has ended")]
+    ImportInterrupted,
     /// The state holds what this program never writes.
     #[error("the state is damaged: {reason}")]
     State {
@@ -261,10 +284,32 @@ impl Error {
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            // SQLITE_FULL
-            Self::Database { source, .. } => {
-                source.as_database_error().is_some_and(|error| error.code().as_deref() == Some("13"))
-            }
+            // SQLITE_FULL; disk_full of PostgreSQL.
+            Self::Database { source, .. } => source
+                .as_database_error()
+                .is_some_and(|error| matches!(error.code().as_deref(), Some("13" | "53100"))),
+            _ => false,
+        }
+    }
+
+    /// Whether the database cannot be reached or does not answer in time: what was asked for may be asked for again.
+    #[must_use]
+    pub fn is_database_away(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        match source.as_ref() {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                // SQLITE_BUSY; connection exceptions, too many connections, what an operator or a crash ended, and what
+                // took too long.
+                code == "5"
+                    || code.starts_with("08")
+                    || code.starts_with("57P")
+                    || matches!(code.as_ref(), "53300" | "55P03" | "57014" | "25P03")
+            }),
             _ => false,
         }
     }

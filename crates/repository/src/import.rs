@@ -23,7 +23,9 @@ use crate::publish::build_page;
 use crate::repository::Repository;
 use crate::staging::Received;
 use crate::store::imports::KnownFiles;
-use crate::store::{self, DistributionRow, NewEntry, commit, imports, log, rows};
+use crate::store::{
+    self, DistributionRow, NewEntry, Purpose, SessionLock, Signal, announce, commit, imports, log, rows,
+};
 use crate::transaction::{Actor, Outcome, Receipt, TransactionId};
 
 /// Under which the state keeps the last transaction of an import that is complete and not published yet.
@@ -89,23 +91,45 @@ pub struct ImportOutcome {
     pub refused: Vec<(usize, Error)>,
 }
 
-/// The right to import. The kernel gives it back when the process ends, however it ends.
+/// The right to import. It is given back when the process ends, however it ends.
 #[derive(Debug)]
-pub struct ImportLock(#[expect(dead_code, reason = "held, not read")] File);
+pub struct ImportLock(Held);
+
+#[derive(Debug)]
+enum Held {
+    File { _file: File },
+    Session(SessionLock),
+}
+
+impl ImportLock {
+    /// Looks whether it is held still: in PostgreSQL it ends with a session. To be asked before each batch.
+    ///
+    /// # Errors
+    /// [`Error::ImportInterrupted`]: begin again, and go on from [`Repository::import_position`].
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.0 {
+            Held::Session(lock) if lock.is_lost() => Err(Error::ImportInterrupted),
+            Held::File { .. } | Held::Session(_) => Ok(()),
+        }
+    }
+}
 
 impl Repository {
     /// Takes the right to import: what one import completes is everything imported, and so there is one at a time.
     /// `None`: another process has it.
     ///
     /// # Errors
-    /// [`Error::Io`]
-    pub fn begin_import(&self) -> Result<Option<ImportLock>, Error> {
+    /// [`Error::Io`] or [`Error::Database`].
+    pub async fn begin_import(&self) -> Result<Option<ImportLock>, Error> {
+        if let Some(lock) = self.store().lock(Purpose::Import).await {
+            return Ok(lock?.map(|lock| ImportLock(Held::Session(lock))));
+        }
         let path = self.directory().import_lock();
         let mut options = File::options();
         let file =
             options.write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(ImportLock(file))),
+            Ok(()) => Ok(Some(ImportLock(Held::File { _file: file }))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
         }
@@ -269,6 +293,7 @@ impl Repository {
             store::put_fact(&mut write, IMPORT_COMPLETE_FACT, &last.to_string()).await?;
         }
         store::remove_fact(&mut write, &position_fact(name)).await?;
+        announce(&mut write, Signal::Pending).await?;
         commit(write).await?;
         self.announce_pending();
         Ok(last.map(|last| Receipt {

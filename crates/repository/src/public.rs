@@ -1,7 +1,7 @@
 //! Waiting until a transaction is public.
 //!
 //! Hundreds of uploads may wait at the same time. What this process publishes it tells them; what others publish, one of
-//! them looks for and tells the rest.
+//! them looks for and tells the rest. Processes that share PostgreSQL tell each other when it is time to look.
 
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Public {
 struct Known {
     /// How many times this process has published.
     own_publications: u64,
+    /// How often it was told that a process has.
+    told: u64,
     /// Every transaction up to this number is public, those of imports excepted, with the publication.
     through: Option<(u64, Publication)>,
 }
@@ -41,6 +43,15 @@ impl Public {
             known.own_publications += 1;
             known.reach(through.map(|through| (through, publication)));
         });
+    }
+
+    /// Tells those who wait that another process has published.
+    pub(crate) fn tell(&self) {
+        // Whoever looks right now may see what was before; it is looked at once more before long.
+        if let Ok(mut looked) = self.looked.try_lock() {
+            *looked = None;
+        }
+        self.known.send_modify(|known| known.told += 1);
     }
 
     pub(crate) fn own_publications(&self) -> u64 {
@@ -63,6 +74,7 @@ impl Repository {
     /// [`Error::NotPublishedYet`] after `timeout`; the transaction stays durable. [`Error::Database`], [`Error::Io`].
     pub async fn published(&self, receipt: &Receipt, timeout: Duration) -> Result<Publication, Error> {
         let deadline = Instant::now() + timeout;
+        self.listen();
         let mut known = self.public().known.subscribe();
         loop {
             let known_now = *known.borrow_and_update();

@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::metadata::{Root, Unverified};
 use sealdex_tuf::{Clock, RoleName, Version};
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 use crate::audit::AuditEntry;
 use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
+use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
 use crate::disk::{self, DurableDirectories};
 use crate::error::Error;
@@ -19,9 +21,9 @@ use crate::public::Public;
 use crate::served::PageCache;
 use crate::settings::Settings;
 use crate::staging::StagedFile;
-use crate::store::{self, Open, Store, Transaction, log, publications};
+use crate::store::{self, Location, Open, Signal, Store, Transaction, log, publications};
 use crate::submit::SubmitQueue;
-use crate::transaction::TransactionId;
+use crate::transaction::{Publication, TransactionId};
 
 /// A repository on disk. Cheap to clone; several processes may have it open.
 #[derive(Clone)]
@@ -40,6 +42,17 @@ struct Shared {
     pending: Notify,
     /// What is known to be public.
     public: Public,
+    /// Hears of other processes, once that is of use.
+    listening: OnceLock<Option<Listening>>,
+}
+
+/// Ends with the repository.
+struct Listening(AbortHandle);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The layout as it was last read, and what it was read from.
@@ -53,15 +66,27 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::NotARepository`], [`Error::Settings`], [`Error::Layout`], [`Error::LayoutChanged`],
-    /// [`Error::Database`] or [`Error::Io`].
+    /// [`Error::DatabaseAddress`], [`Error::Database`] or [`Error::Io`].
     pub async fn open(directory: RepositoryDirectory, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::open_with_database(directory, clock, None).await
+    }
+
+    /// Opens a repository with another address of its database than the settings give: one with a password, say.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub async fn open_with_database(
+        directory: RepositoryDirectory,
+        clock: Arc<dyn Clock>,
+        database: Option<DatabaseUrl>,
+    ) -> Result<Self, Error> {
         let path = directory.settings_file();
         let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::NotARepository { directory: directory.path().to_owned() },
             _ => Error::io("read", &path)(error),
         })?;
         let settings = Settings::from_toml(&text, &path)?;
-        let store = Store::open(&directory.state_file(), Open::Existing).await?;
+        let store = Store::open(&location(&directory, &settings, database)?, Open::Existing).await?;
         let mut read = store.read().await?;
         let fact = layout_fact(&mut read).await?;
         drop(read);
@@ -80,6 +105,7 @@ impl Repository {
             pages: PageCache::default(),
             pending: Notify::new(),
             public: Public::default(),
+            listening: OnceLock::new(),
         })))
     }
 
@@ -151,6 +177,13 @@ impl Repository {
         log::entries(&mut read, after.map_or(0, TransactionId::number), limit).await
     }
 
+    /// Whether several processes may publish in turn, see [`crate::SnapshotProcess::take_turns`]: the state is in
+    /// PostgreSQL.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.store().has_locks()
+    }
+
     /// Closes the database. Clones of this repository can do nothing any more.
     pub async fn close(&self) {
         self.store().close().await;
@@ -190,6 +223,32 @@ impl Repository {
         self.0.pending.notified().await;
     }
 
+    /// Wakes those who wait for this publication, in other processes too.
+    pub(crate) fn announce_publication(&self, through: Option<u64>, publication: Publication) {
+        self.0.public.announce(through, publication);
+        let store = self.store().clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.announce(Signal::Published).await {
+                // They look for themselves before long.
+                tracing::debug!(error = &error as &dyn std::error::Error, "other processes were not told");
+            }
+        });
+    }
+
+    /// Begins to hear of other processes, where they tell each other.
+    pub(crate) fn listen(&self) {
+        let shared = Arc::downgrade(&self.0);
+        let hear = move |signal| {
+            let Some(shared) = shared.upgrade() else { return false };
+            match signal {
+                Signal::Pending => shared.pending.notify_one(),
+                Signal::Published => shared.public.tell(),
+            }
+            true
+        };
+        self.0.listening.get_or_init(|| self.store().listen(hear).map(Listening));
+    }
+
     pub(crate) fn public(&self) -> &Public {
         &self.0.public
     }
@@ -220,6 +279,19 @@ impl Repository {
 async fn layout_fact(transaction: &mut Transaction) -> Result<String, Error> {
     let fact = store::fact(transaction, LAYOUT_FACT).await?;
     fact.ok_or_else(|| Error::State { reason: "the database knows no layout".to_owned() })
+}
+
+/// Where the state is: in the database named, else in that of the settings, else in the directory.
+pub(crate) fn location(
+    directory: &RepositoryDirectory,
+    settings: &Settings,
+    database: Option<DatabaseUrl>,
+) -> Result<Location, Error> {
+    let database = match database {
+        Some(database) => Some(database),
+        None => settings.storage.database_url()?,
+    };
+    Ok(database.map_or_else(|| Location::Sqlite(directory.state_file()), Location::Postgres))
 }
 
 impl fmt::Debug for Repository {

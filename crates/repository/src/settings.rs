@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::database::DatabaseUrl;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::lifetime::Expiries;
@@ -22,9 +23,44 @@ pub struct Settings {
     /// Bounds on what is taken in.
     #[serde(default)]
     pub limits: FileLimits,
+    /// Where the state is kept.
+    #[serde(default, skip_serializing_if = "Storage::is_default")]
+    pub storage: Storage,
     /// The server's own settings, which this crate keeps and does not read.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub server: toml::Table,
+}
+
+/// Where the state is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// The address of a PostgreSQL database, without a password: that comes from the environment (`PGPASSWORD`,
+    /// `PGPASSFILE`). Absent: `state.sqlite` in the repository's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+}
+
+impl Storage {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The database, where it is not SQLite.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseAddress`], also when a password is part of the address.
+    pub fn database_url(&self) -> Result<Option<DatabaseUrl>, Error> {
+        let Some(url) = self.database.as_deref().map(DatabaseUrl::parse).transpose()? else {
+            return Ok(None);
+        };
+        if url.has_password() {
+            let reason = "the settings are no place for a password: take it out of the address, and set PGPASSWORD, \
+                          PGPASSFILE or SEALDEX_DATABASE";
+            return Err(Error::DatabaseAddress { reason: reason.to_owned() });
+        }
+        Ok(Some(url))
+    }
 }
 
 /// Bounds on the files taken in.
@@ -51,6 +87,7 @@ impl Settings {
             layout: Some(layout),
             expiry: Expiries::default(),
             limits: FileLimits::default(),
+            storage: Storage::default(),
             server: toml::Table::new(),
         }
     }

@@ -42,6 +42,8 @@ pub struct Status {
     pub targets: u64,
     /// Transactions that are durable and not published yet.
     pub pending_transactions: u64,
+    /// Which database holds the state: `SQLite`, or the address of a PostgreSQL.
+    pub database: String,
     /// The process that publishes, if one does.
     pub writer: Option<WriterStatus>,
 }
@@ -98,15 +100,27 @@ pub struct BinsStatus {
 pub struct WriterStatus {
     /// Its process id; `None` where it could not be read.
     pub process_id: Option<u32>,
+    /// Its machine; `None`: this one.
+    pub host: Option<String>,
+    /// Since when it publishes, where that is known.
+    pub since: Option<Timestamp>,
 }
 
 impl Repository {
     /// The process that publishes; `None`: nobody does. Unlike [`Repository::status`], as fast in a large repository.
     ///
     /// # Errors
-    /// [`Error::Io`]
-    pub fn writer(&self) -> Result<Option<WriterStatus>, Error> {
-        current_writer(&self.directory().writer_lock())
+    /// [`Error::Io`] or [`Error::Database`].
+    pub async fn writer(&self) -> Result<Option<WriterStatus>, Error> {
+        if !self.store().has_locks() {
+            let path = self.directory().writer_lock();
+            return disk::blocking(move || current_writer(&path)).await;
+        }
+        Ok(self.store().writer().await?.map(|row| WriterStatus {
+            process_id: u32::try_from(row.process).ok(),
+            host: Some(row.host),
+            since: Some(row.since),
+        }))
     }
 
     /// How the repository is. Signatures are counted on the files that are served, bins excepted.
@@ -122,7 +136,7 @@ impl Repository {
         let waiting = relayouts::waiting(&mut read).await?;
         drop(read);
         let waiting = waiting.map(|waiting| Layout::from_fact(&waiting.layout)).transpose()?;
-        let repository = self.clone();
+        let (repository, writer) = (self.clone(), self.writer().await?);
         disk::blocking(move || {
             let rows = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
             let mut reader = Reader {
@@ -146,7 +160,8 @@ impl Repository {
                 files,
                 targets,
                 pending_transactions,
-                writer: repository.writer()?,
+                database: repository.store().name(),
+                writer,
             })
         })
         .await

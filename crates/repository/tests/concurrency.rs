@@ -8,7 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sealdex_repository::layout::BinStyle;
-use sealdex_repository::{Layout, Outcome, Repository, SnapshotProcess};
+use sealdex_repository::{Error, Layout, Outcome, Repository, SnapshotProcess};
+use sealdex_testkit::wheel::WheelBuilder;
 use sealdex_tuf::{Clock, Key, Signer};
 use support::{Judge, Stored, TestClock, World, add_wheel, wheel};
 
@@ -66,6 +67,29 @@ async fn many_submit_while_one_publishes() {
     }
     let last = done.iter().map(|(_, publication)| publication.snapshot_version.number()).max().unwrap();
     assert!(last < 96 + 1, "no group commit: {last} snapshots for 96 files");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_name_goes_to_one_of_those_who_offer_it_at_once() {
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 4).unwrap()).await;
+    // A second opening has its own connections, as another process would.
+    let other = Repository::open(world.repository.directory().clone(), Arc::<TestClock>::clone(&world.clock));
+    let other = other.await.unwrap();
+    let mut writer = world.writer().await;
+    for round in 0..20 {
+        let wheel =
+            |content: &str| WheelBuilder::new("six", &round.to_string()).module("six.py", content).build();
+        let (mine, theirs) = (wheel("a = 1"), wheel("b = 2"));
+        let offered = tokio::join!(add_wheel(&world.repository, &mine), add_wheel(&other, &theirs));
+        let kept = match offered {
+            (Ok(_), Err(Error::FileExists { .. })) => mine,
+            (Err(Error::FileExists { .. }), Ok(_)) => theirs,
+            both => panic!("round {round}: {both:?}"),
+        };
+        writer.publish_pending().await.unwrap().unwrap();
+        let path = format!("files/six/{}", kept.file_name);
+        assert_eq!(world.judge().target(&path), Some(kept.bytes), "round {round}");
+    }
 }
 
 #[tokio::test]
@@ -168,7 +192,10 @@ async fn only_what_nobody_holds_is_cleaned_away() {
     staged.write(b"held").unwrap();
     std::fs::write(repository.directory().staging().join("incoming-left"), b"left").unwrap();
     let _writer = world.writer().await;
-    let left: Vec<_> = std::fs::read_dir(repository.directory().staging()).unwrap().collect();
+    let left =
+        std::fs::read_dir(repository.directory().staging()).unwrap().map(|entry| entry.unwrap().path());
+    // A folder is the writer's.
+    let left: Vec<_> = left.filter(|path| path.is_file()).collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(staged.finish().await.unwrap().length(), 4);
 }

@@ -4,35 +4,26 @@
 //! The test binary starts itself as the process to be killed: it submits and publishes, and says on its standard output
 //! what it was given receipts for.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a panic is a test's failure report, and what it has seen is worth a line"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 
+#[path = "support/processes.rs"]
+mod processes;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sealdex_repository::layout::BinStyle;
-use sealdex_repository::{
-    Actor, AddDistribution, Error, Layout, Receipt, Repository, RepositoryDirectory, Settings,
-    SnapshotProcess, Transaction,
-};
-use sealdex_simple::DistributionFilename;
-use sealdex_testkit::archive::sha256_hex;
+use sealdex_repository::{Actor, Error, Layout, Repository, RepositoryDirectory, SnapshotProcess};
 use sealdex_testkit::clock::START;
-use sealdex_tuf::{KeyPair, Scheme, Signer};
-use support::{Judge, Stored, stage};
+use sealdex_tuf::Signer;
+
+use processes::{Victim, Witness, create_with, file, online_key, open_at, recover, say, submit, targets_key};
+use support::{Judge, Stored};
 
 /// How often the process is killed.
 const KILLS: usize = 220;
@@ -42,39 +33,6 @@ const KILLS_OF_RELAYOUTS: usize = 60;
 
 /// Tells the process to be killed where its repository is.
 const CHILD: &str = "SEALDEX_TEST_CRASH_CHILD";
-
-const PROJECTS: u64 = 101;
-
-fn clock() -> Arc<dyn sealdex_tuf::Clock> {
-    Arc::new(|| START)
-}
-
-/// The file of this number: name, target path and bytes.
-fn file(number: u64) -> (String, String, Vec<u8>) {
-    let project = format!("p{}", number % PROJECTS);
-    let name = format!("{project}-{number}.tar.gz");
-    let path = format!("files/{project}/{name}");
-    (name, path, format!("content of {number}").into_bytes())
-}
-
-/// A key kept in the folder for those who come later.
-fn new_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
-    let pair = KeyPair::generate(&Scheme::Ed25519).unwrap();
-    std::fs::write(folder.join(name), pair.pkcs8()).unwrap();
-    Arc::new(pair)
-}
-
-fn kept_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
-    let pkcs8 = std::fs::read(folder.join(name)).unwrap();
-    Arc::new(KeyPair::from_pkcs8(&Scheme::Ed25519, &pkcs8).unwrap())
-}
-
-fn online_key(folder: &Path) -> Arc<dyn Signer> {
-    kept_key(folder, ONLINE)
-}
-
-const ONLINE: &str = "online.pkcs8";
-const TARGETS: &str = "targets.pkcs8";
 
 /// What goes on beside uploads.
 #[derive(Clone, Copy, PartialEq)]
@@ -130,18 +88,6 @@ async fn relayout(repository: &Repository, keys: &[Arc<dyn Signer>]) {
     }
 }
 
-async fn open(folder: &Path, clock: Arc<dyn sealdex_tuf::Clock>) -> Repository {
-    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock).await.unwrap()
-}
-
-async fn submit(repository: &Repository, number: u64) -> Receipt {
-    let (name, _, bytes) = file(number);
-    let received = stage(repository, &bytes).await;
-    let filename = DistributionFilename::parse(&name).unwrap();
-    let add = AddDistribution { filename, received, metadata: None, upload_time: None };
-    repository.submit(Transaction::AddDistribution(add), Actor::Local).await.unwrap()
-}
-
 /// What the process to be killed does.
 fn work_until_killed(folder: &str, beside: Beside) {
     let (folder, first) =
@@ -151,19 +97,24 @@ fn work_until_killed(folder: &str, beside: Beside) {
     runtime.block_on(async {
         // At a time of its own: what it signs differs from what those before it would have signed.
         let now = START + SignedDuration::from_secs(i64::try_from(first).unwrap());
-        let repository = open(&folder, Arc::new(move || now)).await;
-        let writer = SnapshotProcess::acquire(&repository, online_key(&folder)).await.unwrap().unwrap();
+        let repository = open_at(&folder, Arc::new(move || now)).await;
+        // The lock of the one killed before may be held for some milliseconds.
+        let writer = loop {
+            if let Some(writer) = SnapshotProcess::acquire(&repository, online_key(&folder)).await.unwrap() {
+                break writer;
+            }
+        };
         say("ready");
         tokio::spawn(writer.run(std::future::pending()));
         if beside == Beside::Relayouts {
-            let (repository, keys) = (repository.clone(), [kept_key(&folder, TARGETS)]);
+            let (repository, keys) = (repository.clone(), [targets_key(&folder)]);
             tokio::spawn(async move { relayout(&repository, &keys).await });
         }
         let lanes = (0..3).map(|lane| {
             let repository = repository.clone();
             tokio::spawn(async move {
                 for number in (first + lane..).step_by(3) {
-                    let receipt = submit(&repository, number).await;
+                    let receipt = submit(&repository, number).await.unwrap();
                     say(&format!("durable {number}"));
                     // The third waits for nothing but a while: transactions pile up behind a publication.
                     if lane == 2 {
@@ -179,85 +130,6 @@ fn work_until_killed(folder: &str, beside: Beside) {
             lane.await.unwrap();
         }
     });
-}
-
-/// One line, in one write.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("@{line}\n").as_bytes()).unwrap();
-    out.flush().unwrap();
-}
-
-struct Victim {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Victim {
-    fn start(folder: &Path, first: u64, beside: Beside) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", beside.test(), "--nocapture", "--test-threads=1"])
-            .env(CHILD, format!("{}|{first}", folder.display()))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = channel();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if let Some(line) = line.split('@').nth(1) {
-                    let _ = sender.send(line.to_owned());
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    /// Kills it, and gives the lines it said before.
-    fn kill(mut self, mut before: Vec<String>) -> Vec<String> {
-        self.child.kill().unwrap();
-        let status = self.child.wait().unwrap();
-        assert!(!status.success() && status.code().is_none(), "it ended by itself: {status}");
-        before.extend(self.lines.iter());
-        before
-    }
-
-    fn wait_until_ready(&self) -> Vec<String> {
-        let line = self.lines.recv_timeout(Duration::from_secs(20)).unwrap();
-        assert_eq!(line, "ready");
-        vec![line]
-    }
-}
-
-/// Every metadata file ever seen: a version has one content, for ever.
-#[derive(Default)]
-struct Witness {
-    contents: BTreeMap<String, String>,
-    looked_at: HashMap<PathBuf, (SystemTime, u64)>,
-}
-
-impl Witness {
-    fn look(&mut self, metadata: &Path) {
-        for entry in std::fs::read_dir(metadata).unwrap() {
-            let path = entry.unwrap().path();
-            let found = std::fs::metadata(&path).unwrap();
-            let stamp = (found.modified().unwrap(), std::os::unix::fs::MetadataExt::ino(&found));
-            if self.looked_at.insert(path.clone(), stamp) == Some(stamp) {
-                continue;
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            let mut name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if name == "timestamp.json" {
-                let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-                name = format!("{}.timestamp.json", json["signed"]["version"]);
-            }
-            assert!(name.ends_with(".json"), "{name} is left in the metadata folder");
-            let digest = sha256_hex(&bytes);
-            let before = self.contents.entry(name.clone()).or_insert_with(|| digest.clone());
-            assert_eq!(*before, digest, "{name} was seen with two contents");
-        }
-    }
 }
 
 #[test]
@@ -296,7 +168,11 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
     }
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    create(folder.path(), &runtime);
+    let database = sealdex_testdatabase::schema().unwrap();
+    // A process that has just started has to connect to PostgreSQL first.
+    let longest = if database.is_some() { 2 } else { 1 } * beside.longest_micros();
+    let [layout, ..] = layouts();
+    create_with(folder.path(), layout, database, &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
     let seed =
         std::env::var("SEALDEX_TEST_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
@@ -305,10 +181,10 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
     let (mut durable, mut published): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
     let (mut first, mut relayouts) = (0, 0);
     for kill in 0..kills {
-        let victim = Victim::start(folder.path(), first, beside);
+        let victim = Victim::start(beside.test(), CHILD, &format!("{}|{first}", folder.path().display()));
         // Most while they work, some while they start and make good what the last one left.
         let lines = if random.random_ratio(4, 5) { victim.wait_until_ready() } else { Vec::new() };
-        std::thread::sleep(Duration::from_micros(random.random_range(2_000..beside.longest_micros())));
+        std::thread::sleep(Duration::from_micros(random.random_range(2_000..longest)));
         let lines = victim.kill(lines);
         let (mut new_durable, mut new_published) = (Vec::new(), Vec::new());
         for line in &lines {
@@ -365,22 +241,4 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
         assert!(relayouts > kills / 4, "{relayouts} changes of the layout are too few to say anything");
     }
     assert!(published.len() > kills / 4, "too little was done between the kills to say anything");
-}
-
-fn create(folder: &Path, runtime: &tokio::runtime::Runtime) {
-    let mut keys = support::initial_keys(new_key(folder, ONLINE));
-    (keys.targets, keys.targets_threshold) = (vec![new_key(folder, TARGETS)], 1);
-    let [layout, ..] = layouts();
-    let settings = Settings::new(layout);
-    let directory = RepositoryDirectory::new(folder.join("repository"));
-    runtime.block_on(Repository::create(directory, settings, &keys, clock())).unwrap();
-}
-
-/// Becomes the writer and publishes what is pending.
-async fn recover(folder: &Path) {
-    let repository = open(folder, clock()).await;
-    let mut writer = SnapshotProcess::acquire(&repository, online_key(folder)).await.unwrap().unwrap();
-    while writer.publish_pending().await.unwrap().is_some() {}
-    drop(writer);
-    repository.close().await;
 }

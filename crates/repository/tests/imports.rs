@@ -115,10 +115,10 @@ async fn an_import_is_seen_as_a_whole_or_not_at_all() {
 #[tokio::test]
 async fn there_is_one_import_at_a_time() {
     let world = World::new(Layout::index_only(BinStyle::Succinct, 1).unwrap()).await;
-    let held = world.repository.begin_import().unwrap().unwrap();
-    assert!(world.repository.begin_import().unwrap().is_none());
+    let held = world.repository.begin_import().await.unwrap().unwrap();
+    assert!(world.repository.begin_import().await.unwrap().is_none());
     drop(held);
-    assert!(world.repository.begin_import().unwrap().is_some());
+    assert!(world.repository.begin_import().await.unwrap().is_some());
 }
 
 #[tokio::test]

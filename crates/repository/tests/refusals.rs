@@ -16,7 +16,9 @@ use sealdex_repository::{
 use sealdex_simple::{ArchiveLimits, DistributionFilename, IndexPage, PageLimits, Yanked};
 use sealdex_testkit::wheel::WheelBuilder;
 use sealdex_tuf::{Clock, TargetPath};
-use support::{TestClock, World, add_target, add_wheel, file_name, key, project, stage, wheel};
+use support::{
+    TestClock, World, add_target, add_wheel, back_up, file_name, key, project, restore, stage, wheel,
+};
 
 fn small() -> Layout {
     Layout::pep458(BinStyle::Succinct, 2).unwrap()
@@ -160,14 +162,14 @@ async fn a_state_from_a_backup_does_not_publish() {
     world.writer().await.publish_pending().await.unwrap().unwrap();
     repository.close().await;
     let directory = repository.directory().clone();
-    let backup = std::fs::read(directory.state_file()).unwrap();
+    let backup = back_up(repository);
     let again = Repository::open(directory.clone(), Arc::<TestClock>::clone(&world.clock)).await.unwrap();
     add_wheel(&again, &wheel("six", "2.0")).await.unwrap();
     let mut writer = SnapshotProcess::acquire(&again, Arc::clone(&world.online)).await.unwrap().unwrap();
     writer.publish_pending().await.unwrap().unwrap();
     drop(writer);
     again.close().await;
-    std::fs::write(directory.state_file(), backup).unwrap();
+    restore(repository, &backup);
     let restored = Repository::open(directory, Arc::<TestClock>::clone(&world.clock)).await.unwrap();
     let refused = SnapshotProcess::acquire(&restored, Arc::clone(&world.online)).await;
     assert!(matches!(refused, Err(Error::StateBehindServed { served: 3, known: 2, .. })), "{refused:?}");
@@ -199,9 +201,10 @@ async fn tokens_allow_what_they_say() {
         let refused = repository.authenticate(invalid).await;
         assert!(matches!(refused, Err(Error::InvalidToken)), "{invalid}");
     }
-    let state = std::fs::read(repository.directory().state_file()).unwrap();
-    let wal = std::fs::read(repository.directory().path().join("state.sqlite-wal")).unwrap();
-    for bytes in [state, wal] {
+    let mut stored = vec![back_up(repository)];
+    stored.extend(std::fs::read(repository.directory().path().join("state.sqlite-wal")));
+    assert!(stored.iter().any(|bytes| bytes.windows(16).any(|part| part == id.as_str().as_bytes())));
+    for bytes in stored {
         assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "the secret is stored");
     }
     world.clock.advance(Duration::from_secs(3600));

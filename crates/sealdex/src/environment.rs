@@ -8,6 +8,8 @@ pub(crate) const LOG: &str = "SEALDEX_LOG";
 pub(crate) const LOG_FORMAT: &str = "SEALDEX_LOG_FORMAT";
 /// `--repository`
 pub(crate) const REPOSITORY: &str = "SEALDEX_REPOSITORY";
+/// The database that holds the state
+pub(crate) const DATABASE: &str = "SEALDEX_DATABASE";
 /// `serve --listen`
 pub(crate) const LISTEN: &str = "SEALDEX_LISTEN";
 /// The online key's passphrase
@@ -38,11 +40,12 @@ pub(crate) const LIMITS: &str = "SEALDEX_LIMITS";
 pub(crate) const CONFIG: &str = "SEALDEX_CONFIG";
 
 /// Each variable and what it sets.
-pub(crate) const ALL: [(&str, &str); 18] = [
+pub(crate) const ALL: [(&str, &str); 19] = [
     (FORMAT, "--format: human or json"),
     (LOG, "what is logged, as in sealdex_server=debug"),
     (LOG_FORMAT, "--log-format: text or json"),
     (REPOSITORY, "--repository: the repository's directory"),
+    (DATABASE, "the PostgreSQL that holds the state, in place of storage.database"),
     (LISTEN, "serve --listen: address and port"),
     (ONLINE_PASSPHRASE, "the online key's passphrase"),
     (ONLINE_PASSPHRASE_FILE, "--online-passphrase-file"),

@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use sealdex_testkit::wheel::WheelBuilder;
+use serde_json::Value;
 use support::{PATIENCE, Stage, only_file};
 
 #[test]
@@ -111,9 +114,37 @@ fn commands_publish_through_the_process_that_serves() {
     stage.trust("play", &served.url);
     let fetched = stage.run(&["fetch", "simple/alpha/index.json", "--output", "-"]).expect_success().stdout;
     assert!(fetched.contains("alpha-1.0-py3-none-any.whl"), "{fetched}");
+    if stage.is_on_postgresql() {
+        // A second server stands by, and publishes once the first is gone.
+        let second = stage.serve();
+        wait_for_publisher(&stage, served.process.id());
+        drop(served);
+        wait_for_publisher(&stage, second.process.id());
+        return;
+    }
     let second =
         stage.run(&["serve", "--repository", "repository", "--listen", "127.0.0.1:0"]).expect_failure();
     assert!(second.text().contains("another process publishes"), "{}", second.report());
+}
+
+/// Waits until `status` says that this process publishes.
+#[expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
+fn wait_for_publisher(stage: &Stage, process: u32) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let status =
+            stage.run(&["status", "--repository", "repository", "--format", "json"]).expect_success();
+        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        assert!(status["database"].as_str().unwrap().starts_with("postgresql://"), "{status}");
+        if status["writer"]["process_id"] == process {
+            assert!(
+                status["writer"]["host"].is_string() && status["writer"]["since"].is_string(),
+                "{status}"
+            );
+            return;
+        }
+        assert!(Instant::now() < deadline, "{status}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use sealdex_repository::Turn;
 use serde::Serialize;
 
 /// The state of the repository's snapshot process.
@@ -16,6 +17,21 @@ pub enum WriterState {
     Running,
     /// It ran in this program, and ended: nothing is published any more.
     Stopped,
+    /// It runs in another process; this program would take its place.
+    #[serde(rename = "standing-by")]
+    StandingBy,
+    /// This program should run it or stand by, and cannot, for now: the database does not answer, say.
+    Unable,
+}
+
+impl From<Turn> for WriterState {
+    fn from(turn: Turn) -> Self {
+        match turn {
+            Turn::Publishing => Self::Running,
+            Turn::StandingBy => Self::StandingBy,
+            Turn::Unable => Self::Unable,
+        }
+    }
 }
 
 /// Tells the server how the snapshot process of this program is. Clones share one state.
@@ -38,6 +54,8 @@ impl WriterHealth {
         match self.0.load(Ordering::Acquire) {
             state if state == WriterState::Running as u8 => WriterState::Running,
             state if state == WriterState::Stopped as u8 => WriterState::Stopped,
+            state if state == WriterState::StandingBy as u8 => WriterState::StandingBy,
+            state if state == WriterState::Unable as u8 => WriterState::Unable,
             _ => WriterState::Elsewhere,
         }
     }
@@ -52,7 +70,13 @@ mod tests {
         let health = WriterHealth::new();
         let other = health.clone();
         assert_eq!(health.state(), WriterState::Elsewhere);
-        for state in [WriterState::Running, WriterState::Stopped, WriterState::Elsewhere] {
+        for state in [
+            WriterState::Running,
+            WriterState::Stopped,
+            WriterState::StandingBy,
+            WriterState::Unable,
+            WriterState::Elsewhere,
+        ] {
             other.set(state);
             assert_eq!(health.state(), state);
         }

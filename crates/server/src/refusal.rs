@@ -6,7 +6,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::ext::ReasonPhrase;
 
 /// Longest reason phrase in bytes; Python's HTTP client reads lines of up to 64 KiB, proxies far less.
@@ -44,6 +44,17 @@ impl Refusal {
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal error: the server's log has it under this x-request-id",
         )
+    }
+
+    /// 503 where the database cannot be reached, else 500.
+    pub(crate) fn of_repository(error: &sealdex_repository::Error) -> Self {
+        if !error.is_database_away() {
+            return Self::internal(error);
+        }
+        tracing::error!(error = %chain(error), "the database cannot be reached");
+        let reason = "the server's database cannot be reached at the moment: try again, which is safe";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
     /// The same refusal with this header, in place of one it may have had.

@@ -13,26 +13,41 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The status last read. One request reads; those that come meanwhile wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct StatusCache(Mutex<Option<(Instant, Option<Arc<Status>>)>>);
+pub(crate) struct StatusCache(Mutex<Option<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    read: Instant,
+    status: Result<Arc<Status>, Unread>,
+}
+
+/// Why the status could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// The database cannot be reached.
+    DatabaseAway,
+    /// Something else, which the log tells.
+    Otherwise,
+}
 
 impl StatusCache {
-    /// The status, at most a second old; `None` where it cannot be read, which the log then tells.
-    pub(crate) async fn status(&self, repository: &Repository) -> Option<Arc<Status>> {
+    /// The status, at most a second old. Where it cannot be read the log tells why.
+    pub(crate) async fn status(&self, repository: &Repository) -> Result<Arc<Status>, Unread> {
         let mut kept = self.0.lock().await;
-        if let Some((read, status)) = &*kept
-            && read.elapsed() < MAX_AGE
+        if let Some(kept) = &*kept
+            && kept.read.elapsed() < MAX_AGE
         {
-            return status.clone();
+            return kept.status.clone();
         }
         let status = match repository.status().await {
-            Ok(status) => Some(Arc::new(status)),
+            Ok(status) => Ok(Arc::new(status)),
             Err(error) => {
                 tracing::error!(error = %chain(&error), "cannot read the repository's status");
-                None
+                Err(if error.is_database_away() { Unread::DatabaseAway } else { Unread::Otherwise })
             }
         };
         // The age counts from the end of the reading: what takes long must not be read all the time.
-        *kept = Some((Instant::now(), status.clone()));
+        *kept = Some(Kept { read: Instant::now(), status: status.clone() });
         status
     }
 }

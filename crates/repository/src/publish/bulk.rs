@@ -60,7 +60,7 @@ pub(super) async fn build(
 ) -> Result<(State, Signed), Error> {
     let at = repository.clock().now();
     let projects = prepare_pages(repository, layout, through, at, lock).await?;
-    let mut write = repository.store().write().await?;
+    let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
     let roles = prepared::roles(&mut write).await?;
     let roles = publications::reserve_versions(&mut write, &roles).await?;
     commit(write).await?;
@@ -114,7 +114,7 @@ async fn prepare_pages(
     at: Time,
     lock: &Arc<WriterLock>,
 ) -> Result<usize, Error> {
-    let mut write = repository.store().write().await?;
+    let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
     prepared::clear(&mut write).await?;
     let total = prepared::begin(&mut write, through).await?;
     commit(write).await?;
@@ -126,15 +126,15 @@ async fn prepare_pages(
     let mut chunk = read_projects(repository, "").await?;
     while let Some(last) = chunk.last().map(|(project, _)| project.clone()) {
         made += chunk.len();
-        let (own, layout, lock) = (repository.clone(), Arc::clone(layout), Arc::clone(lock));
+        let (own, layout, held) = (repository.clone(), Arc::clone(layout), Arc::clone(lock));
         let work = disk::blocking(move || {
-            let _lock = lock;
+            let _held = held;
             make_pages(&own, &layout, oldest, at, chunk)
         });
         // The database reads while pages are made.
         let (pages, next) = tokio::join!(work, read_projects(repository, &last));
         let (pages, targets) = pages?;
-        let mut write = repository.store().write().await?;
+        let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
         prepared::put(&mut write, &pages, &targets).await?;
         commit(write).await?;
         tracing::debug!(made, total, "pages made");

@@ -36,7 +36,7 @@ pub(crate) fn deliver(
         disk::sync_directories([metadata.as_path()])?;
     }
     for file in timestamp {
-        disk::write_file(&staging, &metadata.join(&file.name), &file.content)?;
+        disk::write_file(lock.gate().unwrap_or(&staging), &metadata.join(&file.name), &file.content)?;
         disk::sync_directories([metadata.as_path()])?;
     }
     *delivered = timestamp_version;
@@ -53,7 +53,7 @@ mod tests {
         let directory = RepositoryDirectory::new(folder.path());
         std::fs::create_dir_all(directory.staging()).unwrap();
         std::fs::create_dir_all(directory.metadata()).unwrap();
-        let lock = WriterLock::acquire(&directory.writer_lock()).unwrap().unwrap();
+        let lock = WriterLock::of_file(&directory.writer_lock()).unwrap().unwrap();
         for (version, served) in [(2, "2"), (3, "3"), (2, "3"), (3, "3"), (4, "4")] {
             let content = version.to_string().into_bytes();
             let outbox = [OutboxFile { name: TIMESTAMP_FILE.to_owned(), content }];

@@ -27,6 +27,7 @@ mod relayout;
 mod renewal;
 mod run;
 mod snapshot;
+mod standby;
 mod state;
 
 use std::fmt;
@@ -38,6 +39,7 @@ pub(crate) use lock::current_writer;
 pub(crate) use pages::build_page;
 pub(crate) use relayout::role_for;
 pub(crate) use snapshot::SnapshotIndex;
+pub use standby::Turn;
 
 use crate::create::LAYOUT_FACT;
 use crate::disk;
@@ -80,8 +82,7 @@ impl SnapshotProcess {
     /// [`Error::WrongOnlineKey`], [`Error::StateBehindServed`], [`Error::Database`], [`Error::Io`].
     pub async fn acquire(repository: &Repository, online: Arc<dyn Signer>) -> Result<Option<Self>, Error> {
         state::check_online_key(repository, online.as_ref()).await?;
-        let path = repository.directory().writer_lock();
-        let Some(lock) = disk::blocking(move || WriterLock::acquire(&path)).await? else { return Ok(None) };
+        let Some(lock) = WriterLock::acquire(repository).await? else { return Ok(None) };
         let staging = repository.directory().staging();
         let removed = disk::blocking(move || disk::clean_staging(&staging)).await?;
         if removed > 0 {
@@ -98,7 +99,7 @@ impl SnapshotProcess {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Database`], [`Error::Tuf`] from the signer: call it again, nothing is lost.
-    /// [`Error::Fenced`], [`Error::StateBehindServed`]: this process must not go on.
+    /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
         let state = self.take_state().await?;
         let mut batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
@@ -161,7 +162,7 @@ impl SnapshotProcess {
                 // Whoever asks this process for the layout is told the new one.
                 self.repository.current_layout().await?;
                 // What was replaced lies there.
-                let mut write = self.repository.store().write().await?;
+                let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
                 prepared::clear(&mut write).await?;
                 commit(write).await?;
                 return Ok(Some(publication));
@@ -171,7 +172,7 @@ impl SnapshotProcess {
             Err(error @ (Error::UnsupportedPath { .. } | Error::Layout { .. })) => error.to_string(),
             Err(error) => return Err(error),
         };
-        let mut write = self.repository.store().write().await?;
+        let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
         relayouts::abandon(&mut write, id, &reason).await?;
         commit(write).await?;
         tracing::warn!(reason, "a change of the layout is abandoned");
@@ -180,6 +181,7 @@ impl SnapshotProcess {
 
     /// The state, read and made good again if it is not known.
     async fn take_state(&mut self) -> Result<State, Error> {
+        self.lock.check()?;
         match self.state.take() {
             Some(state) => Ok(state),
             None => state::recover(&self.repository, &self.lock).await,
@@ -208,7 +210,7 @@ impl SnapshotProcess {
         state.advance(&signed.roles, signed.snapshot_file)?;
         let publication = state.publication()?;
         self.state = Some(state);
-        self.repository.public().announce(signed.through, publication);
+        self.repository.announce_publication(signed.through, publication);
         tracing::info!(
             snapshot = %publication.snapshot_version,
             timestamp = %publication.timestamp_version,
@@ -220,7 +222,7 @@ impl SnapshotProcess {
 
     /// Step 2.
     async fn commit(&self, state: &State, signed: &Signed) -> Result<(), Error> {
-        let mut write = self.repository.store().write().await?;
+        let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
         let roles: Vec<(&RoleRow, u64)> =
             signed.roles.iter().map(|role| (role, state.version_of(&role.name))).collect();
         publications::advance_roles(&mut write, &roles).await?;
@@ -234,7 +236,8 @@ impl SnapshotProcess {
             Some(SignedBulk::Import(through)) => {
                 log::mark_imported(&mut write, *through, publication).await?;
                 prepared::publish(&mut write, signed.at).await?;
-                store::remove_fact(&mut write, IMPORT_COMPLETE_FACT).await?;
+                // A later import may have been completed meanwhile: that one stays.
+                store::remove_fact_with(&mut write, IMPORT_COMPLETE_FACT, &through.to_string()).await?;
             }
             Some(SignedBulk::Relayout { id, layout, targets }) => {
                 if !relayouts::publish(&mut write, *id, publication).await? {

@@ -57,7 +57,7 @@ pub(super) async fn build(
         prepare_targets(repository, before, &layout, lock).await?;
         let names: Vec<String> =
             layout.online_roles()?.into_iter().map(|name| name.as_str().to_owned()).collect();
-        let mut write = repository.store().write().await?;
+        let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
         let reserved = publications::reserve_versions(&mut write, &names).await?;
         commit(write).await?;
         roles.extend(sign_bins(repository, reserved, Held::Replaced, at, &online, lock).await?);
@@ -113,21 +113,21 @@ async fn prepare_targets(
     layout: &Arc<Layout>,
     lock: &Arc<WriterLock>,
 ) -> Result<(), Error> {
-    let mut write = repository.store().write().await?;
+    let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
     prepared::clear(&mut write).await?;
     commit(write).await?;
     let mut moved = 0;
     let mut chunk = read_targets(repository, "").await?;
     while let Some(last) = chunk.last().map(|target| target.path.clone()) {
         moved += chunk.len();
-        let (layout, lock) = (Arc::clone(layout), Arc::clone(lock));
+        let (layout, held) = (Arc::clone(layout), Arc::clone(lock));
         let work = disk::blocking(move || {
-            let _lock = lock;
+            let _held = held;
             in_lanes(chunk, |part| place_targets(&layout, part))
         });
         // The database reads while roles are looked for.
         let (parts, next) = tokio::join!(work, read_targets(repository, &last));
-        put(repository, parts?).await?;
+        put(repository, parts?, lock).await?;
         tracing::debug!(moved, "targets moved");
         chunk = next?;
     }
@@ -162,8 +162,13 @@ pub(crate) fn role_for(layout: &Layout, path: &str) -> Result<Option<RoleName>, 
     }
 }
 
-async fn put(repository: &Repository, parts: Vec<Vec<PreparedTarget>>) -> Result<(), Error> {
-    let mut write = repository.store().write().await?;
+/// Enters targets among the prepared ones.
+async fn put(
+    repository: &Repository,
+    parts: Vec<Vec<PreparedTarget>>,
+    lock: &WriterLock,
+) -> Result<(), Error> {
+    let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
     for part in parts {
         prepared::put(&mut write, &[], &part).await?;
     }
@@ -187,9 +192,9 @@ async fn prepare_files(
         let projects = rows::by_project(&mut read, projects).await?;
         drop(read);
         let listed: Vec<_> = projects.into_iter().zip(digests).collect();
-        let (own, layout, lock) = (repository.clone(), Arc::clone(layout), Arc::clone(lock));
+        let (own, layout, held) = (repository.clone(), Arc::clone(layout), Arc::clone(lock));
         let parts = disk::blocking(move || {
-            let _lock = lock;
+            let _held = held;
             in_lanes(listed, |part| {
                 let mut found = Vec::new();
                 for ((project, distributions), page) in part {
@@ -201,7 +206,7 @@ async fn prepare_files(
             })
         })
         .await?;
-        put(repository, parts).await?;
+        put(repository, parts, lock).await?;
     }
 }
 

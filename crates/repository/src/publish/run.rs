@@ -1,6 +1,7 @@
 //! The snapshot process as a service.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -23,16 +24,21 @@ impl SnapshotProcess {
     /// are logged and tried again.
     ///
     /// # Errors
-    /// [`Error::Fenced`], [`Error::StateBehindServed`]: another writer was here. At shutdown, those of
+    /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::StateBehindServed`]: another writer was here, or may be. At shutdown, those of
     /// [`SnapshotProcess::publish_pending`]; nothing durable is lost.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let mut shutdown = pin!(shutdown);
         let mut next_renewal = Instant::now();
+        self.repository.listen();
         loop {
             let wait = match self.round(&mut next_renewal).await {
                 Ok(Progress::Published) => Duration::ZERO,
                 Ok(Progress::Idle) => POLL,
-                Err(error @ (Error::Fenced { .. } | Error::StateBehindServed { .. })) => return Err(error),
+                Err(
+                    error @ (Error::Fenced { .. }
+                    | Error::NoLongerWriter { .. }
+                    | Error::StateBehindServed { .. }),
+                ) => return Err(error),
                 Err(error) => {
                     let full = error.is_disk_full();
                     tracing::error!(
@@ -43,10 +49,11 @@ impl SnapshotProcess {
                     AFTER_FAILURE
                 }
             };
-            let repository = self.repository.clone();
+            let (repository, lock) = (self.repository.clone(), Arc::clone(&self.lock));
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
+                () = lock.lost() => {}
                 () = repository.pending_announced(), if wait == POLL => {}
                 () = tokio::time::sleep(wait) => {}
             }

@@ -94,7 +94,7 @@ impl State {
 /// Writes what is in the outbox, in case the last writer did not get to it, and reads the state.
 pub(crate) async fn recover(repository: &Repository, lock: &Arc<WriterLock>) -> Result<State, Error> {
     // As a writer: a commit whose caller gave up comes to its end first.
-    let mut read = repository.store().write().await?;
+    let mut read = repository.store().write_in_epoch(lock.epoch()).await?;
     let mut rows = publications::roles(&mut read).await?;
     let outbox = publications::outbox(&mut read).await?;
     drop(read);

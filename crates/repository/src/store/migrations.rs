@@ -3,22 +3,35 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr, SqlitePool};
+use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, SqlStr, SqlitePool};
 
 use crate::error::Error;
 
-pub(super) async fn run(pool: &SqlitePool) -> Result<(), Error> {
-    let steps = vec![
-        step(1, "initial", include_str!("../../migrations/0001_initial.sql")),
-        step(2, "bulk", include_str!("../../migrations/0002_bulk.sql")),
-        step(3, "relayout", include_str!("../../migrations/0003_relayout.sql")),
-    ];
-    Migrator::with_migrations(steps)
-        .run(pool)
-        .await
-        .map_err(|error| Error::database("bring its schema up to date")(error.into()))
+const STEPS: [(&str, &str); 4] = [
+    ("initial", include_str!("../../migrations/0001_initial.sql")),
+    ("bulk", include_str!("../../migrations/0002_bulk.sql")),
+    ("relayout", include_str!("../../migrations/0003_relayout.sql")),
+    ("writer", include_str!("../../migrations/0004_writer.sql")),
+];
+
+pub(super) async fn run_on_sqlite(pool: &SqlitePool) -> Result<(), Error> {
+    migrator(|sql| sql.into_sql_str()).run(pool).await.map_err(failed)
 }
 
-fn step(number: i64, description: &'static str, sql: &'static str) -> Migration {
-    Migration::new(number, Cow::Borrowed(description), MigrationType::Simple, sql.into_sql_str(), false)
+/// The same steps. PostgreSQL orders text by the rules of a language unless it is told not to, SQLite by its bytes.
+pub(super) async fn run_on_postgres(connection: &mut PgConnection) -> Result<(), Error> {
+    let by_bytes =
+        |sql: &'static str| AssertSqlSafe(sql.replace(" TEXT", " TEXT COLLATE \"C\"")).into_sql_str();
+    migrator(by_bytes).run(connection).await.map_err(failed)
+}
+
+fn migrator(text: impl Fn(&'static str) -> SqlStr) -> Migrator {
+    let steps = STEPS.iter().zip(1..).map(|((description, sql), number)| {
+        Migration::new(number, Cow::Borrowed(*description), MigrationType::Simple, text(sql), false)
+    });
+    Migrator::with_migrations(steps.collect())
+}
+
+fn failed(error: sqlx::migrate::MigrateError) -> Error {
+    Error::database("bring its schema up to date")(error.into())
 }

@@ -1,34 +1,52 @@
-//! The state in SQL: the only place with SQL in it. Every text is run by SQLite and by PostgreSQL alike.
+//! The state in SQL: the only place with SQL in it. Every text is run by SQLite and by PostgreSQL alike, but for what
+//! one of them has alone, in the module of its name and in those of sessions and signals.
 
 pub(crate) mod garbage;
 pub(crate) mod imports;
 pub(crate) mod log;
 mod migrations;
+mod postgres;
 pub(crate) mod prepared;
 pub(crate) mod publications;
 mod query;
 pub(crate) mod relayouts;
 pub(crate) mod rows;
+mod session;
+pub(crate) mod signals;
 mod sqlite;
 pub(crate) mod targets;
 pub(crate) mod tokens;
 mod transaction;
+pub(crate) mod writer;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
+use tokio::task::AbortHandle;
 
 pub(crate) use log::{NewEntry, Versions};
 pub(crate) use prepared::{PreparedPage, PreparedTarget};
 pub(crate) use publications::{OutboxFile, RoleRow};
 pub(crate) use relayouts::{OfflineRole, WaitingRelayout};
 pub(crate) use rows::{DistributionRow, PageRow, PlainFileRow, TargetRow};
+pub(crate) use session::{Purpose, SessionLock};
+pub(crate) use signals::{Signal, announce};
 pub(crate) use tokens::TokenRow;
 pub(crate) use transaction::{Transaction, commit};
+pub(crate) use writer::WriterRow;
 
+use crate::database::DatabaseUrl;
 use crate::error::Error;
+use postgres::PostgresStore;
 use query::query;
 use sqlite::SqliteStore;
+
+/// Which database it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    Sqlite(PathBuf),
+    Postgres(DatabaseUrl),
+}
 
 /// Rows in one statement. A full statement is prepared once and used again.
 const ROWS: usize = 500;
@@ -37,6 +55,7 @@ const ROWS: usize = 500;
 #[derive(Clone, Debug)]
 pub(crate) enum Store {
     Sqlite(SqliteStore),
+    Postgres(Box<PostgresStore>),
 }
 
 /// Whether the database is to be made.
@@ -47,30 +66,101 @@ pub(crate) enum Open {
 }
 
 impl Store {
-    pub(crate) async fn open(path: &Path, how: Open) -> Result<Self, Error> {
-        SqliteStore::open(path, how).await.map(Self::Sqlite)
+    pub(crate) async fn open(location: &Location, how: Open) -> Result<Self, Error> {
+        match location {
+            Location::Sqlite(path) => SqliteStore::open(path, how).await.map(Self::Sqlite),
+            Location::Postgres(url) => PostgresStore::open(url).await.map(Box::new).map(Self::Postgres),
+        }
     }
 
     /// Begins to read: everything read with it is of one moment.
     pub(crate) async fn read(&self) -> Result<Transaction, Error> {
         match self {
             Self::Sqlite(own) => own.read().await.map(Transaction::Sqlite),
+            Self::Postgres(own) => own.read().await.map(Transaction::Postgres),
         }
         .map_err(Error::database("begin to read"))
     }
 
-    /// Begins to write, once nobody else does. Nothing is kept unless the transaction is committed.
+    /// Begins to write, once nobody else does, but for the writer. Nothing is kept unless the transaction is committed.
     pub(crate) async fn write(&self) -> Result<Transaction, Error> {
         match self {
             Self::Sqlite(own) => own.write().await.map(Transaction::Sqlite),
+            Self::Postgres(own) => own.write().await.map(Transaction::Postgres),
         }
         .map_err(Error::database("begin to write"))
+    }
+
+    /// Begins to write what only the writer does, once no other transaction of a writer is under way.
+    ///
+    /// # Errors
+    /// [`Error::NoLongerWriter`] when the epoch has passed.
+    pub(crate) async fn write_in_epoch(&self, epoch: Option<u64>) -> Result<Transaction, Error> {
+        let mut transaction = self.write_as_writer().await?;
+        if let Some(epoch) = epoch {
+            writer::check_epoch(&mut transaction, epoch).await?;
+        }
+        Ok(transaction)
+    }
+
+    async fn write_as_writer(&self) -> Result<Transaction, Error> {
+        match self {
+            Self::Sqlite(_) => self.write().await,
+            Self::Postgres(own) => {
+                own.publish().await.map(Transaction::Postgres).map_err(Error::database("begin to publish"))
+            }
+        }
+    }
+
+    /// Whether locks are in the database; else they are files.
+    pub(crate) fn has_locks(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Takes a lock in the database, where that has them. `None` within: another session holds it.
+    pub(crate) async fn lock(&self, purpose: Purpose) -> Option<Result<Option<SessionLock>, Error>> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(own) => Some(SessionLock::acquire(own, purpose).await),
+        }
+    }
+
+    /// Who holds the writer's lock in the database.
+    pub(crate) async fn writer(&self) -> Result<Option<WriterRow>, Error> {
+        let Self::Postgres(own) = self else { return Ok(None) };
+        if !own.has_writer().await.map_err(Error::database("look who is the writer"))? {
+            return Ok(None);
+        }
+        let mut read = self.read().await?;
+        writer::last(&mut read).await.map(Some)
+    }
+
+    /// Hears what other processes tell, in the background.
+    pub(crate) fn listen(
+        &self,
+        hear: impl Fn(Signal) -> bool + Send + Sync + 'static,
+    ) -> Option<AbortHandle> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(own) => {
+                Some(tokio::spawn(signals::listen(own.as_ref().clone(), hear)).abort_handle())
+            }
+        }
+    }
+
+    /// Which database this is, for people.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Sqlite(_) => "SQLite".to_owned(),
+            Self::Postgres(own) => own.url().to_string(),
+        }
     }
 
     /// Closes all connections, once they are given back.
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(own) => own.close().await,
+            Self::Postgres(own) => own.close().await,
         }
     }
 }
@@ -115,6 +205,21 @@ pub(crate) async fn fact(transaction: &mut Transaction, name: &str) -> Result<Op
 pub(crate) async fn remove_fact(transaction: &mut Transaction, name: &str) -> Result<(), Error> {
     query("DELETE FROM facts WHERE name = $1")
         .bind(name)
+        .execute(transaction)
+        .await
+        .map_err(Error::database("remove a fact"))?;
+    Ok(())
+}
+
+/// Removes a fact, if it has this value.
+pub(crate) async fn remove_fact_with(
+    transaction: &mut Transaction,
+    name: &str,
+    value: &str,
+) -> Result<(), Error> {
+    query("DELETE FROM facts WHERE name = $1 AND value = $2")
+        .bind(name)
+        .bind(value)
         .execute(transaction)
         .await
         .map_err(Error::database("remove a fact"))?;

@@ -1,7 +1,9 @@
 //! A statement and its values, for whichever database runs it.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, FromRow, SqlSafeStr, SqlStr};
 
@@ -21,9 +23,12 @@ pub(super) enum Value<'q> {
 }
 
 /// What a row becomes.
-pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
 
-impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 /// A statement that is written out.
 pub(super) fn query<'q>(text: &'static str) -> Query<'q> {
@@ -75,6 +80,11 @@ impl<'q> Query<'q> {
                 let done = sqlx::query_with(self.text, arguments).execute(&mut **own).await?;
                 Ok(done.rows_affected())
             }
+            Transaction::Postgres(own) => {
+                let arguments = self.postgres_arguments()?;
+                let done = sqlx::query_with(self.text, arguments).execute(&mut **own).await?;
+                Ok(done.rows_affected())
+            }
         }
     }
 
@@ -87,6 +97,10 @@ impl<'q> Query<'q> {
                 let arguments = self.sqlite_arguments()?;
                 sqlx::query_as_with(self.text, arguments).fetch_all(&mut **own).await
             }
+            Transaction::Postgres(own) => {
+                let arguments = self.postgres_arguments()?;
+                sqlx::query_as_with(self.text, arguments).fetch_all(&mut **own).await
+            }
         }
     }
 
@@ -97,6 +111,10 @@ impl<'q> Query<'q> {
         match transaction {
             Transaction::Sqlite(own) => {
                 let arguments = self.sqlite_arguments()?;
+                sqlx::query_as_with(self.text, arguments).fetch_optional(&mut **own).await
+            }
+            Transaction::Postgres(own) => {
+                let arguments = self.postgres_arguments()?;
                 sqlx::query_as_with(self.text, arguments).fetch_optional(&mut **own).await
             }
         }
@@ -119,16 +137,41 @@ impl<'q> Query<'q> {
         }
         Ok(arguments)
     }
+
+    fn postgres_arguments(&self) -> Result<PgArguments, sqlx::Error> {
+        let mut arguments = PgArguments::default();
+        for value in &self.values {
+            match value {
+                Value::Number(number) => arguments.add(*number),
+                Value::Text(text) => arguments.add(text.as_deref()),
+                Value::Bytes(bytes) => arguments.add(*bytes),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        Ok(arguments)
+    }
 }
 
 /// The text of a statement that is put together. All of it is this program's: values are never part of it.
 struct Text {
     text: String,
+    placeholders: Placeholders,
+    count: usize,
+}
+
+enum Placeholders {
+    /// SQLite takes numbered ones for names, and searches names one after the other.
+    Plain,
+    Numbered,
 }
 
 impl Text {
-    fn new(_: &Transaction, before: &'static str) -> Self {
-        Self { text: before.to_owned() }
+    fn new(transaction: &Transaction, before: &'static str) -> Self {
+        let placeholders = match transaction {
+            Transaction::Sqlite(_) => Placeholders::Plain,
+            Transaction::Postgres(_) => Placeholders::Numbered,
+        };
+        Self { text: before.to_owned(), placeholders, count: 0 }
     }
 
     fn placeholders(&mut self, count: usize) {
@@ -137,8 +180,12 @@ impl Text {
             if number > 0 {
                 self.text.push_str(", ");
             }
-            // Numbered ones are names to SQLite, and it searches names one after the other.
-            self.text.push('?');
+            self.count += 1;
+            match self.placeholders {
+                Placeholders::Plain => self.text.push('?'),
+                // Writing to memory cannot fail.
+                Placeholders::Numbered => drop(write!(self.text, "${}", self.count)),
+            }
         }
         self.text.push(')');
     }

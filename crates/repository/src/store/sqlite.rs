@@ -54,7 +54,7 @@ impl SqliteStore {
                 .test_before_acquire(false)
         };
         let write = pool(1).connect_with(options.clone()).await.map_err(Error::database("be opened"))?;
-        migrations::run(&write).await?;
+        migrations::run_on_sqlite(&write).await?;
         let read = pool(MAX_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
         Ok(Self { read, write })
     }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::Change;
 use super::apply::{Asked, apply};
 use crate::error::Error;
-use crate::store::{Store, commit};
+use crate::store::{Signal, Store, announce, commit};
 use crate::transaction::Receipt;
 
 /// The changes of this process on their way into the log.
@@ -78,6 +78,7 @@ async fn write_batch(store: &Store, batch: &[Waiting]) -> Result<Vec<Result<Rece
     let asked: Vec<Asked<'_>> =
         batch.iter().map(|Waiting { change, actor, at, .. }| Asked { change, actor, at: *at }).collect();
     let results = apply(&mut transaction, &asked).await?;
+    announce(&mut transaction, Signal::Pending).await?;
     commit(transaction).await?;
     Ok(results)
 }

@@ -76,7 +76,9 @@ impl World {
         Self::with_settings(Settings::new(layout)).await
     }
 
-    pub(crate) async fn with_settings(settings: Settings) -> Self {
+    /// In a database of its own, where the tests are run over PostgreSQL.
+    pub(crate) async fn with_settings(mut settings: Settings) -> Self {
+        settings.storage.database = sealdex_testdatabase::schema().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (clock, online) = (TestClock::new(), key());
         let keys = initial_keys(Arc::clone(&online));
@@ -92,6 +94,22 @@ impl World {
 
     pub(crate) fn judge(&self) -> Judge {
         Judge::new(self.repository.directory(), self.clock.now()).unwrap()
+    }
+}
+
+/// The state as a backup keeps it.
+pub(crate) fn back_up(repository: &Repository) -> Vec<u8> {
+    match &repository.settings().storage.database {
+        Some(schema) => sealdex_testdatabase::dump(schema).unwrap().into_bytes(),
+        None => std::fs::read(repository.directory().state_file()).unwrap(),
+    }
+}
+
+/// Puts a backup in the place of the state. Nobody has the repository open.
+pub(crate) fn restore(repository: &Repository, backup: &[u8]) {
+    match &repository.settings().storage.database {
+        Some(schema) => sealdex_testdatabase::restore(schema, std::str::from_utf8(backup).unwrap()).unwrap(),
+        None => std::fs::write(repository.directory().state_file(), backup).unwrap(),
     }
 }
 

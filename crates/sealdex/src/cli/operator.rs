@@ -40,6 +40,10 @@ pub(crate) struct InitArguments {
     /// How bins are delegated to
     #[arg(long, value_enum, default_value_t)]
     pub(crate) bin_style: BinStyleChoice,
+    /// Keep the state in this PostgreSQL database, postgresql://USER@HOST:PORT/NAME, and not in the directory;
+    /// passwords come from PGPASSWORD, PGPASSFILE or SEALDEX_DATABASE
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
     /// Folder for the offline keys, to be carried away; made if it is not there [default: DIR-offline-keys]
     #[arg(long, value_name = "DIR")]
     pub(crate) offline_keys: Option<PathBuf>,

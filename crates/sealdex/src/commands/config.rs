@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sealdex_client::{Bound, ClientSettings};
-use sealdex_repository::{RepositoryDirectory, Settings};
+use sealdex_repository::{DatabaseUrl, RepositoryDirectory, Settings};
 use sealdex_server::ServerConfig;
 use serde::Serialize;
 
@@ -55,6 +55,12 @@ fn shortened(value: &str) -> String {
 fn variables() -> Vec<Row> {
     let rows = environment::ALL.into_iter().map(|(name, sets)| match std::env::var(name) {
         Ok(_) if name.ends_with("PASSPHRASE") => (name, "(set, not shown)".to_owned(), "environment"),
+        // It may hold a password.
+        Ok(value) if name == environment::DATABASE => {
+            let shown = DatabaseUrl::parse(&value)
+                .map_or_else(|_| "(not an address)".to_owned(), |url| url.to_string());
+            (name, shown, "environment")
+        }
         Ok(value) => (name, value, "environment"),
         Err(_) => (name, format!("({sets})"), "not set"),
     });

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::layout::{bin_style, bit_length, layout_name};
 use super::offline::{default_directory, passphrase};
-use super::publish::online_passphrase;
+use super::publish::{database_named, online_passphrase};
 use crate::cli::{Format, InitArguments, SchemeChoice};
 use crate::failure::{Failure, Kind};
 use crate::output::{FAINT, GOOD, WARNING, result, say, spinner, styled};
@@ -42,6 +42,11 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     check_threshold("targets", targets_keys, targets_threshold)?;
     let offline_directory =
         arguments.offline_keys.clone().unwrap_or_else(|| default_directory(&arguments.directory));
+    let mut settings = Settings::new(layout(&arguments)?);
+    settings.storage.database.clone_from(&arguments.database);
+    settings.storage.database_url().map_err(|error| Failure::new(Kind::Usage, error))?;
+    let database = database_named()?;
+    settings.check_database(database.as_ref()).await?;
     let protections = Protections::ask(&arguments)?;
 
     let waiting = spinner("making keys");
@@ -68,9 +73,9 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
         online: online.pair.clone(),
         development: if dev { Development::Yes } else { Development::No },
     };
-    let settings = Settings::new(layout(&arguments)?);
+    let clock = Arc::new(jiff::Timestamp::now);
     let repository =
-        Repository::create(directory.clone(), settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
+        Repository::create_with_database(directory.clone(), settings, &keys, clock, database).await?;
     waiting.finish_and_clear();
     let summary = Summary {
         repository: arguments.directory.clone(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sealdex_keys::{StoredAs, read_key, stored_as};
 use sealdex_repository::Error::{NotPublishedYet, RelayoutNotPublishedYet};
 use sealdex_repository::{
-    Publication, Receipt, RelayoutId, Repository, RepositoryDirectory, SnapshotProcess,
+    DatabaseUrl, Publication, Receipt, RelayoutId, Repository, RepositoryDirectory, SnapshotProcess,
 };
 use sealdex_tuf::Signer;
 
@@ -97,7 +97,7 @@ impl<'a> Publisher<'a> {
 
     /// Takes the right to publish, unless this process or another one has it.
     async fn become_writer(&mut self) -> Result<(), Failure> {
-        if self.process.is_none() && self.repository.writer()?.is_none() {
+        if self.process.is_none() && self.repository.writer().await?.is_none() {
             let key = online_key(self.repository.directory(), self.online)?;
             self.process = SnapshotProcess::acquire(&self.repository, key).await?;
         }
@@ -108,14 +108,26 @@ impl<'a> Publisher<'a> {
 /// Opens a repository.
 pub(super) async fn open(directory: &Path) -> Result<Repository, Failure> {
     let clock = Arc::new(jiff::Timestamp::now);
-    Repository::open(RepositoryDirectory::new(directory), clock).await.map_err(|error| match error {
+    let opened =
+        Repository::open_with_database(RepositoryDirectory::new(directory), clock, database_named()?).await;
+    opened.map_err(|error| match error {
         error @ sealdex_repository::Error::NotARepository { .. } => Failure::new(Kind::Usage, error)
             .hint("name one with --repository DIR, or make one: sealdex init --dev DIR"),
         error @ sealdex_repository::Error::LayoutChanged { .. } => Failure::new(Kind::Usage, error).hint(
             "remove [layout] and all [[layout.roles]] from the file: the state keeps the layout, and `sealdex layout` \
              shows and changes it",
         ),
+        error if error.is_database_away() => Failure::new(Kind::Failed, error)
+            .hint("start the database, or see to it that it can be reached; nothing is lost meanwhile"),
         other => other.into(),
+    })
+}
+
+/// The database that the environment names, in place of the one in the settings.
+pub(super) fn database_named() -> Result<Option<DatabaseUrl>, Failure> {
+    let named = std::env::var(environment::DATABASE).ok().filter(|named| !named.is_empty());
+    named.map(|named| DatabaseUrl::parse(&named)).transpose().map_err(|error| {
+        Failure::new(Kind::Usage, error).hint(format!("correct the variable {}", environment::DATABASE))
     })
 }
 

@@ -1,7 +1,10 @@
 //! `sealdex serve`: metadata, pages, files, uploads; and the process that publishes.
 
-use sealdex_repository::{Repository, SnapshotProcess};
+use std::sync::Arc;
+
+use sealdex_repository::{Repository, SnapshotProcess, Turn};
 use sealdex_server::{Server, ServerConfig, WriterState};
+use sealdex_tuf::Signer;
 use tokio::sync::oneshot;
 
 use super::publish::{online_key, open};
@@ -16,7 +19,7 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     if let Some(listen) = arguments.listen {
         config.listen = listen;
     }
-    let process = if arguments.no_writer { None } else { Some(writer(&repository, &arguments).await?) };
+    let writer = writer(&repository, &arguments).await?;
     let server = Server::bind(repository.clone(), config).await.map_err(unbound)?;
     let address = server.local_addr();
     tell(format!("{} http://{address}/simple/", styled(GOOD, "serving")));
@@ -25,7 +28,7 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     }
     tell(format!("  trust it:  sealdex trust add NAME http://{address}/ --root {}", root_file(&repository)));
     tell(format!("  upload:    twine upload --repository-url http://{address}/legacy/ dist/*"));
-    serve(server, process).await
+    serve(server, writer).await
 }
 
 fn unbound(error: sealdex_server::Error) -> Failure {
@@ -34,18 +37,52 @@ fn unbound(error: sealdex_server::Error) -> Failure {
     if busy { failure.hint("choose another address with --listen ADDRESS:PORT") } else { failure }
 }
 
+/// Who publishes, as far as this process is concerned.
+enum Writer {
+    /// Another process.
+    Elsewhere,
+    /// This one.
+    Here(SnapshotProcess),
+    /// This one whenever no other does.
+    InTurn(Repository, Arc<dyn Signer>),
+}
+
+async fn writer(repository: &Repository, arguments: &ServeArguments) -> Result<Writer, Failure> {
+    if arguments.no_writer {
+        return Ok(Writer::Elsewhere);
+    }
+    let key = online_key(repository.directory(), &arguments.online)?;
+    if repository.is_shared() {
+        return Ok(Writer::InTurn(repository.clone(), key));
+    }
+    SnapshotProcess::acquire(repository, key).await?.map(Writer::Here).ok_or_else(|| {
+        Failure::message(Kind::Failed, "another process publishes in this repository")
+            .hint("stop it, or serve beside it with --no-writer")
+    })
+}
+
 /// Serves until asked to stop. The process that publishes outlives the server, because uploads under way wait for it.
-async fn serve(server: Server, process: Option<SnapshotProcess>) -> Result<(), Failure> {
-    let Some(process) = process else {
+async fn serve(server: Server, writer: Writer) -> Result<(), Failure> {
+    if let Writer::Elsewhere = writer {
         server.run(shutdown::requested()).await;
         return Ok(());
-    };
+    }
     let health = server.writer_health();
     let (stop, stopped) = oneshot::channel::<()>();
     let (writer_ended, writer_end) = oneshot::channel::<()>();
     let writer = tokio::spawn(async move {
-        health.set(WriterState::Running);
-        let outcome = process.run(async move { drop(stopped.await) }).await;
+        let stopped = async move { drop(stopped.await) };
+        let outcome = match writer {
+            Writer::Elsewhere => Ok(()),
+            Writer::Here(process) => {
+                health.set(WriterState::Running);
+                process.run(stopped).await
+            }
+            Writer::InTurn(repository, key) => {
+                let told = |turn: Turn| health.set(turn.into());
+                SnapshotProcess::take_turns(&repository, key, told, stopped).await
+            }
+        };
         health.set(WriterState::Stopped);
         drop(writer_ended);
         outcome
@@ -61,14 +98,6 @@ async fn serve(server: Server, process: Option<SnapshotProcess>) -> Result<(), F
         .await;
     drop(stop);
     Ok(writer.await??)
-}
-
-async fn writer(repository: &Repository, arguments: &ServeArguments) -> Result<SnapshotProcess, Failure> {
-    let key = online_key(repository.directory(), &arguments.online)?;
-    SnapshotProcess::acquire(repository, key).await?.ok_or_else(|| {
-        Failure::message(Kind::Failed, "another process publishes in this repository")
-            .hint("stop it, or serve beside it with --no-writer")
-    })
 }
 
 /// The `[server]` table of the repository's settings.

@@ -29,16 +29,23 @@ fn tell_people(status: &Status, now: Timestamp) {
         say(styled(WARNING, format!("a change of the layout waits to be published: {layout}")));
     }
     say(format!("root fingerprint {}", status.root_fingerprint));
+    say(format!("database {}", status.database));
     let pending = match status.pending_transactions {
         0 => "nothing pending".to_owned(),
         pending => styled(WARNING, format!("{pending} transactions pending")),
     };
     let writer = match &status.writer {
         None => "no process publishes (start one: sealdex serve)".to_owned(),
-        Some(writer) => match writer.process_id {
-            Some(id) => format!("process {id} publishes"),
-            None => "a process publishes".to_owned(),
-        },
+        Some(writer) => {
+            let mut text = match writer.process_id {
+                Some(id) => format!("process {id}"),
+                None => "a process".to_owned(),
+            };
+            text.extend(writer.host.iter().map(|host| format!(" on {host}")));
+            text.push_str(" publishes");
+            text.extend(writer.since.iter().map(|since| format!(" since {since:.0}")));
+            text
+        }
     };
     say(format!("{pending}; {writer}"));
     say("");

@@ -35,8 +35,16 @@ impl Stage {
     /// A stage with a development repository made by `sealdex init`.
     pub(crate) fn with_repository(flags: &[&str]) -> Self {
         let stage = Self::new();
-        stage.run(&[&["init", "--dev", "--bins", "16", "repository"], flags].concat()).expect_success();
+        let database = sealdex_testdatabase::schema().unwrap();
+        let database = database.iter().flat_map(|schema| ["--database", schema]).collect();
+        let init = ["init", "--dev", "--bins", "16", "repository"].to_vec();
+        stage.run(&[init, database, flags.to_vec()].concat()).expect_success();
         stage
+    }
+
+    /// Whether the repository's state is in PostgreSQL.
+    pub(crate) fn is_on_postgresql(&self) -> bool {
+        std::fs::read_to_string(self.path("repository/sealdex.toml")).unwrap().contains("[storage]")
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -35,7 +35,7 @@ pub(crate) async fn serve(
         }
         Ok(Some(file)) => file.respond(&method, &headers).await,
         Ok(None) => no_such_file(),
-        Err(error) => Refusal::internal(&error).into_response(),
+        Err(error) => Refusal::of_repository(&error).into_response(),
     }
 }
 

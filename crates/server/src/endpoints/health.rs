@@ -12,11 +12,12 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::health::WriterState;
+use crate::status_cache::Unread;
 
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
     let readiness = match app.status.status(&app.repository).await {
-        Some(status) => Readiness::assess(&status, app.writer.state(), app.clock.now()),
-        None => Readiness::unreadable(app.writer.state()),
+        Ok(status) => Readiness::assess(&status, app.writer.state(), app.clock.now()),
+        Err(unread) => Readiness::unreadable(unread, app.writer.state()),
     };
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
@@ -74,9 +75,13 @@ impl Readiness {
             problems.push("there is no timestamp".to_owned());
         }
         match (writer, &status.writer) {
-            (WriterState::Running, _) | (WriterState::Elsewhere, Some(_)) => {}
+            (WriterState::Running, _) | (WriterState::Elsewhere | WriterState::StandingBy, Some(_)) => {}
             (WriterState::Stopped, _) => problems.push("the snapshot process has stopped".to_owned()),
-            (WriterState::Elsewhere, None) => {
+            (WriterState::Unable, _) => {
+                problems
+                    .push("the snapshot process cannot go on, see the server's log: uploads wait".to_owned());
+            }
+            (WriterState::Elsewhere | WriterState::StandingBy, None) => {
                 problems.push("no snapshot process runs: uploads are not published".to_owned());
             }
         }
@@ -93,10 +98,16 @@ impl Readiness {
     }
 
     /// The repository's state could not be read.
-    fn unreadable(writer: WriterState) -> Self {
+    fn unreadable(unread: Unread, writer: WriterState) -> Self {
+        let problem = match unread {
+            Unread::DatabaseAway => {
+                "the database cannot be reached: nothing is taken in or published until it is back"
+            }
+            Unread::Otherwise => "the repository's state cannot be read, see the server's log",
+        };
         Self {
             status: "unready",
-            problems: vec!["the repository's state cannot be read, see the server's log".to_owned()],
+            problems: vec![problem.to_owned()],
             next_expiry: None,
             timestamp: None,
             writer,

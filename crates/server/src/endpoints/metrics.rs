@@ -12,7 +12,7 @@ use crate::app::App;
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
     let now = app.clock.now();
     match app.status.status(&app.repository).await {
-        Some(status) => {
+        Ok(status) => {
             let ready = Readiness::assess(&status, app.writer.state(), now).is_ready();
             app.metrics.gauge("sealdex_ready", None, i64::from(ready));
             for role in &status.roles {
@@ -31,7 +31,7 @@ pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
             app.metrics.gauge("sealdex_files", None, count(status.files));
         }
         // The other numbers are as good without.
-        None => app.metrics.gauge("sealdex_ready", None, 0),
+        Err(_) => app.metrics.gauge("sealdex_ready", None, 0),
     }
     let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (CACHE_CONTROL, "no-store")];
     (headers, app.metrics.render()).into_response()

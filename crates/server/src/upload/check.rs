@@ -126,7 +126,7 @@ pub(crate) fn unauthorized(error: Error) -> Refusal {
             StatusCode::FORBIDDEN,
             format!("the token {token} may not upload to project {project}: it is for others"),
         ),
-        error => Refusal::internal(&error),
+        error => storage_fault(&error),
     }
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn storage_fault(error: &Error) -> Refusal {
         tracing::error!(error = %chain(error), "the disk is full");
         return Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "the server's disk is full, nothing was kept");
     }
-    Refusal::internal(error)
+    Refusal::of_repository(error)
 }
 
 /// 413

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sealdex_repository::{
     Action, Actor, Development, InitialKeys, Layout, Projects, Repository, RepositoryDirectory, Settings,
-    SnapshotProcess, TokenScope, Transaction,
+    SnapshotProcess, TokenScope, Transaction, Turn,
 };
 use sealdex_server::{Server, ServerConfig, UploadLimits, WriterHealth, WriterState};
 use sealdex_simple::ProjectName;
@@ -53,6 +53,19 @@ impl TestApp {
         config: ServerConfig,
         clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
     ) -> Self {
+        Self::start_all(config, clock, sealdex_testdatabase::schema().unwrap())
+    }
+
+    /// With its state in this database.
+    pub(crate) fn start_on(config: ServerConfig, database: Option<String>) -> Self {
+        Self::start_all(config, jiff::Timestamp::now, database)
+    }
+
+    fn start_all(
+        config: ServerConfig,
+        clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
+        database: Option<String>,
+    ) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -67,7 +80,8 @@ impl TestApp {
             online: Arc::clone(&online),
             development: Development::Yes,
         };
-        let settings = Settings::new(Layout::default());
+        let mut settings = Settings::new(Layout::default());
+        settings.storage.database = database;
         let system_clock = Arc::new(jiff::Timestamp::now);
         let created = Repository::create(directory, settings, &keys, system_clock);
         let repository = runtime.block_on(created).unwrap();
@@ -159,7 +173,9 @@ impl TestApp {
 
     /// Files that lie in the folder for what is being received.
     pub(crate) fn staged(&self) -> Vec<PathBuf> {
-        std::fs::read_dir(self.directory().staging()).unwrap().map(|entry| entry.unwrap().path()).collect()
+        let entries =
+            std::fs::read_dir(self.directory().staging()).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).collect()
     }
 
     /// Asks the server to stop; the snapshot process goes on.
@@ -184,11 +200,21 @@ impl TestApp {
 
     /// Starts a snapshot process, as it is from the start.
     pub(crate) fn start_writer(&mut self) {
+        let (stop, stopped) = oneshot::channel::<()>();
+        self.stop_writer = Some(stop);
+        if self.repository.is_shared() {
+            let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
+            let health = self.health.clone();
+            self.writer = Some(self.runtime.spawn(async move {
+                let told = |turn: Turn| health.set(turn.into());
+                let stopped = async { drop(stopped.await) };
+                SnapshotProcess::take_turns(&repository, online, told, stopped).await.unwrap();
+            }));
+            return;
+        }
         let acquired = SnapshotProcess::acquire(&self.repository, Arc::clone(&self.online));
         let writer = self.runtime.block_on(acquired).unwrap().expect("nobody else writes");
-        let (stop, stopped) = oneshot::channel::<()>();
         self.health.set(WriterState::Running);
-        self.stop_writer = Some(stop);
         self.writer = Some(self.runtime.spawn(async move {
             writer.run(async { drop(stopped.await) }).await.unwrap();
         }));

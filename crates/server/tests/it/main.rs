@@ -4,6 +4,7 @@
 
 mod app;
 mod client;
+mod database;
 mod deltas;
 mod files;
 mod form;

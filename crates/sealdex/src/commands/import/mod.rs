@@ -68,7 +68,7 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         .hint("use sealdex add"));
     }
     let mut source = open(&arguments)?;
-    let Some(_lock) = repository.begin_import()? else {
+    let Some(lock) = repository.begin_import().await? else {
         return Err(Failure::message(Kind::Failed, "another import into this repository is running")
             .hint("wait for it to end; if it was interrupted, the same command goes on with it"));
     };
@@ -102,6 +102,7 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         let Batch { checked, places, mut refused, position, read_bytes } = batch;
         let before = summary.refused + refused.len() as u64;
         let position = |outcome: &ImportOutcome| position.written(before + outcome.refused.len() as u64);
+        lock.check()?;
         let outcome = repository.import(checked, &name, position, Actor::Local).await?;
         summary.added += outcome.added;
         summary.unchanged += outcome.unchanged;
@@ -137,6 +138,7 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
     }
     read?;
     summary.import_seconds = began.elapsed().as_secs_f64();
+    lock.check()?;
     publish(&mut publisher, &name, &mut summary).await?;
     summary.publish_seconds = began.elapsed().as_secs_f64() - summary.import_seconds;
     summary.verification = Some(super::verify::verify(&repository).await?);
