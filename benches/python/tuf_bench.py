@@ -1,11 +1,14 @@
 """The jobs of the benchmarks as python-tuf does them. Prints one JSON object.
 
     tuf_bench.py publish BIT_LENGTH RUNS DIRECTORY        add one target: bin, snapshot, timestamp, signed and written
+    tuf_bench.py first BIT_LENGTH PROJECTS FILES DIRECTORY
+                                                          sign every page and file of so many projects for the first time
     tuf_bench.py client URL ROOT TARGET DIRECTORY RUNS    refresh and look up, cold and warm, many times in one process
     tuf_bench.py process URL ROOT TARGET DIRECTORY        refresh and look up once: what the whole process takes
     tuf_bench.py verify snapshot|bin DIRECTORY RUNS       verify one large file
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -62,6 +65,41 @@ def publish(bit_length: int, runs: int, directory: str) -> list[float]:
         write("timestamp.json", timestamp)
         times.append((time.perf_counter() - start) * 1000)
     return times
+
+
+def first_signing(bit_length: int, projects: int, files: int, directory: str) -> dict[str, float]:
+    """Two sets of bins, as PEP 458's layout has here: pages and files. The digests are of names: nothing is read."""
+    signer = CryptoSigner.generate_ed25519()
+    keyid = signer.public_key.keyid
+    expires = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=1)
+    compact = JSONSerializer(compact=True)
+    start, cpu = time.perf_counter(), time.process_time()
+    pages, distributions = (SuccinctRoles([keyid], 1, bit_length, name) for name in ("index", "files"))
+    roles = {name: Metadata(Targets(expires=expires)) for bins in (pages, distributions) for name in bins.get_roles()}
+
+    def add(bins: SuccinctRoles, path: str) -> None:
+        digest = hashlib.sha256(path.encode()).hexdigest()
+        target = TargetFile(1_000_000, {"sha256": digest}, path)
+        roles[bins.get_role_for_target(path)].signed.targets[path] = target
+
+    for project in range(projects):
+        add(pages, f"simple/project{project}/index.json")
+        for version in range(files):
+            add(distributions, f"files/project{project}/project{project}-{version}.0-py3-none-any.whl")
+    snapshot = Metadata(Snapshot(expires=expires))
+    for name, role in roles.items():
+        role.sign(signer)
+        role.to_file(os.path.join(directory, f"1.{name}.json"), compact)
+        snapshot.signed.meta[f"{name}.json"] = MetaFile(version=1)
+    timestamp = Metadata(Timestamp(expires=expires))
+    for name, metadata in (("1.snapshot.json", snapshot), ("timestamp.json", timestamp)):
+        metadata.sign(signer)
+        metadata.to_file(os.path.join(directory, name), compact)
+    return {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - cpu,
+        "peak_mib": whole_process()["peak_mib"],
+    }
 
 
 def refresh(url: str, root: str, target: str, directory: str) -> tuple[float, float]:
@@ -121,6 +159,8 @@ def main() -> None:
     job, *arguments = sys.argv[1:]
     if job == "publish":
         result = {"milliseconds": publish(int(arguments[0]), int(arguments[1]), arguments[2])}
+    elif job == "first":
+        result = first_signing(*map(int, arguments[:3]), arguments[3])
     elif job == "client":
         result = client(*arguments[:4], int(arguments[4]))
     elif job == "process":

@@ -1,4 +1,5 @@
-//! Signing every bin anew before it expires, at 500,000 targets: what it costs, and for how long an upload would wait.
+//! Half a million targets signed for the first time, and every bin signed anew before it expires: what it costs, and for
+//! how long an upload would wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,6 +14,7 @@ use sealdex_tuf::Clock;
 use sealdex_tuf::digest::HashAlgorithm;
 
 use crate::figures::{Row, Spread};
+use crate::python;
 use crate::scene::Scene;
 
 const PROJECTS: usize = 25_000;
@@ -35,9 +37,16 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     let layout = Layout::pep458(BinStyle::Succinct, 14)?;
     let mut scene = Scene::with(layout, Arc::<SetClock>::clone(&clock)).await?;
     import(&scene).await?;
+    forget_peak()?;
     let start = (Instant::now(), cpu()?);
     scene.process.publish_pending().await?.context("nothing was published")?;
     let first = (start.0.elapsed(), cpu()? - start.1);
+    let memory = peak_mib()?;
+    let directory = scene.directory("python")?;
+    let directory = directory.to_string_lossy();
+    let numbers = [14, PROJECTS, FILES_A_PROJECT].map(|number| number.to_string());
+    let peer = python::run(&["first", &numbers[0], &numbers[1], &numbers[2], &directory])?;
+    let peer = |figure: &str| peer[figure].as_f64().map(|figure| Spread::of(vec![figure]));
 
     clock.0.fetch_add(LATER, Ordering::SeqCst);
     let before = cpu()?;
@@ -59,9 +68,10 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
             format!("publish an import of {targets} targets, 2 x 16384 bins, pages included"),
             "s",
             seconds(first.0),
-            None,
+            peer("seconds"),
         ),
-        Row::new("... CPU", "s", seconds(first.1), None),
+        Row::new("... CPU", "s", seconds(first.1), peer("cpu_seconds")),
+        Row::new("... peak memory of the process", "MiB", Spread::of(vec![memory]), peer("peak_mib")),
         Row::new(format!("renew all 2 x 16384 bins of {targets} targets, CPU"), "s", seconds(renewed), None),
         Row::new("... an upload in between waits at most for", "ms", Spread::milliseconds(&parts), None),
     ])
@@ -91,6 +101,18 @@ async fn import(scene: &Scene) -> anyhow::Result<()> {
     }
     scene.repository.finish_import("bench").await?.context("nothing was imported")?;
     Ok(())
+}
+
+/// Lets the kernel count the peak of memory from now on.
+fn forget_peak() -> anyhow::Result<()> {
+    std::fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of memory")
+}
+
+fn peak_mib() -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let kibibytes: f64 = peak.split_whitespace().next().context("the kernel names no peak")?.parse()?;
+    Ok(kibibytes / 1024.0)
 }
 
 /// CPU time of this process so far.

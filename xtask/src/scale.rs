@@ -28,13 +28,19 @@ Needs about 25 GB for the whole size, and leaves nothing behind unless --keep is
 Examples:
   cargo xtask scale                           740,000 projects, 18 million files
   cargo xtask scale --projects 20000          a small one, to try it
-  cargo xtask scale --layout pep458           every file a target of its own as well")]
+  cargo xtask scale --layout pep458           every file a target of its own as well
+  cargo xtask scale --projects 100000 --bins 4096 --relayout-bins 16384
+                                              and then four times as many bins")]
 pub(crate) struct Arguments {
     /// Projects; files a project are as on PyPI.
     #[arg(long, default_value_t = 740_000)]
     projects: u32,
     #[command(flatten)]
     place: Place,
+
+    /// Change to this number of bins at the end.
+    #[arg(long, value_name = "N")]
+    relayout_bins: Option<u32>,
 }
 
 /// The repository, and where it is.
@@ -82,6 +88,9 @@ impl Place {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     build(workspace, arguments.projects, &arguments.place)?;
+    if let Some(bins) = arguments.relayout_bins {
+        relayout(workspace, bins, &arguments.place)?;
+    }
     arguments.place.clean(workspace)
 }
 
@@ -132,6 +141,21 @@ pub(crate) fn build(workspace: &Workspace, projects: u32, place: &Place) -> Resu
     println!("| manifest | {files} files | {} |", fs::metadata(&manifest)?.len());
     for (what, number, bytes) in sizes(&repository)? {
         println!("| {what} | {number} | {bytes} |");
+    }
+    Ok(())
+}
+
+/// Changes the number of bins, verifies everything again, and prints what that takes.
+fn relayout(workspace: &Workspace, bins: u32, place: &Place) -> Result<()> {
+    let (sealdex, repository) = (workspace.target.join("release/sealdex"), place.repository(workspace));
+    let mut change = Command::new(&sealdex);
+    change.args(["--format", "json", "layout", "change", "--bins", &bins.to_string(), "--repository"]);
+    let changed = measured(change.arg(&repository))?;
+    let mut verify = Command::new(&sealdex);
+    let verified = measured(verify.args(["verify", "--repository"]).arg(&repository))?;
+    println!("\n| step | seconds | CPU seconds | peak MiB |\n|---|---|---|---|");
+    for (step, cost) in [("change the number of bins", &changed), ("verify again", &verified)] {
+        println!("| {step} | {:.1} | {:.1} | {} |", cost.seconds, cost.cpu_seconds, cost.peak_bytes >> 20);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::repository::Repository;
-use crate::store::{garbage, publications};
+use crate::store::{garbage, publications, relayouts};
 
 /// The shortest time of grace: longer than any publication takes.
 pub const MIN_GRACE: Duration = Duration::from_secs(3600);
@@ -83,7 +83,12 @@ impl Repository {
         let mut read = self.store().read().await?;
         let current: HashMap<String, u64> =
             publications::roles(&mut read).await?.into_iter().map(|row| (row.name, row.version)).collect();
+        let layout = self.read_layout(&mut read).await?;
+        let changed = relayouts::last_published_at(&mut read).await?;
         drop(read);
+        // Roles that nothing has delegated to for the time of grace: no client asks for them.
+        let before = broom.before;
+        let is_left = |role: &str| changed.is_some_and(|at| at < before) && !layout.has_role(role);
         let mut versions: HashMap<String, BTreeMap<u64, DirEntry>> = HashMap::new();
         for entry in list(&self.directory().metadata())?.0 {
             broom.examine();
@@ -97,11 +102,13 @@ impl Repository {
         }
         for (role, files) in versions {
             let Some(current) = current.get(&role) else { continue };
+            let left = is_left(&role);
             let mut newer: Option<Timestamp> = None;
             for (version, entry) in files.into_iter().rev() {
                 let written = modified(&entry)?;
                 // A version is superseded when the next one is written.
-                if version < *current && newer.is_some_and(|since| since < broom.before) {
+                let superseded = version < *current && newer.is_some_and(|since| since < broom.before);
+                if superseded || (left && written < broom.before) {
                     broom.remove(&entry, |found| &mut found.metadata_files)?;
                 }
                 newer = Some(written);

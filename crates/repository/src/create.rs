@@ -26,7 +26,7 @@ use crate::store::{self, Location, Open, RoleRow, Store, commit, publications};
 /// The member of root metadata that says that the keys are for development.
 pub(crate) const DEVELOPMENT_MARK: &str = "x-sealdex-development";
 
-/// Under which the state keeps the layout that was signed.
+/// Under which the state keeps the layout by which everything is signed that the last publication lists.
 pub(crate) const LAYOUT_FACT: &str = "layout";
 
 /// The keys that sign a new repository's first metadata. Those of root and targets are used once and not kept.
@@ -85,10 +85,11 @@ impl Repository {
         clock: Arc<dyn Clock>,
         database: Option<DatabaseUrl>,
     ) -> Result<Self, Error> {
-        settings.layout.check()?;
+        let layout = settings.layout.clone().unwrap_or_default();
+        layout.check()?;
         keys.check()?;
         check_empty(&directory)?;
-        let text = settings.to_toml()?;
+        let text = Settings { layout: None, ..settings.clone() }.to_toml()?;
         let building = RepositoryDirectory::new(directory.path().join(BUILDING));
         let location = location(&building, &settings, database.clone())?;
         let store = match &location {
@@ -97,7 +98,7 @@ impl Repository {
         };
         let state = matches!(location, Location::Sqlite(_)).then(|| building.state_file());
         let (keys, now, place) = (keys.clone(), clock.now(), building.clone());
-        let (layout, expiry) = (settings.layout.clone(), settings.expiry);
+        let (fact, expiry) = (layout.to_fact()?, settings.expiry);
         let roles = disk::blocking(move || {
             if place.path().exists() {
                 fs::remove_dir_all(place.path()).map_err(Error::io("remove", place.path()))?;
@@ -119,7 +120,7 @@ impl Repository {
             None => Store::open(&location, Open::New).await?,
         };
         let mut write = store.write().await?;
-        store::put_fact(&mut write, LAYOUT_FACT, &settings.layout.to_fact()?).await?;
+        store::put_fact(&mut write, LAYOUT_FACT, &fact).await?;
         for role in &roles {
             publications::add_role(&mut write, role).await?;
         }
@@ -275,9 +276,9 @@ impl InitialMetadata {
         }
 
         let mut index = SnapshotIndex::default();
-        for role in this.roles.iter().filter(|role| role.name != RoleName::root().as_str()) {
-            index.set(&RoleName::parse(role.name.as_str())?, Version::ONE);
-        }
+        let listed = this.roles.iter().filter(|role| role.name != RoleName::root().as_str());
+        let listed = listed.map(|role| Ok((RoleName::parse(role.name.as_str())?, Version::ONE)));
+        index.set(listed.collect::<Result<_, Error>>()?);
         let snapshot_expires = expiry.snapshot.from(now);
         let snapshot = index.sign(&first(snapshot_expires), keys.online.as_ref())?;
         let timestamp = Timestamp {

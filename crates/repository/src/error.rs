@@ -58,11 +58,31 @@ pub enum Error {
         /// What is wrong, and with which role.
         reason: String,
     },
-    /// The layout in the settings is not the one that was signed. It is changed by a migration, not by an editor.
-    #[error("the layout in {} is not the one this repository was signed with", .path.display())]
+    /// There is a layout in the settings, and it is not the one this repository is signed with. The state keeps the
+    /// layout, and it is changed by [`Repository::relayout`](crate::Repository::relayout), not by an editor.
+    #[error("the layout in {} is not the one this repository is signed with", .path.display())]
     LayoutChanged {
         /// The settings file.
         path: PathBuf,
+    },
+    /// A change of the layout waits to be published: there is one at a time.
+    #[error("a change to the layout {layout} waits to be published")]
+    RelayoutWaiting {
+        /// The name of the layout that waits.
+        layout: String,
+    },
+    /// A change of the layout was not published and will not be.
+    #[error("the change of the layout was abandoned: {reason}")]
+    RelayoutAbandoned {
+        /// Why.
+        reason: String,
+    },
+    /// A change of the layout is entered and was not published in the time given. It will be, once a snapshot process
+    /// runs.
+    #[error("the change of the layout was not published within {} s", .waited.as_secs())]
+    RelayoutNotPublishedYet {
+        /// How long was waited.
+        waited: Duration,
     },
     /// The keys handed in cannot sign for the roles they are meant for.
     #[error("invalid keys: {reason}")]

@@ -305,13 +305,14 @@ impl Repository {
 
     /// Takes out of `files` what no page can list, and says why.
     fn refuse_unreadable(&self, project: &str, files: &mut ProjectFiles) -> Vec<(usize, Error)> {
+        let layout = self.layout();
         let readable = |rows: &[DistributionRow]| -> Result<(), Error> {
             let name = ProjectName::parse(project)?;
             let page = TargetPath::parse(index_page_target_path(&name))?;
-            if self.settings().layout.content != Content::PythonIndex {
-                return Err(self.unsupported(&page));
+            if layout.content != Content::PythonIndex {
+                return Err(layout.unsupported(&page));
             }
-            self.responsible(&page)?;
+            layout.role_of(&page)?;
             let (page, _) = build_page(&name, rows)?;
             IndexPage::from_json(&page.to_json(), &PageLimits::default())?;
             Ok(())

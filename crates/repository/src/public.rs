@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use sealdex_tuf::Version;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -146,13 +145,6 @@ impl Repository {
         if served_timestamp(self.directory())?.common.version.number() < versions.timestamp {
             return Ok(None);
         }
-        let version = |number| {
-            Version::new(number)
-                .ok_or_else(|| Error::State { reason: "a publication has version 0".to_owned() })
-        };
-        Ok(Some(Publication {
-            snapshot_version: version(versions.snapshot)?,
-            timestamp_version: version(versions.timestamp)?,
-        }))
+        Publication::of(&versions).map(Some)
     }
 }

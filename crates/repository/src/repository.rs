@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::metadata::{Root, Unverified};
@@ -16,11 +16,12 @@ use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
 use crate::disk::{self, DurableDirectories};
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::public::Public;
 use crate::served::PageCache;
 use crate::settings::Settings;
 use crate::staging::StagedFile;
-use crate::store::{self, Location, Open, Signal, Store, log, publications};
+use crate::store::{self, Location, Open, Signal, Store, Transaction, log, publications};
 use crate::submit::SubmitQueue;
 use crate::transaction::{Publication, TransactionId};
 
@@ -33,6 +34,7 @@ struct Shared {
     settings: Settings,
     clock: Arc<dyn Clock>,
     store: Store,
+    layout: Mutex<KnownLayout>,
     queue: SubmitQueue,
     directories: DurableDirectories,
     pages: PageCache,
@@ -51,6 +53,12 @@ impl Drop for Listening {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// The layout as it was last read, and what it was read from.
+struct KnownLayout {
+    fact: String,
+    layout: Arc<Layout>,
 }
 
 impl Repository {
@@ -80,9 +88,10 @@ impl Repository {
         let settings = Settings::from_toml(&text, &path)?;
         let store = Store::open(&location(&directory, &settings, database)?, Open::Existing).await?;
         let mut read = store.read().await?;
-        let layout = store::fact(&mut read, LAYOUT_FACT).await?;
+        let fact = layout_fact(&mut read).await?;
         drop(read);
-        if layout != Some(settings.layout.to_fact()?) {
+        let layout = Layout::from_fact(&fact)?;
+        if settings.layout.as_ref().is_some_and(|written| *written != layout) {
             return Err(Error::LayoutChanged { path });
         }
         Ok(Self(Arc::new(Shared {
@@ -90,6 +99,7 @@ impl Repository {
             settings,
             clock,
             store,
+            layout: Mutex::new(KnownLayout { fact, layout: Arc::new(layout) }),
             queue: SubmitQueue::default(),
             directories: DurableDirectories::default(),
             pages: PageCache::default(),
@@ -109,6 +119,13 @@ impl Repository {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// The tree of roles, as it was when this process last looked: another one may change it at any time
+    /// ([`Repository::relayout`]), except for what is sealed, [`Layout::content`].
+    #[must_use]
+    pub fn layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.known_layout().layout)
     }
 
     /// The latest root metadata: what a new user is given to trust.
@@ -239,18 +256,32 @@ impl Repository {
         &self.0.public
     }
 
-    /// The online role that speaks for a path.
-    ///
-    /// # Errors
-    /// [`Error::UnsupportedPath`]
-    pub(crate) fn responsible(&self, path: &sealdex_tuf::TargetPath) -> Result<RoleName, Error> {
-        self.settings().layout.responsible(path)?.ok_or_else(|| self.unsupported(path))
+    /// The layout as it is at the moment that `transaction` reads.
+    pub(crate) async fn read_layout(&self, transaction: &mut Transaction) -> Result<Arc<Layout>, Error> {
+        let fact = layout_fact(transaction).await?;
+        let mut known = self.known_layout();
+        if known.fact != fact {
+            let layout = Arc::new(Layout::from_fact(&fact)?);
+            *known = KnownLayout { fact, layout };
+        }
+        Ok(Arc::clone(&known.layout))
     }
 
-    pub(crate) fn unsupported(&self, path: &sealdex_tuf::TargetPath) -> Error {
-        let layout = self.settings().layout.name.escape_debug().to_string();
-        Error::UnsupportedPath { path: path.to_string(), layout }
+    /// The layout as it is now.
+    pub(crate) async fn current_layout(&self) -> Result<Arc<Layout>, Error> {
+        let mut read = self.store().read().await?;
+        self.read_layout(&mut read).await
     }
+
+    fn known_layout(&self) -> MutexGuard<'_, KnownLayout> {
+        // It is replaced in one step.
+        self.0.layout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn layout_fact(transaction: &mut Transaction) -> Result<String, Error> {
+    let fact = store::fact(transaction, LAYOUT_FACT).await?;
+    fact.ok_or_else(|| Error::State { reason: "the database knows no layout".to_owned() })
 }
 
 /// Where the state is: in the database named, else in that of the settings, else in the directory.

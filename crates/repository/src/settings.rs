@@ -13,8 +13,10 @@ use crate::lifetime::Expiries;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The tree of roles. It is fixed when the repository is created.
-    pub layout: Layout,
+    /// The tree of roles of a repository that is to be created; from then on the state has it, see
+    /// [`Repository::layout`](crate::Repository::layout). Files of earlier versions have it too: it must agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// How long metadata lives.
     #[serde(default)]
     pub expiry: Expiries,
@@ -78,11 +80,11 @@ impl Default for FileLimits {
 }
 
 impl Settings {
-    /// Settings for `layout`, everything else as it is by default.
+    /// Settings to create a repository of this layout with, everything else as it is by default.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
         Self {
-            layout,
+            layout: Some(layout),
             expiry: Expiries::default(),
             limits: FileLimits::default(),
             storage: Storage::default(),
@@ -97,7 +99,9 @@ impl Settings {
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, Error> {
         let settings: Self = toml::from_str(text)
             .map_err(|error| Error::Settings { path: path.to_owned(), reason: error.to_string() })?;
-        settings.layout.check()?;
+        if let Some(layout) = &settings.layout {
+            layout.check()?;
+        }
         Ok(settings)
     }
 

@@ -13,10 +13,11 @@ use serde::Serialize;
 use crate::create::DEVELOPMENT_MARK;
 use crate::disk;
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::publish::current_writer;
 use crate::repository::Repository;
 use crate::served::served_timestamp;
-use crate::store::{RoleRow, log, publications, targets};
+use crate::store::{RoleRow, log, publications, relayouts, targets};
 
 /// The state of a repository, for people and monitors.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +26,8 @@ pub struct Status {
     pub development: bool,
     /// The layout's name.
     pub layout: String,
+    /// The name of the layout that a change waits to be published for.
+    pub waiting_layout: Option<String>,
     /// SHA-256 of the latest root metadata file: what a user is given to trust it.
     pub root_fingerprint: String,
     /// The top-level roles and those they delegate to, but for bins; parents before children.
@@ -129,17 +132,27 @@ impl Repository {
         let [projects, files, targets] = targets::counts(&mut read).await?;
         let pending_transactions = log::pending_count(&mut read).await?;
         let rows = publications::roles(&mut read).await?;
+        let layout = self.read_layout(&mut read).await?;
+        let waiting = relayouts::waiting(&mut read).await?;
         drop(read);
+        let waiting = waiting.map(|waiting| Layout::from_fact(&waiting.layout)).transpose()?;
         let (repository, writer) = (self.clone(), self.writer().await?);
         disk::blocking(move || {
             let rows = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
-            let mut reader = Reader { repository: &repository, rows, roles: Vec::new(), bins: Vec::new() };
+            let mut reader = Reader {
+                repository: &repository,
+                layout: &layout,
+                rows,
+                roles: Vec::new(),
+                bins: Vec::new(),
+            };
             let root_bytes = reader.read_top_level()?;
             let root = Unverified::<Root>::parse(&root_bytes)?;
             let mark = root.unverified_metadata().common.unrecognized.value(DEVELOPMENT_MARK);
             Ok(Status {
                 development: mark.is_some(),
-                layout: repository.settings().layout.name.clone(),
+                layout: layout.name.clone(),
+                waiting_layout: waiting.map(|layout| layout.name),
                 root_fingerprint: HashAlgorithm::Sha256.hex_digest(&root_bytes),
                 roles: reader.roles,
                 bins: reader.bins,
@@ -158,6 +171,7 @@ impl Repository {
 /// Reads the roles, from root downwards.
 struct Reader<'a> {
     repository: &'a Repository,
+    layout: &'a Layout,
     rows: BTreeMap<String, RoleRow>,
     roles: Vec<RoleStatus>,
     bins: Vec<BinsStatus>,
@@ -177,7 +191,7 @@ impl Reader<'_> {
         let (targets, status) = self.role::<Targets>(&RoleName::targets(), &root.targets, &root.keys)?;
         self.roles.push(status);
         let mut delegators = vec![(RoleName::targets(), targets)];
-        let layout = self.repository.settings().layout.clone();
+        let layout = self.layout;
         for role in layout.all_roles() {
             let name = RoleName::parse(role.name.as_str())?;
             let found = delegators.iter().find_map(|(_, targets)| {

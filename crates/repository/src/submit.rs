@@ -87,7 +87,7 @@ impl Repository {
     async fn prepare_distribution(&self, add: AddDistribution) -> Result<Change, Error> {
         let AddDistribution { filename, received, metadata, upload_time } = add;
         let project = filename.project().clone();
-        self.check_distribution_paths(&project, filename.file_name())?;
+        self.check_distribution_paths(&project, filename.file_name()).await?;
         if let Some(metadata) = &metadata {
             self.check_metadata(&filename, metadata)?;
         }
@@ -124,11 +124,11 @@ impl Repository {
     async fn prepare_target(&self, add: AddTarget) -> Result<Change, Error> {
         let AddTarget { path, received, existing } = add;
         check_target_path(&path)?;
-        let layout = &self.settings().layout;
+        let layout = self.current_layout().await?;
         if layout.content == Content::PythonIndex && is_reserved(&path) {
             return Err(Error::ReservedPath { path: path.to_string() });
         }
-        self.responsible(&path)?;
+        layout.role_of(&path)?;
         let row = PlainFileRow {
             path: path.as_str().to_owned(),
             sha256: received.sha256(),
@@ -147,14 +147,19 @@ impl Repository {
     }
 
     /// The layout must have a role for the page, and may have one for the file.
-    fn check_distribution_paths(&self, project: &ProjectName, filename: &FileName) -> Result<(), Error> {
+    async fn check_distribution_paths(
+        &self,
+        project: &ProjectName,
+        filename: &FileName,
+    ) -> Result<(), Error> {
+        let layout = self.current_layout().await?;
         let file = TargetPath::parse(file_target_path(project, filename))?;
         check_target_path(&file)?;
         let page = TargetPath::parse(index_page_target_path(project))?;
-        if self.settings().layout.content != Content::PythonIndex {
-            return Err(self.unsupported(&file));
+        if layout.content != Content::PythonIndex {
+            return Err(layout.unsupported(&file));
         }
-        self.responsible(&page)?;
+        layout.role_of(&page)?;
         Ok(())
     }
 

@@ -7,7 +7,9 @@ use sealdex_simple::{DistributionFilename, DistributionMetadata, FileName, Proje
 use sealdex_tuf::{TargetPath, Version};
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::staging::Received;
+use crate::store::Versions;
 use crate::token::TokenId;
 
 /// One change of a repository. It happens as a whole, in one consistent snapshot, or not at all.
@@ -157,4 +159,14 @@ pub struct Publication {
     pub snapshot_version: Version,
     /// The version of the timestamp that made it the current one.
     pub timestamp_version: Version,
+}
+
+impl Publication {
+    pub(crate) fn of(found: &Versions) -> Result<Self, Error> {
+        let damaged = || Error::State { reason: "a publication has version 0".to_owned() };
+        Ok(Self {
+            snapshot_version: Version::new(found.snapshot).ok_or_else(damaged)?,
+            timestamp_version: Version::new(found.timestamp).ok_or_else(damaged)?,
+        })
+    }
 }

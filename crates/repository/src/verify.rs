@@ -1,8 +1,8 @@
 //! The repository as a client that trusts its first root would find it: every signature, every bin, every page.
 //!
-//! This reads what is served, `public/`, and the layout: not the database, and no key.
+//! This reads what is served, `public/`, and follows its delegations: not the database, and no key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use sealdex_simple::layout::relative_file_url;
 use sealdex_simple::{IndexPage, PageLimits};
 use sealdex_tuf::digest::{HashAlgorithm, Hasher};
-use sealdex_tuf::metadata::{TargetFile, Targets};
+use sealdex_tuf::metadata::{DelegatedRoles, Delegations, TargetFile, Targets};
 use sealdex_tuf::trusted::TrustedMetadata;
 use sealdex_tuf::{Answer, Limits, RoleName, Step, TargetPath, Updater, Version};
 use serde::Serialize;
@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::directory::RepositoryDirectory;
 use crate::disk;
 use crate::error::Error;
-use crate::layout::{Content, Layout, Role};
+use crate::layout::{Content, MAX_ROLES};
 use crate::repository::Repository;
 
 /// What there is and is as it should be, and what is not.
@@ -66,12 +66,13 @@ impl Repository {
         progress: impl Fn(u64, u64) + Send + Sync + 'static,
     ) -> Result<Verification, Error> {
         let (directory, now) = (self.directory().clone(), self.clock().now());
-        let layout = self.settings().layout.clone();
+        // What is sealed stays the same in every layout.
+        let content = self.layout().content;
         disk::blocking(move || {
             let trusted = refresh(&directory, now)?;
             Verifier {
                 directory,
-                layout,
+                content,
                 trusted,
                 progress,
                 found: Mutex::default(),
@@ -119,12 +120,15 @@ const LIMITS: Limits = Limits {
     max_delegations: 1_000_000,
 };
 
+/// A role that delegates to more roles than these delegates to bins: a layout has no more others.
+const MAX_LISTED: usize = MAX_ROLES;
+
 /// Through whom a role is trusted, and its name.
 type Delegation = (RoleName, RoleName);
 
 struct Verifier<P> {
     directory: RepositoryDirectory,
-    layout: Layout,
+    content: Content,
     trusted: TrustedMetadata,
     progress: P,
     found: Mutex<Verification>,
@@ -136,22 +140,28 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
         self.found().roles = 4;
         self.check_targets(&self.trusted.targets().targets);
         let mut bins: Vec<Delegation> = Vec::new();
-        let layout = self.layout.clone();
-        for (delegator, role) in delegating_roles(&layout)? {
-            // Roles that delegate are few and stay loaded; bins come and go.
-            match load(&self.directory, &mut self.trusted, &delegator, &role) {
-                Ok(length) => {
-                    if let Some(targets) = self.trusted.delegated(&delegator, &role) {
-                        self.count_role(length, targets);
-                    }
-                }
-                Err(error) => self.fault(format!("{role}: {error}")),
+        let mut delegators =
+            vec![(RoleName::targets(), delegated_roles(&self.trusted.targets().delegations))];
+        let mut visited = BTreeSet::new();
+        while let Some((delegator, roles)) = delegators.pop() {
+            if roles.len() > MAX_LISTED {
+                bins.extend(roles.into_iter().map(|role| (delegator.clone(), role)));
+                continue;
             }
-        }
-        for role in layout.all_roles() {
-            let Some(own) = &role.bins else { continue };
-            let delegator = RoleName::parse(role.name.as_str())?;
-            bins.extend(own.role_names()?.into_iter().map(|bin| (delegator.clone(), bin)));
+            // Few roles may delegate, and stay loaded; bins come and go.
+            for role in roles {
+                match load(&self.directory, &mut self.trusted, &delegator, &role) {
+                    Ok(length) => {
+                        if let Some(targets) = self.trusted.delegated(&delegator, &role)
+                            && visited.insert(role.clone())
+                        {
+                            self.count_role(length, targets);
+                            delegators.push((role.clone(), delegated_roles(&targets.delegations)));
+                        }
+                    }
+                    Err(error) => self.fault(format!("{role}: {error}")),
+                }
+            }
         }
         let total = bins.len() as u64;
         let queue = Mutex::new(bins.chunks(ROLES));
@@ -206,11 +216,11 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                 continue;
             };
             let path_text = path.as_str();
-            if self.layout.content == Content::PythonIndex && path_text.starts_with("files/") {
+            if self.content == Content::PythonIndex && path_text.starts_with("files/") {
                 // Looked at by the page that lists it, which knows where it is kept.
                 continue;
             }
-            let is_page = self.layout.content == Content::PythonIndex && path_text.starts_with("simple/");
+            let is_page = self.content == Content::PythonIndex && path_text.starts_with("simple/");
             if !is_page {
                 self.found().files += 1;
                 self.check_file(&place, file.length, sha256);
@@ -302,19 +312,13 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
     }
 }
 
-/// Every delegated role but bins, parents before children, each with the role that delegates to it.
-fn delegating_roles(layout: &Layout) -> Result<Vec<Delegation>, Error> {
-    fn add(delegator: &RoleName, roles: &[Role], all: &mut Vec<Delegation>) -> Result<(), Error> {
-        for role in roles {
-            let name = RoleName::parse(role.name.as_str())?;
-            all.push((delegator.clone(), name.clone()));
-            add(&name, &role.roles, all)?;
-        }
-        Ok(())
+/// The roles that a role delegates to.
+fn delegated_roles(delegations: &Option<Delegations>) -> Vec<RoleName> {
+    match delegations.as_ref().map(|delegations| &delegations.roles) {
+        None => Vec::new(),
+        Some(DelegatedRoles::Listed(roles)) => roles.iter().map(|role| role.name.clone()).collect(),
+        Some(DelegatedRoles::Succinct(bins)) => bins.role_names().collect(),
     }
-    let mut all = Vec::new();
-    add(&RoleName::targets(), &layout.roles, &mut all)?;
-    Ok(all)
 }
 
 /// Loads a role from what is served, verified; gives its length in bytes.

@@ -139,6 +139,10 @@ async fn repositories_are_created_once_and_with_enough_keys() {
     let refused = SnapshotProcess::acquire(&made, key()).await;
     assert!(matches!(refused, Err(Error::WrongOnlineKey { .. })));
 
+    // The state has the layout. Where the file has one too, as earlier versions wrote it, it must agree.
+    assert!(!std::fs::read_to_string(directory.settings_file()).unwrap().contains("[layout]"));
+    std::fs::write(directory.settings_file(), Settings::new(small()).to_toml().unwrap()).unwrap();
+    Repository::open(directory.clone(), clock()).await.unwrap();
     let other = Settings::new(Layout::index_only(BinStyle::Succinct, 2).unwrap());
     std::fs::write(directory.settings_file(), other.to_toml().unwrap()).unwrap();
     assert!(matches!(Repository::open(directory, clock()).await, Err(Error::LayoutChanged { .. })));

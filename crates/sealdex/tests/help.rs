@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 22] = [
         &[],
         &["demo"],
         &["init"],
@@ -15,6 +15,8 @@ fn help() {
         &["import"],
         &["verify"],
         &["collect"],
+        &["layout"],
+        &["layout", "change"],
         &["remove"],
         &["yank"],
         &["serve"],

@@ -52,6 +52,19 @@ fn a_repository_with_real_keys_needs_its_passphrase() {
 }
 
 #[test]
+fn offline_keys_lie_beside_a_repository_made_here() {
+    let stage = Stage::new();
+    std::fs::create_dir(stage.path("here")).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = stage.sealdex(arguments);
+        sealdex_testkit::process::run(command.current_dir(stage.path("here")), PATIENCE).expect_success()
+    };
+    run(&["init", "--dev", "--bins", "4"]);
+    assert!(stage.path("here-offline-keys/targets-1.pem").is_file());
+    run(&["layout", "change", "--bins", "2"]);
+}
+
+#[test]
 fn development_repositories_say_so_everywhere() {
     let stage = Stage::with_repository(&[]);
     let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;

@@ -60,6 +60,17 @@ impl Bins {
         Ok(self.succinct(RoleKeys::new(Vec::new(), 1))?.role_names().collect())
     }
 
+    /// Whether this is the name of one of these bins.
+    pub(crate) fn has(&self, role: &str) -> bool {
+        let digits = usize::from(self.bit_length.div_ceil(4));
+        let number = role.strip_prefix(self.name_prefix.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        number.is_some_and(|number| {
+            number.len() == digits
+                && number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                && u64::from_str_radix(number, 16).is_ok_and(|number| number < self.count())
+        })
+    }
+
     /// The delegation to these bins, signed by `keys`.
     ///
     /// # Errors
@@ -153,6 +164,19 @@ mod tests {
                     .map(|role| role.name.clone())
                     .collect();
                 assert_eq!(trusted, [bins.role_for(&path).unwrap()], "{bit_length}");
+            }
+        }
+    }
+
+    #[test]
+    fn bins_know_their_names() {
+        for bit_length in [1, 4, 5, 8] {
+            let bins = Bins { style: BinStyle::Succinct, bit_length, name_prefix: "b".to_owned() };
+            assert!(bins.role_names().unwrap().iter().all(|name| bins.has(name.as_str())));
+            let width = usize::from(bit_length.div_ceil(4));
+            let beyond = format!("b-{:0width$x}", bins.count());
+            for other in ["b", "b-", "b-+1", "c-0", "b-000", "b-G", "b-A", &beyond] {
+                assert!(!bins.has(other), "{bit_length}: {other}");
             }
         }
     }

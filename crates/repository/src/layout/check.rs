@@ -8,7 +8,7 @@ use super::{KeyHolder, Layout, Paths, Role};
 use crate::error::Error;
 
 /// Clients visit at most 32 roles in search of a target (python-tuf's limit too): a layout stays well below.
-const MAX_ROLES: usize = 16;
+pub(crate) const MAX_ROLES: usize = 16;
 const MAX_DEPTH: usize = 4;
 const MAX_NAME_BYTES: usize = 100;
 

@@ -2,22 +2,29 @@
 //!
 //! A [`Layout`] says which roles the top-level targets role delegates to, for which paths, who signs them, and whether
 //! they spread their targets over bins. [`pep458`](Layout::pep458), [`index_only`](Layout::index_only) and
-//! [`tree`](Layout::tree) are such data; an operator may write another in `sealdex.toml`. One engine interprets them
-//! all: it makes the delegations, and finds the role that speaks for a path by
-//! walking the tree in the order a client does ([`Layout::responsible`]).
+//! [`tree`](Layout::tree) are such data; an operator may write another. One engine interprets them all: it makes the
+//! delegations, and finds the role that speaks for a path by walking the tree in the order a client does
+//! ([`Layout::responsible`]).
+//!
+//! The state keeps the layout, and nothing else does: it says what is signed, and changes in the transaction that publishes
+//! what is signed by another ([`crate::Repository::relayout`]).
 
 mod bins;
 mod check;
 mod delegate;
+mod difference;
 mod search;
 
 use std::fmt;
 use std::str::FromStr;
 
+use sealdex_tuf::RoleName;
 use serde::{Deserialize, Serialize};
 
 pub use bins::{BinStyle, Bins};
+pub(crate) use check::MAX_ROLES;
 pub(crate) use delegate::DelegationKeys;
+pub(crate) use difference::is_distribution;
 
 use crate::error::Error;
 
@@ -163,15 +170,79 @@ impl Layout {
         Ok(self)
     }
 
-    /// The names of the delegated roles that are signed offline.
-    pub(crate) fn offline_roles(&self) -> Vec<&str> {
-        let all = self.all_roles().into_iter();
-        all.filter(|role| role.keys == KeyHolder::Offline).map(|role| role.name.as_str()).collect()
+    /// Whether the role of this name is signed online: a bin, or a role that holds targets itself.
+    pub(crate) fn signs_online(&self, name: &str) -> bool {
+        self.all_roles().into_iter().any(|role| {
+            (role.keys == KeyHolder::Online && role.name == name)
+                || role.bins.as_ref().is_some_and(|bins| bins.has(name))
+        })
     }
 
-    /// What the state keeps, to notice when the settings no longer say what was signed.
+    /// Whether there is a role of this name: a top-level one, or one that is delegated to.
+    pub(crate) fn has_role(&self, name: &str) -> bool {
+        RoleName::parse(name).is_ok_and(|name| name.is_top_level())
+            || self.signs_online(name)
+            || self.all_roles().into_iter().any(|role| role.name == name)
+    }
+
+    /// The roles that are signed online, bins and others.
+    pub(crate) fn online_roles(&self) -> Result<Vec<RoleName>, Error> {
+        let mut names = Vec::new();
+        for role in self.all_roles() {
+            if role.keys == KeyHolder::Online {
+                names.push(RoleName::parse(role.name.as_str())?);
+            }
+            if let Some(bins) = &role.bins {
+                names.extend(bins.role_names()?);
+            }
+        }
+        Ok(names)
+    }
+
+    /// What the state keeps.
     pub(crate) fn to_fact(&self) -> Result<String, Error> {
         serde_json::to_string(self).map_err(|error| Error::Layout { reason: error.to_string() })
+    }
+
+    pub(crate) fn from_fact(fact: &str) -> Result<Self, Error> {
+        serde_json::from_str(fact)
+            .map_err(|error| Error::State { reason: format!("the layout cannot be read: {error}") })
+    }
+
+    /// Reads a layout from TOML, as [`Layout::to_toml`] writes it, and checks it.
+    ///
+    /// # Errors
+    /// [`Error::Layout`]
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        let layout: Self =
+            toml::from_str(text).map_err(|error| Error::Layout { reason: error.to_string() })?;
+        layout.checked()
+    }
+
+    /// The layout in TOML.
+    ///
+    /// # Errors
+    /// [`Error::Layout`]
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string_pretty(self).map_err(|error| Error::Layout { reason: error.to_string() })
+    }
+
+    /// The same tree with other bins: each role that has bins has so many of them, in this style.
+    ///
+    /// # Errors
+    /// [`Error::Layout`] when `bit_length` is not 1 to 16.
+    pub fn with_bins(mut self, style: Option<BinStyle>, bit_length: Option<u8>) -> Result<Self, Error> {
+        fn change(roles: &mut [Role], style: Option<BinStyle>, bit_length: Option<u8>) {
+            for role in roles {
+                if let Some(bins) = &mut role.bins {
+                    bins.style = style.unwrap_or(bins.style);
+                    bins.bit_length = bit_length.unwrap_or(bins.bit_length);
+                }
+                change(&mut role.roles, style, bit_length);
+            }
+        }
+        change(&mut self.roles, style, bit_length);
+        self.checked()
     }
 
     /// Every delegated role but bins, parents before children.

@@ -18,6 +18,18 @@ impl Layout {
             Visit::Stop | Visit::Nothing => None,
         })
     }
+
+    /// The same, where there must be one.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedPath`], and those of [`Layout::responsible`].
+    pub(crate) fn role_of(&self, path: &TargetPath) -> Result<RoleName, Error> {
+        self.responsible(path)?.ok_or_else(|| self.unsupported(path))
+    }
+
+    pub(crate) fn unsupported(&self, path: &TargetPath) -> Error {
+        Error::UnsupportedPath { path: path.to_string(), layout: self.name.escape_debug().to_string() }
+    }
 }
 
 enum Visit {

@@ -6,29 +6,28 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp as Time;
 use sealdex_simple::FileName;
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
-use sealdex_tuf::digest::{HashAlgorithm, Hashes};
-use sealdex_tuf::metadata::{Common, MetaFile, TargetFile, Targets, Timestamp};
+use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::metadata::{Common, MetaFile, Timestamp};
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{RoleName, Signer, TargetPath};
 
+use super::bin::sign_bin;
 use super::deliver::TIMESTAMP_FILE;
 use super::gather::{Batch, ProjectChange};
 use super::pages::build_page;
 use super::state::State;
 use crate::disk;
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::repository::Repository;
 use crate::store::{OutboxFile, PageRow, RoleRow, TargetRow};
-
-/// Bytes of a bin above which clients come close to their limits (python-tuf: 5,000,000).
-const LARGE_BIN_BYTES: usize = 4_000_000;
 
 /// A publication, signed: what goes into the database, and from there to the disk.
 pub(crate) struct Signed {
     pub(crate) at: Time,
     pub(crate) through: Option<u64>,
-    /// The last imported transaction, for a bulk publication: what was prepared becomes public with it.
-    pub(crate) imported: Option<u64>,
+    /// What a bulk publication has prepared, and what becomes public with it.
+    pub(crate) bulk: Option<SignedBulk>,
     pub(crate) transactions: usize,
     /// The roles that were signed, in their new versions.
     pub(crate) roles: Vec<RoleRow>,
@@ -42,6 +41,23 @@ pub(crate) struct Signed {
     pub(crate) snapshot_file: MetaFile,
 }
 
+/// What a bulk publication is of.
+pub(crate) enum SignedBulk {
+    /// Everything imported up to this transaction.
+    Import(u64),
+    /// A change of the layout.
+    Relayout { id: u64, layout: String, targets: PreparedTargets },
+}
+
+/// Whether targets were prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PreparedTargets {
+    /// They take the place of all that there are.
+    All,
+    /// Those that there are stay.
+    None,
+}
+
 /// Makes and signs everything; pages are on the disk when this returns. The state's snapshot then lists the new versions
 /// already: unless they are committed, the state is worth nothing any more.
 pub(crate) fn build(
@@ -51,13 +67,13 @@ pub(crate) fn build(
     online: &dyn Signer,
 ) -> Result<Signed, Error> {
     let at = repository.clock().now();
-    let mut changes = Changes { at, ..Changes::default() };
+    let mut changes = Changes::new(&batch.layout, at);
     for project in &batch.projects {
         changes.add_project(repository, project)?;
     }
     for (path, row) in &batch.files {
         let target = TargetRow { path: row.path.clone(), length: row.length, sha256: row.sha256.clone() };
-        let role = repository.responsible(path)?;
+        let role = batch.layout.role_of(path)?;
         changes.set(role, target, if row.removed { Presence::Removed } else { Presence::Present });
     }
     changes.write_pages(repository)?;
@@ -76,7 +92,7 @@ pub(crate) fn build(
     Ok(Signed {
         at,
         through: batch.through,
-        imported: None,
+        bulk: None,
         transactions: batch.transactions,
         roles,
         versions: (snapshot_file.version.number(), timestamp),
@@ -98,16 +114,20 @@ pub(super) enum Presence {
 pub(super) type RoleChanges = BTreeMap<String, (TargetRow, Presence)>;
 
 /// The changes of targets, by role and path.
-#[derive(Default)]
-pub(super) struct Changes {
-    pub(super) at: Time,
+pub(super) struct Changes<'a> {
+    layout: &'a Layout,
+    at: Time,
     pub(super) targets: BTreeMap<RoleName, RoleChanges>,
     pub(super) pages: Vec<PageRow>,
     /// Page files to be written.
     pub(super) files: Vec<(PathBuf, Vec<u8>)>,
 }
 
-impl Changes {
+impl<'a> Changes<'a> {
+    pub(super) fn new(layout: &'a Layout, at: Time) -> Self {
+        Self { layout, at, targets: BTreeMap::new(), pages: Vec::new(), files: Vec::new() }
+    }
+
     fn set(&mut self, role: RoleName, target: TargetRow, presence: Presence) {
         self.targets.entry(role).or_default().insert(target.path.clone(), (target, presence));
     }
@@ -124,7 +144,7 @@ impl Changes {
         let path = TargetPath::parse(index_page_target_path(project))?;
         let (name, length) = (path.as_str().to_owned(), json.len() as u64);
         let target = TargetRow { path: name, length, sha256: sha256.clone() };
-        self.set(repository.responsible(&path)?, target, Presence::Present);
+        self.set(self.layout.role_of(&path)?, target, Presence::Present);
         self.files.push((repository.directory().target_file(&path, &sha256)?, json));
         let project_name = project.to_string();
         self.pages.push(PageRow { project: project_name, sha256, serial, published_at: self.at });
@@ -135,7 +155,7 @@ impl Changes {
             }
             // A layout may leave the files out: their hashes are on the page.
             let target_path = TargetPath::parse(path.as_str())?;
-            if let Some(role) = repository.settings().layout.responsible(&target_path)? {
+            if let Some(role) = self.layout.responsible(&target_path)? {
                 let target = TargetRow { path, length: row.length, sha256: row.sha256.clone() };
                 self.set(role, target, if row.removed { Presence::Removed } else { Presence::Present });
             }
@@ -231,34 +251,4 @@ impl<'a> Signing<'a> {
         self.roles.push(RoleRow { name, version, reserved: version, expires: common.expires });
         self.outbox.push(file);
     }
-}
-
-/// The metadata of a role that holds these targets, but for those that change.
-pub(super) fn sign_bin(
-    role: &RoleName,
-    common: &Common,
-    held: &[TargetRow],
-    changes: Option<&RoleChanges>,
-    online: &dyn Signer,
-) -> Result<Vec<u8>, Error> {
-    let mut targets = Targets::new(common.clone()).bound_to(role);
-    let changed = |path: &str| changes.is_some_and(|changes| changes.contains_key(path));
-    let kept = held.iter().filter(|target| !changed(&target.path));
-    let new = changes.into_iter().flat_map(BTreeMap::values);
-    let new = new.filter(|(_, presence)| *presence == Presence::Present).map(|(target, _)| target);
-    for target in kept.chain(new) {
-        targets.targets.insert(TargetPath::parse(target.path.as_str())?, target_file(target)?);
-    }
-    let content = sign(&targets, &[online])?;
-    if content.len() > LARGE_BIN_BYTES {
-        tracing::warn!(%role, bytes = content.len(), "this bin is too long for some clients, use more bins");
-    }
-    Ok(content)
-}
-
-fn target_file(target: &TargetRow) -> Result<TargetFile, Error> {
-    let mut digest = [0; 32];
-    hex::decode_to_slice(&target.sha256, &mut digest)
-        .map_err(|_| Error::State { reason: format!("{} has no sha256 in the database", target.path) })?;
-    Ok(TargetFile::new(target.length, Hashes::from_sha256(digest)))
 }

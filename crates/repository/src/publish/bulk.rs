@@ -12,6 +12,7 @@
 //!
 //! From here on it is a publication like any other, with the snapshot and the timestamp alone in the outbox.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,17 +21,19 @@ use jiff::Timestamp as Time;
 use sealdex_tuf::metadata::Common;
 use sealdex_tuf::{RoleName, Signer, Version};
 
-use super::build::{Changes, Presence, RoleChanges, Signed, Signing, sign_bin};
+use super::bin::sign_bin;
+use super::build::{Changes, Presence, RoleChanges, Signed, SignedBulk, Signing};
 use super::gather::ProjectChange;
 use super::lock::WriterLock;
 use super::state::State;
 use crate::disk;
 use crate::error::Error;
 use crate::import::IMPORT_COMPLETE_FACT;
+use crate::layout::Layout;
 use crate::repository::Repository;
 use crate::store::{
     self, DistributionRow, PreparedPage, PreparedTarget, RoleRow, TargetRow, Transaction, commit, log,
-    prepared, rows, targets,
+    prepared, publications, rows, targets,
 };
 
 /// Projects whose pages are made at once.
@@ -49,17 +52,34 @@ pub(super) async fn waiting(transaction: &mut Transaction) -> Result<Option<u64>
 /// Step 1 of a publication, for everything imported up to `through`.
 pub(super) async fn build(
     repository: &Repository,
-    mut state: State,
+    state: State,
+    layout: &Arc<Layout>,
     through: u64,
     online: Arc<dyn Signer>,
     lock: &Arc<WriterLock>,
 ) -> Result<(State, Signed), Error> {
     let at = repository.clock().now();
-    let projects = prepare_pages(repository, through, at, lock).await?;
+    let projects = prepare_pages(repository, layout, through, at, lock).await?;
     let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
-    let roles = prepared::reserve_versions(&mut write).await?;
+    let roles = prepared::roles(&mut write).await?;
+    let roles = publications::reserve_versions(&mut write, &roles).await?;
     commit(write).await?;
-    let roles = sign_bins(repository, roles, at, &online, lock).await?;
+    let roles = sign_bins(repository, roles, Held::Kept, at, &online, lock).await?;
+    sign_top(repository, state, roles, SignedBulk::Import(through), projects, at, online, lock).await
+}
+
+/// The rest of step 1: a snapshot that lists these roles, and its timestamp.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the publication")]
+pub(super) async fn sign_top(
+    repository: &Repository,
+    mut state: State,
+    roles: Vec<RoleRow>,
+    bulk: SignedBulk,
+    transactions: usize,
+    at: Time,
+    online: Arc<dyn Signer>,
+    lock: &Arc<WriterLock>,
+) -> Result<(State, Signed), Error> {
     let (repository, lock) = (repository.clone(), Arc::clone(lock));
     disk::blocking(move || {
         let _lock = lock;
@@ -71,8 +91,8 @@ pub(super) async fn build(
         let signed = Signed {
             at,
             through: None,
-            imported: Some(through),
-            transactions: projects,
+            bulk: Some(bulk),
+            transactions,
             roles,
             versions: (snapshot_file.version.number(), timestamp),
             targets: Vec::new(),
@@ -89,6 +109,7 @@ pub(super) async fn build(
 /// Makes every page, and gives their number. All of it survives a crash when this returns.
 async fn prepare_pages(
     repository: &Repository,
+    layout: &Arc<Layout>,
     through: u64,
     at: Time,
     lock: &Arc<WriterLock>,
@@ -98,23 +119,17 @@ async fn prepare_pages(
     let total = prepared::begin(&mut write, through).await?;
     commit(write).await?;
     let mut read = repository.store().read().await?;
-    let pending = log::pending(&mut read, 1).await?;
-    let oldest = log::imported(&mut read)
-        .await?
-        .map(|(first, _)| first)
-        .into_iter()
-        .chain(pending.iter().map(|first| first.id));
-    let oldest = oldest.min().unwrap_or(u64::MAX);
+    let oldest = oldest_unpublished(&mut read).await?;
     drop(read);
 
     let mut made = 0;
     let mut chunk = read_projects(repository, "").await?;
     while let Some(last) = chunk.last().map(|(project, _)| project.clone()) {
         made += chunk.len();
-        let (own, held) = (repository.clone(), Arc::clone(lock));
+        let (own, layout, held) = (repository.clone(), Arc::clone(layout), Arc::clone(lock));
         let work = disk::blocking(move || {
             let _held = held;
-            make_pages(&own, oldest, at, chunk)
+            make_pages(&own, &layout, oldest, at, chunk)
         });
         // The database reads while pages are made.
         let (pages, next) = tokio::join!(work, read_projects(repository, &last));
@@ -128,6 +143,13 @@ async fn prepare_pages(
     tracing::info!(projects = made, "pages of an import made");
     sync(repository).await?;
     Ok(made)
+}
+
+/// The oldest transaction that is not published: whatever is as it was before it is as it is published.
+pub(super) async fn oldest_unpublished(transaction: &mut Transaction) -> Result<u64, Error> {
+    let pending = log::pending(transaction, 1).await?;
+    let imported = log::imported(transaction).await?.map(|(first, _)| first);
+    Ok(imported.into_iter().chain(pending.iter().map(|first| first.id)).min().unwrap_or(u64::MAX))
 }
 
 /// The next projects after `last`, with their distributions.
@@ -144,12 +166,13 @@ type Made = (Vec<PreparedPage>, Vec<PreparedTarget>);
 
 fn make_pages(
     repository: &Repository,
+    layout: &Layout,
     oldest: u64,
     at: Time,
     projects: Vec<(String, Vec<DistributionRow>)>,
 ) -> Result<Made, Error> {
     let parts = in_lanes(projects, |part| {
-        let mut changes = Changes { at, ..Changes::default() };
+        let mut changes = Changes::new(layout, at);
         for (project, distributions) in part {
             let change = ProjectChange::since(oldest, &project, distributions)?;
             changes.add_project(repository, &change)?;
@@ -188,17 +211,27 @@ struct Bin {
     changes: RoleChanges,
 }
 
+/// What becomes of the targets that a role holds so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// They stay, but for what changes.
+    Kept,
+    /// What was prepared takes their place.
+    Replaced,
+}
+
 /// Signs every role in the version reserved for it, and gives the roles as they are then. All of it survives a crash when
 /// this returns.
-async fn sign_bins(
+pub(super) async fn sign_bins(
     repository: &Repository,
     reserved: Vec<RoleRow>,
+    held: Held,
     at: Time,
     online: &Arc<dyn Signer>,
     lock: &Arc<WriterLock>,
 ) -> Result<Vec<RoleRow>, Error> {
     let mut chunks = reserved.chunks(BINS);
-    let mut bins = read_bins(repository, chunks.next().unwrap_or_default()).await?;
+    let mut bins = read_bins(repository, chunks.next().unwrap_or_default(), held).await?;
     let mut signed = Vec::with_capacity(reserved.len());
     while !bins.is_empty() {
         let (own, online, lock) = (repository.clone(), Arc::clone(online), Arc::clone(lock));
@@ -208,7 +241,8 @@ async fn sign_bins(
                 part.into_iter().map(|bin| write_bin(&own, &bin, at, online.as_ref())).collect()
             })
         });
-        let (parts, next) = tokio::join!(work, read_bins(repository, chunks.next().unwrap_or_default()));
+        let (parts, next) =
+            tokio::join!(work, read_bins(repository, chunks.next().unwrap_or_default(), held));
         signed.extend(parts?.into_iter().flat_map(|part: Vec<RoleRow>| part));
         tracing::debug!(signed = signed.len(), total = reserved.len(), "bins signed");
         bins = next?;
@@ -217,11 +251,14 @@ async fn sign_bins(
     Ok(signed)
 }
 
-async fn read_bins(repository: &Repository, roles: &[RoleRow]) -> Result<Vec<Bin>, Error> {
+async fn read_bins(repository: &Repository, roles: &[RoleRow], held: Held) -> Result<Vec<Bin>, Error> {
     let mut read = repository.store().read().await?;
     let mut bins = Vec::with_capacity(roles.len());
     let names: Vec<&str> = roles.iter().map(|row| row.name.as_str()).collect();
-    let mut held = targets::of_roles(&mut read, &names).await?;
+    let mut held = match held {
+        Held::Kept => targets::of_roles(&mut read, &names).await?,
+        Held::Replaced => HashMap::new(),
+    };
     let mut changes = prepared::of_roles(&mut read, &names).await?;
     for row in roles {
         let version = Version::new(row.reserved)
@@ -251,13 +288,13 @@ fn write_bin(repository: &Repository, bin: &Bin, at: Time, online: &dyn Signer) 
     Ok(RoleRow { name, version, reserved: version, expires: common.expires })
 }
 
-async fn sync(repository: &Repository) -> Result<(), Error> {
+pub(super) async fn sync(repository: &Repository) -> Result<(), Error> {
     let public = repository.directory().public();
     disk::blocking(move || disk::sync_file_system(&public)).await
 }
 
 /// Does the work on as many threads as there are cores, in parts of about the same number.
-fn in_lanes<T: Send, R: Send>(
+pub(super) fn in_lanes<T: Send, R: Send>(
     mut items: Vec<T>,
     work: impl Fn(Vec<T>) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {

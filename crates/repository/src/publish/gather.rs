@@ -1,6 +1,7 @@
 //! What a publication is made of, read from the database at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
 use sealdex_simple::{FileName, ProjectName};
@@ -8,14 +9,29 @@ use sealdex_tuf::{RoleName, TargetPath};
 
 use super::bulk;
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::repository::Repository;
-use crate::store::{DistributionRow, PlainFileRow, TargetRow, log, rows, targets};
+use crate::store::{
+    DistributionRow, OfflineRole, PlainFileRow, TargetRow, Transaction, WaitingRelayout, log, relayouts,
+    rows, targets,
+};
+
+/// A publication that is made in parts.
+#[derive(Debug)]
+pub(crate) enum Bulk {
+    /// A complete import, up to this transaction.
+    Import(u64),
+    /// A change of the layout, with the roles that were signed offline for it.
+    Relayout(WaitingRelayout, Vec<OfflineRole>),
+}
 
 /// Everything that goes into one publication.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// The last transaction of a complete import; it is published before anything else, by itself.
-    pub(crate) import: Option<u64>,
+    /// The layout that everything was read under.
+    pub(crate) layout: Arc<Layout>,
+    /// What is published before anything else, by itself.
+    pub(crate) bulk: Option<Bulk>,
     /// The last pending transaction taken; all before it are too.
     pub(crate) through: Option<u64>,
     /// How many there are.
@@ -65,10 +81,11 @@ pub(crate) async fn gather(
     limit: u32,
 ) -> Result<Batch, Error> {
     let mut read = repository.store().read().await?;
+    let layout = repository.read_layout(&mut read).await?;
     if limit > 0 {
-        let import = bulk::waiting(&mut read).await?;
-        if import.is_some() {
-            return Ok(Batch { import, ..Batch::default() });
+        let bulk = waiting(&mut read).await?;
+        if bulk.is_some() {
+            return Ok(Batch { layout, bulk, ..Batch::default() });
         }
     }
     let pending = if limit > 0 { log::pending(&mut read, limit).await? } else { Vec::new() };
@@ -76,6 +93,7 @@ pub(crate) async fn gather(
     let imported = if pending.is_empty() { None } else { log::imported(&mut read).await? };
     let oldest = oldest.min(imported.map_or(u64::MAX, |(first, _)| first));
     let mut batch = Batch {
+        layout,
         through: pending.last().map(|last| last.id),
         transactions: pending.len(),
         ..Batch::default()
@@ -89,14 +107,13 @@ pub(crate) async fn gather(
             None => files.insert(transaction.path),
         };
     }
-    let layout = &repository.settings().layout;
     let projects: Vec<String> = projects.into_iter().collect();
     for (project, distributions) in rows::by_project(&mut read, projects).await? {
         let change = ProjectChange::since(oldest, &project, distributions)?;
         let page = TargetPath::parse(index_page_target_path(&change.project))?;
-        roles.insert(repository.responsible(&page)?);
+        roles.insert(batch.layout.role_of(&page)?);
         for path in &change.touched {
-            roles.extend(layout.responsible(&TargetPath::parse(path.as_str())?)?);
+            roles.extend(batch.layout.responsible(&TargetPath::parse(path.as_str())?)?);
         }
         batch.projects.push(change);
     }
@@ -106,7 +123,7 @@ pub(crate) async fn gather(
         let unknown = || Error::State { reason: format!("{path} is in the log and not known") };
         let row = rows.remove(&path).ok_or_else(unknown)?;
         let path = TargetPath::parse(path)?;
-        roles.insert(repository.responsible(&path)?);
+        roles.insert(batch.layout.role_of(&path)?);
         batch.files.push((path, row));
     }
     let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
@@ -116,4 +133,13 @@ pub(crate) async fn gather(
         batch.roles.insert(role, targets);
     }
     Ok(batch)
+}
+
+/// What waits to be published by itself: an import first, since it was completed under the layout that is now.
+async fn waiting(transaction: &mut Transaction) -> Result<Option<Bulk>, Error> {
+    if let Some(through) = bulk::waiting(transaction).await? {
+        return Ok(Some(Bulk::Import(through)));
+    }
+    let Some(relayout) = relayouts::waiting(transaction).await? else { return Ok(None) };
+    Ok(Some(Bulk::Relayout(relayout, relayouts::offline_roles(transaction).await?)))
 }

@@ -16,19 +16,20 @@
 //! The outbox is emptied by the next publication's database transaction, which saves a commit, so a new writer always
 //! writes the last publication once more.
 
+mod bin;
 mod build;
 mod bulk;
 mod deliver;
 mod gather;
 mod lock;
 mod pages;
+mod relayout;
 mod renewal;
 mod run;
 mod snapshot;
 mod standby;
 mod state;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,22 +37,31 @@ use sealdex_tuf::Signer;
 
 pub(crate) use lock::current_writer;
 pub(crate) use pages::build_page;
+pub(crate) use relayout::role_for;
 pub(crate) use snapshot::SnapshotIndex;
 pub use standby::Turn;
 
+use crate::create::LAYOUT_FACT;
 use crate::disk;
 use crate::error::Error;
 use crate::import::IMPORT_COMPLETE_FACT;
+use crate::layout::Layout;
 use crate::repository::Repository;
-use crate::store::{self, commit, log, prepared, publications, rows, targets};
+use crate::store::{
+    self, OfflineRole, RoleRow, WaitingRelayout, commit, log, prepared, publications, relayouts, rows,
+    targets,
+};
 use crate::transaction::Publication;
-use build::{Signed, build};
-use gather::{Batch, gather};
+use build::{PreparedTargets, Signed, SignedBulk, build};
+use gather::{Batch, Bulk, gather};
 use lock::WriterLock;
 use state::State;
 
 /// Transactions taken into one snapshot. More of them wait for the next one, some milliseconds later.
 const MAX_TRANSACTIONS: u32 = 1000;
+
+/// Why a change of the layout was abandoned that is found to be so at the last moment: whoever did has said why.
+const ABANDONED_MEANWHILE: &str = "while it was being prepared";
 
 /// The one writer of a repository's signed metadata. Dropping it, or the end of its process however it comes, lets
 /// another one be acquired.
@@ -84,19 +94,26 @@ impl SnapshotProcess {
         Ok(Some(this))
     }
 
-    /// Publishes everything pending (up to 1,000 transactions, or a complete import of any size) as one consistent
-    /// snapshot; it is served when this returns. `None`: nothing was pending.
+    /// Publishes everything pending (up to 1,000 transactions, or a complete import of any size, or another layout) as one
+    /// consistent snapshot; it is served when this returns. `None`: nothing was pending.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Database`], [`Error::Tuf`] from the signer: call it again, nothing is lost.
     /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
         let state = self.take_state().await?;
-        let batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
-        if let Some(through) = batch.import {
-            let online = Arc::clone(&self.online);
-            let (state, signed) = bulk::build(&self.repository, state, through, online, &self.lock).await?;
-            return self.serve(state, signed).await.map(Some);
+        let mut batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
+        match batch.bulk.take() {
+            Some(Bulk::Import(through)) => {
+                let (layout, online) = (&batch.layout, Arc::clone(&self.online));
+                let (state, signed) =
+                    bulk::build(&self.repository, state, layout, through, online, &self.lock).await?;
+                return self.serve(state, signed).await.map(Some);
+            }
+            Some(Bulk::Relayout(relayout, offline)) => {
+                return self.publish_relayout(state, &batch.layout, relayout, offline).await;
+            }
+            None => {}
         }
         if batch.through.is_none() {
             self.state = Some(state);
@@ -113,11 +130,9 @@ impl SnapshotProcess {
     pub async fn renew(&mut self) -> Result<Option<Publication>, Error> {
         let state = self.take_state().await?;
         let now = self.repository.clock().now();
-        let offline: HashSet<&str> = std::iter::once("root")
-            .chain(std::iter::once("targets"))
-            .chain(self.repository.settings().layout.offline_roles())
-            .collect();
-        let online = |role: &str| !offline.contains(role);
+        // Roles that nothing delegates to any more are let expire: no client asks for them.
+        let layout = self.repository.current_layout().await?;
+        let online = |role: &str| layout.signs_online(role);
         let due = renewal::due(&state, &online, &self.repository.settings().expiry, now);
         if due.is_empty() {
             self.state = Some(state);
@@ -126,6 +141,42 @@ impl SnapshotProcess {
         let mut batch = gather(&self.repository, due.roles, 0).await?;
         batch.renew_snapshot = due.snapshot;
         self.publish(state, batch).await.map(Some)
+    }
+
+    /// Publishes another layout. `None`: it was abandoned.
+    async fn publish_relayout(
+        &mut self,
+        state: State,
+        before: &Layout,
+        relayout: WaitingRelayout,
+        offline: Vec<OfflineRole>,
+    ) -> Result<Option<Publication>, Error> {
+        let (id, online) = (relayout.id, Arc::clone(&self.online));
+        let (repository, lock) = (&self.repository, &self.lock);
+        let done = match relayout::build(repository, state, before, relayout, offline, online, lock).await {
+            Ok((state, signed)) => self.serve(state, signed).await,
+            Err(error) => Err(error),
+        };
+        let reason = match done {
+            Ok(publication) => {
+                // Whoever asks this process for the layout is told the new one.
+                self.repository.current_layout().await?;
+                // What was replaced lies there.
+                let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
+                prepared::clear(&mut write).await?;
+                commit(write).await?;
+                return Ok(Some(publication));
+            }
+            Err(Error::RelayoutAbandoned { reason }) => reason,
+            // It would be the same each time, and nothing else could be published.
+            Err(error @ (Error::UnsupportedPath { .. } | Error::Layout { .. })) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
+        relayouts::abandon(&mut write, id, &reason).await?;
+        commit(write).await?;
+        tracing::warn!(reason, "a change of the layout is abandoned");
+        Ok(None)
     }
 
     /// The state, read and made good again if it is not known.
@@ -172,18 +223,31 @@ impl SnapshotProcess {
     /// Step 2.
     async fn commit(&self, state: &State, signed: &Signed) -> Result<(), Error> {
         let mut write = self.repository.store().write_in_epoch(self.lock.epoch()).await?;
-        let roles = signed.roles.iter().map(|role| Ok((role, state.version_of(&role.name)?)));
-        publications::advance_roles(&mut write, &roles.collect::<Result<Vec<_>, Error>>()?).await?;
+        let roles: Vec<(&RoleRow, u64)> =
+            signed.roles.iter().map(|role| (role, state.version_of(&role.name))).collect();
+        publications::advance_roles(&mut write, &roles).await?;
         let (snapshot, timestamp) = signed.versions;
         let publication = publications::add_publication(&mut write, snapshot, timestamp, signed.at).await?;
         if let Some(through) = signed.through {
             log::mark_published(&mut write, through, publication).await?;
         }
-        if let Some(through) = signed.imported {
-            log::mark_imported(&mut write, through, publication).await?;
-            prepared::publish(&mut write, signed.at).await?;
-            // A later import may have been completed meanwhile: that one stays.
-            store::remove_fact_with(&mut write, IMPORT_COMPLETE_FACT, &through.to_string()).await?;
+        match &signed.bulk {
+            None => {}
+            Some(SignedBulk::Import(through)) => {
+                log::mark_imported(&mut write, *through, publication).await?;
+                prepared::publish(&mut write, signed.at).await?;
+                // A later import may have been completed meanwhile: that one stays.
+                store::remove_fact_with(&mut write, IMPORT_COMPLETE_FACT, &through.to_string()).await?;
+            }
+            Some(SignedBulk::Relayout { id, layout, targets }) => {
+                if !relayouts::publish(&mut write, *id, publication).await? {
+                    return Err(Error::RelayoutAbandoned { reason: ABANDONED_MEANWHILE.to_owned() });
+                }
+                store::put_fact(&mut write, LAYOUT_FACT, layout).await?;
+                if *targets == PreparedTargets::All {
+                    prepared::replace_targets(&mut write).await?;
+                }
+            }
         }
         targets::put(&mut write, &signed.targets).await?;
         targets::remove(&mut write, &signed.removed).await?;

@@ -19,13 +19,20 @@ pub(crate) struct SnapshotIndex {
 }
 
 impl SnapshotIndex {
-    /// Sets the version of a role. Fast for roles it knows, and for new ones in order.
-    pub(crate) fn set(&mut self, role: &RoleName, version: Version) {
-        let path = role.meta_path();
-        let member = format!(r#""{path}":{{"version":{version}}}"#);
-        match self.entries.binary_search_by(|(own, _)| own.as_str().cmp(&path)) {
-            Ok(at) => self.entries[at].1 = member,
-            Err(at) => self.entries.insert(at, (path, member)),
+    /// Sets the versions of roles. What is listed once stays listed: a client refuses a snapshot that lists less than the
+    /// one it trusts (TUF spec 5.5.5), whether or not anything delegates to the role.
+    pub(crate) fn set(&mut self, versions: Vec<(RoleName, Version)>) {
+        let known = self.entries.len();
+        for (role, version) in versions {
+            let path = role.meta_path();
+            let member = format!(r#""{path}":{{"version":{version}}}"#);
+            match self.entries[..known].binary_search_by(|(own, _)| own.as_str().cmp(&path)) {
+                Ok(at) => self.entries[at].1 = member,
+                Err(_) => self.entries.push((path, member)),
+            }
+        }
+        if self.entries.len() > known {
+            self.entries.sort_unstable();
         }
     }
 
@@ -80,11 +87,11 @@ mod tests {
             .enumerate()
         {
             let (role, version) = (RoleName::parse(*name).unwrap(), version(number as u64 + 1));
-            index.set(&role, version);
+            index.set(vec![(role.clone(), version)]);
             snapshot.meta.insert(role, MetaFile::of_version(version));
         }
         let role = RoleName::parse("index-0f").unwrap();
-        index.set(&role, version(9999));
+        index.set(vec![(role.clone(), version(9999))]);
         snapshot.meta.insert(role, MetaFile::of_version(version(9999)));
         let expected = sign(&snapshot, &[&key]).unwrap();
         let found = index.sign(&common, &key).unwrap();

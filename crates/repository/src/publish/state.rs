@@ -41,8 +41,9 @@ impl State {
         self.roles.get(role).copied().ok_or_else(unknown)
     }
 
-    pub(crate) fn version_of(&self, role: &str) -> Result<u64, Error> {
-        Ok(self.current(role)?.version.number())
+    /// The version of a role as the database has it: 0 for one that was never published.
+    pub(crate) fn version_of(&self, role: &str) -> u64 {
+        self.roles.get(role).map_or(0, |current| current.version.number())
     }
 
     /// The version to sign next.
@@ -65,10 +66,10 @@ impl State {
 
     /// Lists new versions of targets roles in the snapshot.
     pub(crate) fn list_in_snapshot(&mut self, roles: &[RoleRow]) -> Result<(), Error> {
-        for row in roles.iter().filter(|row| !matches!(row.name.as_str(), "root" | "snapshot" | "timestamp"))
-        {
-            self.snapshot.set(&RoleName::parse(row.name.as_str())?, current(row)?.version);
-        }
+        let listed =
+            roles.iter().filter(|row| !matches!(row.name.as_str(), "root" | "snapshot" | "timestamp"));
+        let listed = listed.map(|row| Ok((RoleName::parse(row.name.as_str())?, current(row)?.version)));
+        self.snapshot.set(listed.collect::<Result<_, Error>>()?);
         Ok(())
     }
 
@@ -97,7 +98,8 @@ pub(crate) async fn recover(repository: &Repository, lock: &Arc<WriterLock>) -> 
     let mut rows = publications::roles(&mut read).await?;
     let outbox = publications::outbox(&mut read).await?;
     drop(read);
-    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    // Those for which versions are reserved and none was published.
+    rows.retain(|row| row.version > 0);
     let (directory, lock) = (repository.directory().clone(), Arc::clone(lock));
     disk::blocking(move || {
         let known = |role: &str| {

@@ -7,10 +7,11 @@ use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, SqlStr, SqlitePool};
 
 use crate::error::Error;
 
-const STEPS: [(i64, &str, &str); 3] = [
-    (1, "initial", include_str!("../../migrations/0001_initial.sql")),
-    (2, "bulk", include_str!("../../migrations/0002_bulk.sql")),
-    (4, "writer", include_str!("../../migrations/0004_writer.sql")),
+const STEPS: [(&str, &str); 4] = [
+    ("initial", include_str!("../../migrations/0001_initial.sql")),
+    ("bulk", include_str!("../../migrations/0002_bulk.sql")),
+    ("relayout", include_str!("../../migrations/0003_relayout.sql")),
+    ("writer", include_str!("../../migrations/0004_writer.sql")),
 ];
 
 pub(super) async fn run_on_sqlite(pool: &SqlitePool) -> Result<(), Error> {
@@ -25,8 +26,8 @@ pub(super) async fn run_on_postgres(connection: &mut PgConnection) -> Result<(),
 }
 
 fn migrator(text: impl Fn(&'static str) -> SqlStr) -> Migrator {
-    let steps = STEPS.iter().map(|(number, description, sql)| {
-        Migration::new(*number, Cow::Borrowed(*description), MigrationType::Simple, text(sql), false)
+    let steps = STEPS.iter().zip(1..).map(|((description, sql), number)| {
+        Migration::new(number, Cow::Borrowed(*description), MigrationType::Simple, text(sql), false)
     });
     Migrator::with_migrations(steps.collect())
 }

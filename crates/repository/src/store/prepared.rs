@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::query::{query, query_list, query_rows};
-use super::{ROWS, RoleRow, TargetRow, Transaction, publications, signed, unsigned};
+use super::{ROWS, TargetRow, Transaction, signed, unsigned};
 use crate::error::Error;
+
+/// The digest of a target that is to be none any more.
+const REMOVED: &str = "";
 
 /// A page as it will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +88,7 @@ pub(crate) async fn put(
         let rows = chunk.iter().map(|row| Ok((row, signed(row.target.length)?)));
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         let rows = rows.into_iter().map(|(row, length)| {
-            let sha256 = (!row.removed).then_some(row.target.sha256.as_str());
+            let sha256 = if row.removed { REMOVED } else { row.target.sha256.as_str() };
             [(&row.target.path).into(), (&row.role).into(), length.into(), sha256.into()]
         });
         let insert = query_rows(
@@ -113,27 +116,37 @@ pub(crate) async fn of_roles(
             chunk.iter().copied(),
             "",
         );
-        let rows: Vec<(String, String, i64, Option<String>)> =
+        let rows: Vec<(String, String, i64, String)> =
             select.fetch_all(transaction).await.map_err(Error::database("read prepared targets"))?;
         for (role, path, length, sha256) in rows {
-            let removed = sha256.is_none();
-            let target = TargetRow { path, length: unsigned(length)?, sha256: sha256.unwrap_or_default() };
+            let removed = sha256 == REMOVED;
+            let target = TargetRow { path, length: unsigned(length)?, sha256 };
             changes.entry(role.clone()).or_default().push(PreparedTarget { role, target, removed });
         }
     }
     Ok(changes)
 }
 
-/// Takes a new version for each role that has prepared changes, never to be taken again, and gives these roles.
-pub(crate) async fn reserve_versions(transaction: &mut Transaction) -> Result<Vec<RoleRow>, Error> {
-    query(
-        "UPDATE roles SET reserved = CASE WHEN reserved > version THEN reserved ELSE version END + 1 \
-         WHERE name IN (SELECT role FROM prepared_targets)",
-    )
-    .execute(transaction)
-    .await
-    .map_err(Error::database("reserve versions"))?;
-    publications::prepared_roles(transaction).await
+/// The roles that have prepared changes.
+pub(crate) async fn roles(transaction: &mut Transaction) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = query("SELECT DISTINCT role FROM prepared_targets ORDER BY role")
+        .fetch_all(transaction)
+        .await
+        .map_err(Error::database("read prepared roles"))?;
+    Ok(rows.into_iter().map(|(role,)| role).collect())
+}
+
+/// Makes the prepared targets all there are, however many: the two tables change their names. What was there before is
+/// forgotten with the next [`clear`].
+pub(crate) async fn replace_targets(transaction: &mut Transaction) -> Result<(), Error> {
+    for rename in [
+        "ALTER TABLE targets RENAME TO replaced_targets",
+        "ALTER TABLE prepared_targets RENAME TO targets",
+        "ALTER TABLE replaced_targets RENAME TO prepared_targets",
+    ] {
+        query(rename).execute(transaction).await.map_err(Error::database("replace the targets"))?;
+    }
+    Ok(())
 }
 
 /// Makes what was prepared the state, and forgets it.
@@ -141,13 +154,13 @@ pub(crate) async fn publish(transaction: &mut Transaction, at: Timestamp) -> Res
     // `WHERE` lets SQLite tell the upsert from a join.
     query(
         "INSERT INTO targets (path, role, length, sha256) \
-         SELECT path, role, length, sha256 FROM prepared_targets WHERE sha256 IS NOT NULL \
+         SELECT path, role, length, sha256 FROM prepared_targets WHERE sha256 <> '' \
          ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, sha256 = excluded.sha256",
     )
     .execute(transaction)
     .await
     .map_err(Error::database("publish prepared targets"))?;
-    query("DELETE FROM targets WHERE path IN (SELECT path FROM prepared_targets WHERE sha256 IS NULL)")
+    query("DELETE FROM targets WHERE path IN (SELECT path FROM prepared_targets WHERE sha256 = '')")
         .execute(transaction)
         .await
         .map_err(Error::database("remove targets"))?;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::query::{query, query_rows};
+use super::query::{query, query_list, query_rows};
 use super::{ROWS, Transaction, next_number, signed, unsigned};
 use crate::error::Error;
 
@@ -10,6 +10,7 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoleRow {
     pub(crate) name: String,
+    /// 0: none was ever published.
     pub(crate) version: u64,
     /// The highest version that may have been written: never below `version`.
     pub(crate) reserved: u64,
@@ -31,16 +32,36 @@ pub(crate) async fn roles(transaction: &mut Transaction) -> Result<Vec<RoleRow>,
     rows.into_iter().map(role_row).collect()
 }
 
-/// The roles that have prepared changes, in the order of their names.
-pub(crate) async fn prepared_roles(transaction: &mut Transaction) -> Result<Vec<RoleRow>, Error> {
-    let rows: Vec<(String, i64, i64, i64)> = query(
-        "SELECT name, version, reserved, expires FROM roles \
-         WHERE name IN (SELECT role FROM prepared_targets) ORDER BY name",
-    )
-    .fetch_all(transaction)
-    .await
-    .map_err(Error::database("read the roles"))?;
-    rows.into_iter().map(role_row).collect()
+/// Takes a new version for each of these roles, never to be taken again, and gives the roles in the order of their names.
+/// One that was never published is there with version 0 from then on.
+pub(crate) async fn reserve_versions(
+    transaction: &mut Transaction,
+    names: &[String],
+) -> Result<Vec<RoleRow>, Error> {
+    let mut reserved = Vec::with_capacity(names.len());
+    for chunk in names.chunks(ROWS) {
+        let insert = query_rows(
+            transaction,
+            "INSERT INTO roles (name, version, reserved, expires)",
+            chunk.iter().map(|name| [name.into(), 0.into(), 0.into(), 0.into()]),
+            " ON CONFLICT (name) DO NOTHING",
+        );
+        insert.execute(transaction).await.map_err(Error::database("add roles"))?;
+        let update = query_list(
+            transaction,
+            "UPDATE roles SET reserved = CASE WHEN reserved > version THEN reserved ELSE version END + 1 \
+             WHERE name IN ",
+            chunk.iter().map(String::as_str),
+            " RETURNING name, version, reserved, expires",
+        );
+        let rows: Vec<(String, i64, i64, i64)> =
+            update.fetch_all(transaction).await.map_err(Error::database("reserve versions"))?;
+        for row in rows {
+            reserved.push(role_row(row)?);
+        }
+    }
+    reserved.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(reserved)
 }
 
 pub(crate) async fn role(transaction: &mut Transaction, name: &str) -> Result<Option<RoleRow>, Error> {

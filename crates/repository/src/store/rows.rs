@@ -323,3 +323,17 @@ pub(crate) async fn projects(transaction: &mut Transaction) -> Result<Vec<String
         .map_err(Error::database("list projects"))?;
     Ok(rows.into_iter().map(|(project,)| project).collect())
 }
+
+/// The next projects with a page after `last`, in order, and the digest of each page.
+pub(crate) async fn pages_after(
+    transaction: &mut Transaction,
+    last: &str,
+    limit: u32,
+) -> Result<Vec<(String, String)>, Error> {
+    query("SELECT project, sha256 FROM pages WHERE project > $1 ORDER BY project LIMIT $2")
+        .bind(last)
+        .bind(i64::from(limit))
+        .fetch_all(transaction)
+        .await
+        .map_err(Error::database("list pages"))
+}

@@ -30,6 +30,24 @@ pub(crate) async fn of_roles(
     Ok(held)
 }
 
+/// The next targets after the path `last`, in order.
+pub(crate) async fn after(
+    transaction: &mut Transaction,
+    last: &str,
+    limit: u32,
+) -> Result<Vec<TargetRow>, Error> {
+    let rows: Vec<(String, i64, String)> =
+        query("SELECT path, length, sha256 FROM targets WHERE path > $1 ORDER BY path LIMIT $2")
+            .bind(last)
+            .bind(i64::from(limit))
+            .fetch_all(transaction)
+            .await
+            .map_err(Error::database("read the targets"))?;
+    rows.into_iter()
+        .map(|(path, length, sha256)| Ok(TargetRow { path, length: unsigned(length)?, sha256 }))
+        .collect()
+}
+
 pub(crate) async fn put(
     transaction: &mut Transaction,
     targets: &[(RoleName, TargetRow)],

@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) repository: Repository,
     pub(crate) online: Arc<dyn Signer>,
+    /// The targets keys.
+    pub(crate) offline: Vec<Arc<dyn Signer>>,
     pub(crate) clock: Arc<TestClock>,
 }
 
@@ -83,7 +85,7 @@ impl World {
         let directory = RepositoryDirectory::new(folder.path().join("repository"));
         let repository =
             Repository::create(directory, settings, &keys, Arc::<TestClock>::clone(&clock)).await.unwrap();
-        Self { folder, repository, online, clock }
+        Self { folder, repository, online, offline: keys.targets, clock }
     }
 
     pub(crate) async fn writer(&self) -> SnapshotProcess {

@@ -1,5 +1,9 @@
 //! Processes that are killed while they work in a repository, and a witness of what they leave behind.
-#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
+#![expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test binary uses a part of this, and a panic is a test's failure report"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
@@ -35,17 +39,35 @@ pub(crate) fn file(number: u64) -> (String, String, Vec<u8>) {
     (name, path, format!("content of {number}").into_bytes())
 }
 
-pub(crate) fn online_key_file(folder: &Path) -> PathBuf {
-    folder.join("online.pkcs8")
+/// A key kept in the folder for those who come later.
+fn new_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
+    let pair = KeyPair::generate(&Scheme::Ed25519).unwrap();
+    std::fs::write(folder.join(name), pair.pkcs8()).unwrap();
+    Arc::new(pair)
 }
 
-pub(crate) fn online_key(folder: &Path) -> Arc<dyn Signer> {
-    let pkcs8 = std::fs::read(online_key_file(folder)).unwrap();
+fn kept_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
+    let pkcs8 = std::fs::read(folder.join(name)).unwrap();
     Arc::new(KeyPair::from_pkcs8(&Scheme::Ed25519, &pkcs8).unwrap())
 }
 
+const ONLINE: &str = "online.pkcs8";
+const TARGETS: &str = "targets.pkcs8";
+
+pub(crate) fn online_key(folder: &Path) -> Arc<dyn Signer> {
+    kept_key(folder, ONLINE)
+}
+
+pub(crate) fn targets_key(folder: &Path) -> Arc<dyn Signer> {
+    kept_key(folder, TARGETS)
+}
+
 pub(crate) async fn open(folder: &Path) -> Repository {
-    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock()).await.unwrap()
+    open_at(folder, clock()).await
+}
+
+pub(crate) async fn open_at(folder: &Path, clock: Arc<dyn sealdex_tuf::Clock>) -> Repository {
+    Repository::open(RepositoryDirectory::new(folder.join("repository")), clock).await.unwrap()
 }
 
 pub(crate) async fn submit(repository: &Repository, number: u64) -> Result<Receipt, Error> {
@@ -146,12 +168,20 @@ impl Witness {
     }
 }
 
-/// Makes the repository that the processes work in, and keeps its online key beside it.
+/// Makes the repository that the processes work in, and keeps its online key and its targets key beside it.
 pub(crate) fn create(folder: &Path, database: Option<String>, runtime: &tokio::runtime::Runtime) {
-    let online = KeyPair::generate(&Scheme::Ed25519).unwrap();
-    std::fs::write(online_key_file(folder), online.pkcs8()).unwrap();
-    let keys = support::initial_keys(Arc::new(online));
-    let mut settings = Settings::new(Layout::pep458(BinStyle::Succinct, 4).unwrap());
+    create_with(folder, Layout::pep458(BinStyle::Succinct, 4).unwrap(), database, runtime);
+}
+
+pub(crate) fn create_with(
+    folder: &Path,
+    layout: Layout,
+    database: Option<String>,
+    runtime: &tokio::runtime::Runtime,
+) {
+    let mut keys = support::initial_keys(new_key(folder, ONLINE));
+    (keys.targets, keys.targets_threshold) = (vec![new_key(folder, TARGETS)], 1);
+    let mut settings = Settings::new(layout);
     settings.storage.database = database;
     let directory = RepositoryDirectory::new(folder.join("repository"));
     runtime.block_on(Repository::create(directory, settings, &keys, clock())).unwrap();

@@ -10,8 +10,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use operator::{
     AddArguments, BinStyleChoice, CollectArguments, ConfigArguments, ConfigCommand, ConfigShowArguments,
-    ExportArguments, ImportArguments, InitArguments, LayoutChoice, OnlineKeyArguments, RemoveArguments,
-    RepositoryArguments, SchemeChoice, ServeArguments, TokenArguments, TokenCommand, YankArguments,
+    ExportArguments, ImportArguments, InitArguments, LayoutArguments, LayoutChangeArguments, LayoutChoice,
+    LayoutCommand, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments,
+    TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
     Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
@@ -90,6 +91,8 @@ pub(crate) enum Command {
     Collect(CollectArguments),
     /// Check everything that is served, as a client would: signatures, pages, files
     Verify(RepositoryArguments),
+    /// Show or change how a repository is divided into roles: bins, layout
+    Layout(LayoutArguments),
     /// Take a file out of the index; its name is not used again
     Remove(RemoveArguments),
     /// Mark a release as not to be chosen by default (PEP 592), or take that back

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::user::LimitArguments;
 use crate::environment;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 /// Which repository an operator's command is about.
 #[derive(Clone, Debug, Args)]
@@ -182,6 +182,71 @@ A mirror is laid out as bandersnatch does, with JSON pages. Its files, and those
 Nothing is visible before everything is there; then it is published as one snapshot and verified. An import that was
 interrupted goes on where it was: run the same command again. Files that are there already stay as they are.
 What is refused is listed; the rest is imported, and the exit code is 1."#;
+
+#[derive(Debug, Args)]
+pub(crate) struct LayoutArguments {
+    #[command(subcommand)]
+    pub(crate) command: LayoutCommand,
+    // Not `RepositoryArguments`: this one may also stand behind the subcommand.
+    /// The repository's directory
+    #[arg(short, long, value_name = "DIR", env = environment::REPOSITORY, default_value = ".", global = true)]
+    pub(crate) repository: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LayoutCommand {
+    /// Show the layout, and the one that waits to be published
+    Show,
+    /// Change the number of bins, how they are delegated to, or the whole tree; needs the offline targets keys
+    Change(LayoutChangeArguments),
+    /// Abandon a change that waits to be published
+    Abandon,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = LAYOUT_NOTES,
+    group(ArgGroup::new("what").required(true).multiple(true).args(["bins", "layout", "bin_style", "layout_file"]))
+)]
+pub(crate) struct LayoutChangeArguments {
+    /// Number of hashed bins, a power of two
+    #[arg(long, value_parser = parse_bins)]
+    pub(crate) bins: Option<u64>,
+    /// The tree of roles
+    #[arg(long, value_enum)]
+    pub(crate) layout: Option<LayoutChoice>,
+    /// How bins are delegated to
+    #[arg(long, value_enum)]
+    pub(crate) bin_style: Option<BinStyleChoice>,
+    /// A tree of your own, in TOML as `layout show` writes it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bins", "layout", "bin_style"])]
+    pub(crate) layout_file: Option<PathBuf>,
+    /// Say what would change, and change nothing; needs no key
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Folder with the offline keys: its files targets-*.pem [default: DIR-offline-keys]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) offline_keys: Option<PathBuf>,
+    /// A targets key instead; repeat for as many as must sign
+    #[arg(long = "targets-key", value_name = "FILE", conflicts_with = "offline_keys")]
+    pub(crate) targets_keys: Vec<PathBuf>,
+    /// File with the passphrase of the offline keys; without it SEALDEX_OFFLINE_PASSPHRASE is used, else you are asked
+    #[arg(long, value_name = "FILE", env = environment::OFFLINE_PASSPHRASE_FILE)]
+    pub(crate) offline_passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) online: OnlineKeyArguments,
+}
+
+const LAYOUT_NOTES: &str = "\
+Works beside `sealdex serve`, which notices by itself and does the publishing. Every target moves
+to its new role in one snapshot: clients see all of it or nothing, and fetch the new roles as they
+need them. Uploads are taken in meanwhile, and published after it. Until it is published, `layout
+abandon` takes the change back; interrupted, the same command goes on with it.
+
+Examples:
+  sealdex layout change --bins 16384 --dry-run
+  sealdex layout change --bins 16384 --offline-keys /media/stick
+  sealdex layout change --layout index-only";
 
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArguments {

@@ -45,7 +45,7 @@ struct Candidate {
 pub(super) async fn run(arguments: AddArguments, format: Format) -> Result<(), Failure> {
     let mut publisher = Publisher::open(&arguments.repository.repository, &arguments.online).await?;
     let repository = publisher.repository.clone();
-    let content = repository.settings().layout.content;
+    let content = repository.layout().content;
     let candidates = candidates(&arguments, content)?;
     let bar = progress("sealing", candidates.len() as u64);
     let mut summary =

@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sealdex_keys::{Passphrase, Protection, write_key};
-use sealdex_repository::layout::{BinStyle, LayoutName};
 use sealdex_repository::{Development, InitialKeys, Layout, Repository, RepositoryDirectory, Settings};
 use sealdex_tuf::{KeyPair, Scheme, Signer};
 use serde::Serialize;
 
+use super::layout::{bin_style, bit_length, layout_name};
+use super::offline::{default_directory, passphrase};
 use super::publish::{database_named, online_passphrase};
-use crate::cli::{BinStyleChoice, Format, InitArguments, LayoutChoice, SchemeChoice};
-use crate::environment;
+use crate::cli::{Format, InitArguments, SchemeChoice};
 use crate::failure::{Failure, Kind};
 use crate::output::{FAINT, GOOD, WARNING, result, say, spinner, styled};
-use crate::passphrase::Source;
 
 #[derive(Serialize)]
 struct Summary {
@@ -41,7 +40,8 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
         if dev { (1, 1) } else { (arguments.targets_keys, arguments.targets_threshold) };
     check_threshold("root", root_keys, root_threshold)?;
     check_threshold("targets", targets_keys, targets_threshold)?;
-    let offline_directory = arguments.offline_keys.clone().unwrap_or_else(|| beside(&arguments.directory));
+    let offline_directory =
+        arguments.offline_keys.clone().unwrap_or_else(|| default_directory(&arguments.directory));
     let mut settings = Settings::new(layout(&arguments)?);
     settings.storage.database.clone_from(&arguments.database);
     settings.storage.database_url().map_err(|error| Failure::new(Kind::Usage, error))?;
@@ -112,12 +112,7 @@ impl Protections {
         if arguments.dev {
             return Ok(Self { passphrases: None });
         }
-        let offline = Source {
-            what: "the offline keys",
-            file: arguments.offline_passphrase_file.as_deref(),
-            flag: "--offline-passphrase-file",
-            variable: environment::OFFLINE_PASSPHRASE,
-        };
+        let offline = passphrase("the offline keys", arguments.offline_passphrase_file.as_deref());
         let offline = offline.new_one().map_err(|failure| failure.hint_also("or try things with --dev"))?;
         let online = online_passphrase(&arguments.online).new_one()?;
         Ok(Self { passphrases: Some((offline, online)) })
@@ -164,14 +159,6 @@ fn make(role: &str, count: u8, scheme: &Scheme, directory: &Path) -> Result<Vec<
         .collect()
 }
 
-/// `DIR-offline-keys`, beside the repository and not in it: it is to be carried away.
-fn beside(directory: &Path) -> PathBuf {
-    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-    let name =
-        absolute.file_name().map_or_else(|| "sealdex".into(), |name| name.to_string_lossy().into_owned());
-    directory.parent().map_or_else(PathBuf::new, Path::to_owned).join(format!("{name}-offline-keys"))
-}
-
 fn scheme(choice: SchemeChoice) -> Scheme {
     match choice {
         SchemeChoice::Ed25519 => Scheme::Ed25519,
@@ -185,17 +172,8 @@ fn scheme(choice: SchemeChoice) -> Scheme {
 }
 
 fn layout(arguments: &InitArguments) -> Result<Layout, Failure> {
-    let name = match arguments.layout {
-        LayoutChoice::Pep458 => LayoutName::Pep458,
-        LayoutChoice::IndexOnly => LayoutName::IndexOnly,
-        LayoutChoice::Tree => LayoutName::Tree,
-    };
-    let style = match arguments.bin_style {
-        BinStyleChoice::Succinct => BinStyle::Succinct,
-        BinStyleChoice::Explicit => BinStyle::Explicit,
-    };
-    let bit_length = u8::try_from(arguments.bins.trailing_zeros())?;
-    Ok(Layout::named(name, style, bit_length)?)
+    let (name, style) = (layout_name(arguments.layout), bin_style(arguments.bin_style));
+    Ok(Layout::named(name, style, bit_length(arguments.bins)?)?)
 }
 
 fn tell_people(summary: &Summary, offline_directory: &Path) {

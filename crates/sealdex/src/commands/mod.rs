@@ -9,6 +9,8 @@ mod export;
 mod fetch;
 mod import;
 mod init;
+mod layout;
+mod offline;
 mod pip;
 mod proxy;
 mod publish;
@@ -38,6 +40,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Import(arguments) => import::run(arguments, format).await?,
         Command::Collect(arguments) => collect::run(arguments, format).await?,
         Command::Verify(arguments) => verify::run(arguments, format).await?,
+        Command::Layout(arguments) => layout::run(arguments, format).await?,
         Command::Remove(arguments) => remove::run(arguments, format).await?,
         Command::Yank(arguments) => yank::run(arguments, format).await?,
         Command::Serve(arguments) => serve::run(arguments).await?,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sealdex_keys::{StoredAs, read_key, stored_as};
-use sealdex_repository::Error::NotPublishedYet;
+use sealdex_repository::Error::{NotPublishedYet, RelayoutNotPublishedYet};
 use sealdex_repository::{
-    DatabaseUrl, Publication, Receipt, Repository, RepositoryDirectory, SnapshotProcess,
+    DatabaseUrl, Publication, Receipt, RelayoutId, Repository, RepositoryDirectory, SnapshotProcess,
 };
 use sealdex_tuf::Signer;
 
@@ -69,6 +69,32 @@ impl<'a> Publisher<'a> {
         }
     }
 
+    /// Publishes a change of the layout, with so much patience with another process.
+    pub(super) async fn publish_relayout(
+        &mut self,
+        id: RelayoutId,
+        patience: Duration,
+    ) -> Result<Publication, Failure> {
+        let began = Instant::now();
+        loop {
+            if let Some(process) = &mut self.process {
+                while process.publish_pending().await?.is_some() {}
+            }
+            match self.repository.relayout_published(id, LOOK_AFTER).await {
+                Ok(published) => return Ok(published),
+                Err(RelayoutNotPublishedYet { .. }) if began.elapsed() < patience => {
+                    self.become_writer().await?;
+                }
+                Err(error @ RelayoutNotPublishedYet { .. }) => {
+                    return Err(Failure::new(Kind::Failed, error).hint(
+                        "it goes on when the process that publishes does; `sealdex layout abandon` takes it back",
+                    ));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Takes the right to publish, unless this process or another one has it.
     async fn become_writer(&mut self) -> Result<(), Failure> {
         if self.process.is_none() && self.repository.writer().await?.is_none() {
@@ -87,6 +113,10 @@ pub(super) async fn open(directory: &Path) -> Result<Repository, Failure> {
     opened.map_err(|error| match error {
         error @ sealdex_repository::Error::NotARepository { .. } => Failure::new(Kind::Usage, error)
             .hint("name one with --repository DIR, or make one: sealdex init --dev DIR"),
+        error @ sealdex_repository::Error::LayoutChanged { .. } => Failure::new(Kind::Usage, error).hint(
+            "remove [layout] and all [[layout.roles]] from the file: the state keeps the layout, and `sealdex layout` \
+             shows and changes it",
+        ),
         error if error.is_database_away() => Failure::new(Kind::Failed, error)
             .hint("start the database, or see to it that it can be reached; nothing is lost meanwhile"),
         other => other.into(),

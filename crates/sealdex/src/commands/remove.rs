@@ -13,7 +13,7 @@ use crate::output::{GOOD, count, result, say, styled};
 
 pub(super) async fn run(arguments: RemoveArguments, format: Format) -> Result<(), Failure> {
     let mut publisher = Publisher::open(&arguments.repository.repository, &arguments.online).await?;
-    let content = publisher.repository.settings().layout.content;
+    let content = publisher.repository.layout().content;
     // All names are read before anything is removed.
     let transactions =
         arguments.files.iter().map(|file| transaction(content, file)).collect::<Result<Vec<_>, Failure>>()?;

@@ -25,6 +25,9 @@ fn tell_people(status: &Status, now: Timestamp) {
     let number = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
     let (projects, files) = (number(status.projects, "project"), number(status.files, "file"));
     say(format!("{projects}, {files}, {}, layout {}", number(status.targets, "target"), status.layout));
+    if let Some(layout) = &status.waiting_layout {
+        say(styled(WARNING, format!("a change of the layout waits to be published: {layout}")));
+    }
     say(format!("root fingerprint {}", status.root_fingerprint));
     say(format!("database {}", status.database));
     let pending = match status.pending_transactions {

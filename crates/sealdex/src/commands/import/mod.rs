@@ -59,8 +59,8 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
     let began = Instant::now();
     let mut publisher = Publisher::open(&arguments.repository.repository, &arguments.online).await?;
     let repository = publisher.repository.clone();
-    if repository.settings().layout.content != Content::PythonIndex {
-        let layout = &repository.settings().layout.name;
+    if repository.layout().content != Content::PythonIndex {
+        let layout = repository.layout().name.clone();
         return Err(Failure::message(
             Kind::Usage,
             format!("the layout {layout} seals files, not a Python index"),
