@@ -226,6 +226,9 @@ impl Repository {
     /// Wakes those who wait for this publication, in other processes too.
     pub(crate) fn announce_publication(&self, through: Option<u64>, publication: Publication) {
         self.0.public.announce(through, publication);
+        if !self.is_shared() {
+            return;
+        }
         let store = self.store().clone();
         tokio::spawn(async move {
             if let Err(error) = store.announce(Signal::Published).await {

@@ -175,7 +175,7 @@ fn another_takes_over() {
     let mut servers: Vec<Server> = (0..3).map(|_| Server::start(folder.path(), &mut next)).collect();
     let watch = Watch::start(&directory);
     let (mut witness, mut said) = (Witness::default(), Vec::new());
-    let mut slowest = Duration::ZERO;
+    let mut slowest = [Duration::ZERO; 2];
 
     for _ in 0..KILLS {
         let place = publisher(&mut servers, None);
@@ -186,7 +186,7 @@ fn another_takes_over() {
         let start = Instant::now();
         publisher(&mut servers, None);
         watch.wait_for(1);
-        slowest = slowest.max(start.elapsed());
+        slowest[0] = slowest[0].max(start.elapsed());
         assert!(start.elapsed() < TAKEOVER, "seed {seed}: taken over after {:?}", start.elapsed());
         servers.push(Server::start(folder.path(), &mut next));
         witness.look(&directory.metadata());
@@ -208,7 +208,7 @@ fn another_takes_over() {
         }
         publisher(&mut servers, Some(place));
         watch.wait_for(3);
-        slowest = slowest.max(start.elapsed());
+        slowest[1] = slowest[1].max(start.elapsed());
         assert!(start.elapsed() < 2 * TAKEOVER, "seed {seed}: taken over after {:?}", start.elapsed());
         servers[place].signal(Signal::CONT);
         let deadline = Instant::now() + TAKEOVER;
@@ -248,7 +248,7 @@ fn another_takes_over() {
     }
     println!(
         "{KILLS} kills and {} stops: {} durable, {} answered as published (by those left: {shares:?}), {} metadata \
-         files, slowest change of hands {slowest:?}",
+         files, slowest change of hands after a kill and a stop {slowest:?}",
         STOPS + 1,
         durable.len(),
         published.len(),
