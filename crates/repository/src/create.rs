@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp as Time;
@@ -12,6 +12,7 @@ use sealdex_tuf::metadata::{Common, MetaFile, RoleKeys, Root, Targets, Timestamp
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{Clock, Key, KeyId, RoleName, Signer, Version};
 
+use crate::blobs::{BlobName, Blobs};
 use crate::directory::RepositoryDirectory;
 use crate::disk;
 use crate::error::Error;
@@ -84,7 +85,9 @@ impl Repository {
             // SQLite gives the files beside it the same permissions.
             disk::private_file(&place.state_file())?;
             let initial = InitialMetadata::sign(&layout, &expiry, &keys, now)?;
-            initial.write(&place)?;
+            initial.write(&Blobs::in_directory(place.clone()))?;
+            let folders = [place.targets(), place.public(), place.path().to_owned()];
+            disk::sync_directories(folders.iter().map(PathBuf::as_path))?;
             Ok(initial.roles)
         })
         .await?;
@@ -235,15 +238,11 @@ impl InitialMetadata {
         self.roles.push(row(role, common));
     }
 
-    fn write(&self, directory: &RepositoryDirectory) -> Result<(), Error> {
-        let metadata = directory.metadata();
-        let place = |name: &String| -> PathBuf { metadata.join(name) };
-        let files: Vec<(PathBuf, &[u8])> =
-            self.files.iter().map(|(name, bytes)| (place(name), bytes.as_slice())).collect();
-        disk::write_files(&directory.staging(), &files)?;
-        disk::write_file(&directory.staging(), &directory.timestamp_file(), &self.timestamp)?;
-        let folders = [metadata, directory.targets(), directory.public(), directory.path().to_owned()];
-        disk::sync_directories(folders.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())
+    fn write(&self, blobs: &Blobs) -> Result<(), Error> {
+        let files: Vec<(BlobName, &[u8])> =
+            self.files.iter().map(|(name, bytes)| (BlobName::metadata(name), bytes.as_slice())).collect();
+        blobs.put(&files)?;
+        blobs.put_timestamp(&self.timestamp)
     }
 }
 

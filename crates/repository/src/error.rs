@@ -234,6 +234,23 @@ impl Error {
         }
     }
 
+    /// Whether something was to be read that is not there.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        match self {
+            // Also where the file system can have no such name.
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::NotFound
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::IsADirectory
+                    | io::ErrorKind::InvalidFilename
+                    | io::ErrorKind::InvalidInput
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether the disk is full: the one failure a person can mend at once.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {

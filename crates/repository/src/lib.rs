@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod blobs;
 mod collect;
 mod create;
 mod directory;
@@ -32,6 +33,7 @@ mod transaction;
 mod verify;
 
 pub use audit::AuditEntry;
+pub use blobs::{BlobName, Blobs, Generation};
 pub use collect::{Collected, MIN_GRACE, Sweep};
 pub use create::{Development, InitialKeys};
 pub use directory::RepositoryDirectory;

@@ -1,7 +1,6 @@
 //! A repository on disk, open.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use sealdex_tuf::{Clock, RoleName, Version};
 use tokio::sync::{Notify, watch};
 
 use crate::audit::AuditEntry;
+use crate::blobs::{BlobName, Blobs};
 use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
 use crate::directory::RepositoryDirectory;
-use crate::disk::{self, DurableDirectories};
+use crate::disk;
 use crate::error::Error;
 use crate::served::{PageCache, served_timestamp};
 use crate::settings::Settings;
@@ -35,7 +35,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     store: Store,
     queue: SubmitQueue,
-    directories: DurableDirectories,
+    blobs: Blobs,
     pages: PageCache,
     /// Rung when this process has submitted something.
     pending: Notify,
@@ -63,23 +63,30 @@ impl Repository {
         if layout != Some(settings.layout.to_fact()?) {
             return Err(Error::LayoutChanged { path });
         }
+        let blobs = Blobs::in_directory(directory.clone());
         Ok(Self(Arc::new(Shared {
             directory,
             settings,
             clock,
             store,
             queue: SubmitQueue::default(),
-            directories: DurableDirectories::default(),
+            blobs,
             pages: PageCache::default(),
             pending: Notify::new(),
             served: watch::Sender::new(0),
         })))
     }
 
-    /// Where everything lies, and what may be served.
+    /// Where everything lies.
     #[must_use]
     pub fn directory(&self) -> &RepositoryDirectory {
         &self.0.directory
+    }
+
+    /// Where everything public lies.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        &self.0.blobs
     }
 
     /// The settings, as they were when the repository was opened.
@@ -99,8 +106,8 @@ impl Repository {
         let version = row
             .and_then(|row| Version::new(row.version))
             .ok_or_else(|| Error::State { reason: "the database knows no version of root".to_owned() })?;
-        let path = self.directory().role_file(&RoleName::root(), version);
-        disk::blocking(move || Ok(std::fs::read(&path).map_err(Error::io("read", &path))?.into())).await
+        let (blobs, key) = (self.blobs().clone(), BlobName::role(&RoleName::root(), version));
+        disk::blocking(move || Ok(blobs.read(&key)?.into())).await
     }
 
     /// SHA-256 of the latest root metadata file, in lower-case hexadecimal: short enough to be compared by eye.
@@ -158,7 +165,7 @@ impl Repository {
         let Some(found) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
         drop(read);
         // The database is ahead of what is served for the moment in which the files are being written.
-        if served_timestamp(self.directory())?.common.version.number() < found.timestamp_version {
+        if served_timestamp(self.blobs())?.common.version.number() < found.timestamp_version {
             return Ok(None);
         }
         let (snapshot, timestamp) =
@@ -194,14 +201,6 @@ impl Repository {
 
     pub(crate) fn queue(&self) -> &SubmitQueue {
         &self.0.queue
-    }
-
-    /// Makes directories below `public/targets` that survive a crash.
-    pub(crate) fn make_target_directories<'a>(
-        &self,
-        directories: impl IntoIterator<Item = &'a Path>,
-    ) -> Result<(), Error> {
-        self.0.directories.make(&self.directory().targets(), directories)
     }
 
     pub(crate) fn pages(&self) -> &PageCache {

@@ -3,10 +3,7 @@
 //! This reads what is served, `public/`, and the layout: not the database, and no key.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +15,7 @@ use sealdex_tuf::trusted::TrustedMetadata;
 use sealdex_tuf::{Answer, Limits, RoleName, Step, TargetPath, Updater, Version};
 use serde::Serialize;
 
-use crate::directory::RepositoryDirectory;
+use crate::blobs::{BlobName, Blobs};
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{Content, Layout, Role};
@@ -48,9 +45,6 @@ pub struct Verification {
 /// Faults that are told one by one.
 const MAX_FAULTS: usize = 100;
 
-/// Bytes of a file that are read at once.
-const BUFFER_BYTES: usize = 256 * 1024;
-
 /// Roles loaded into one copy of the top-level metadata.
 const ROLES: usize = 32;
 
@@ -65,27 +59,19 @@ impl Repository {
         &self,
         progress: impl Fn(u64, u64) + Send + Sync + 'static,
     ) -> Result<Verification, Error> {
-        let (directory, now) = (self.directory().clone(), self.clock().now());
+        let (blobs, now) = (self.blobs().clone(), self.clock().now());
         let layout = self.settings().layout.clone();
         disk::blocking(move || {
-            let trusted = refresh(&directory, now)?;
-            Verifier {
-                directory,
-                layout,
-                trusted,
-                progress,
-                found: Mutex::default(),
-                done: AtomicU64::new(0),
-            }
-            .run()
+            let trusted = refresh(&blobs, now)?;
+            Verifier { blobs, layout, trusted, progress, found: Mutex::default(), done: AtomicU64::new(0) }
+                .run()
         })
         .await
     }
 }
 
-fn refresh(directory: &RepositoryDirectory, now: jiff::Timestamp) -> Result<TrustedMetadata, Error> {
-    let path = directory.role_file(&RoleName::root(), Version::ONE);
-    let root = std::fs::read(&path).map_err(Error::io("read", &path))?;
+fn refresh(blobs: &Blobs, now: jiff::Timestamp) -> Result<TrustedMetadata, Error> {
+    let root = blobs.read(&BlobName::role(&RoleName::root(), Version::ONE))?;
     let mut updater = Updater::new(&root, now, LIMITS)?;
     loop {
         let answer = match updater.step()? {
@@ -93,12 +79,7 @@ fn refresh(directory: &RepositoryDirectory, now: jiff::Timestamp) -> Result<Trus
             Step::Read(_) => Answer::Absent,
             Step::Write(..) | Step::Delete(_) => Answer::Written,
             Step::Fetch(request) => {
-                let path = directory.metadata().join(&request.path);
-                match std::fs::read(&path) {
-                    Ok(bytes) => Answer::Bytes(bytes),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Answer::Absent,
-                    Err(error) => return Err(Error::io("read", &path)(error)),
-                }
+                blobs.find(&BlobName::metadata(&request.path))?.map_or(Answer::Absent, Answer::Bytes)
             }
         };
         updater.answer(answer)?;
@@ -123,7 +104,7 @@ const LIMITS: Limits = Limits {
 type Delegation = (RoleName, RoleName);
 
 struct Verifier<P> {
-    directory: RepositoryDirectory,
+    blobs: Blobs,
     layout: Layout,
     trusted: TrustedMetadata,
     progress: P,
@@ -139,7 +120,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
         let layout = self.layout.clone();
         for (delegator, role) in delegating_roles(&layout)? {
             // Roles that delegate are few and stay loaded; bins come and go.
-            match load(&self.directory, &mut self.trusted, &delegator, &role) {
+            match load(&self.blobs, &mut self.trusted, &delegator, &role) {
                 Ok(length) => {
                     if let Some(targets) = self.trusted.delegated(&delegator, &role) {
                         self.count_role(length, targets);
@@ -173,7 +154,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
     fn check_bins(&self, bins: &[Delegation], total: u64) {
         let mut trusted = self.trusted.clone();
         for (delegator, role) in bins {
-            match load(&self.directory, &mut trusted, delegator, role) {
+            match load(&self.blobs, &mut trusted, delegator, role) {
                 Ok(length) => {
                     if let Some(targets) = trusted.delegated(delegator, role) {
                         self.count_role(length, targets);
@@ -201,7 +182,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                 continue;
             };
             self.found().targets += 1;
-            let Ok(place) = self.directory.target_file(path, sha256) else {
+            let Ok(place) = BlobName::target(path, sha256) else {
                 self.fault(format!("{path} can be no file"));
                 continue;
             };
@@ -213,18 +194,18 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
             let is_page = self.layout.content == Content::PythonIndex && path_text.starts_with("simple/");
             if !is_page {
                 self.found().files += 1;
-                self.check_file(&place, file.length, sha256);
+                self.check_file(&place, Some(file.length), sha256);
                 continue;
             }
-            match std::fs::read(&place) {
+            match self.blobs.read(&place) {
                 Ok(bytes)
                     if bytes.len() as u64 == file.length
                         && HashAlgorithm::Sha256.hex_digest(&bytes) == *sha256 =>
                 {
                     self.check_page(path, &bytes);
                 }
-                Ok(_) => self.fault(format!("{} is not the page that was signed", place.display())),
-                Err(error) => self.fault(format!("{}: {error}", place.display())),
+                Ok(_) => self.fault(format!("{place} is not the page that was signed")),
+                Err(error) => self.fault(told(&error)),
             }
         }
     }
@@ -244,14 +225,11 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                 self.fault(format!("{path}: {} is listed without a sha256 or a size", file.filename));
                 continue;
             };
-            let place = self.directory.distribution_file(&page.name, &file.filename, sha256);
-            self.check_file(&place, size, sha256);
+            let place = BlobName::distribution(&page.name, &file.filename, sha256);
+            self.check_file(&place, Some(size), sha256);
             if let Some(core_metadata) = file.core_metadata.sha256() {
-                let beside = self.directory.sidecar_file(&page.name, &file.filename, sha256);
-                match std::fs::metadata(&beside) {
-                    Ok(there) => self.check_file(&beside, there.len(), core_metadata),
-                    Err(error) => self.fault(format!("{}: {error}", beside.display())),
-                }
+                let beside = BlobName::sidecar(&page.name, &file.filename, sha256);
+                self.check_file(&beside, None, core_metadata);
             }
         }
         let mut found = self.found();
@@ -262,29 +240,20 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
     }
 
     /// A file must have these bytes. It is read piece by piece: files may be gigabytes.
-    fn check_file(&self, place: &Path, length: u64, sha256: &str) {
-        let hash = || -> std::io::Result<(u64, String)> {
-            let (mut file, mut hasher, mut read) =
-                (File::open(place)?, Hasher::new(HashAlgorithm::Sha256), 0);
-            let mut buffer = vec![0; BUFFER_BYTES];
-            loop {
-                match file.read(&mut buffer)? {
-                    0 => return Ok((read, hasher.finish())),
-                    count => {
-                        hasher.update(&buffer[..count]);
-                        read += count as u64;
-                    }
-                }
-            }
-        };
-        match hash() {
-            Ok((read, found)) => {
+    fn check_file(&self, place: &BlobName, length: Option<u64>, sha256: &str) {
+        let (mut hasher, mut read) = (Hasher::new(HashAlgorithm::Sha256), 0);
+        let hashed = self.blobs.read_pieces(place, |piece| {
+            hasher.update(piece);
+            read += piece.len() as u64;
+        });
+        match hashed {
+            Ok(()) => {
                 self.found().bytes += read;
-                if read != length || found != sha256 {
-                    self.fault(format!("{} is not the file that was signed", place.display()));
+                if length.is_some_and(|length| read != length) || hasher.finish() != sha256 {
+                    self.fault(format!("{place} is not the file that was signed"));
                 }
             }
-            Err(error) => self.fault(format!("{}: {error}", place.display())),
+            Err(error) => self.fault(told(&error)),
         }
     }
 
@@ -317,15 +286,22 @@ fn delegating_roles(layout: &Layout) -> Result<Vec<Delegation>, Error> {
     Ok(all)
 }
 
+/// An error with its cause, in one sentence.
+fn told(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 /// Loads a role from what is served, verified; gives its length in bytes.
 fn load(
-    directory: &RepositoryDirectory,
+    blobs: &Blobs,
     trusted: &mut TrustedMetadata,
     delegator: &RoleName,
     role: &RoleName,
 ) -> Result<u64, Error> {
-    let path = directory.role_file(role, trusted.expected(role)?.version);
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let bytes = blobs.read(&BlobName::role(role, trusted.expected(role)?.version))?;
     trusted.load_delegated(delegator, role, &bytes)?;
     Ok(bytes.len() as u64)
 }

@@ -47,7 +47,7 @@ impl App {
         development: bool,
         writer: WriterHealth,
     ) -> Arc<Self> {
-        let watch = GenerationWatch::new(repository.directory());
+        let watch = GenerationWatch::new(repository.blobs());
         // Numbers of one run follow each other; those of another begin elsewhere.
         let first_request = u64::try_from(clock.now().as_microsecond()).unwrap_or_default() << 8;
         Arc::new(Self {
@@ -57,8 +57,8 @@ impl App {
             metrics: Metrics::new(),
             pages: PageCache::new(watch.clone(), config.max_page_cache_bytes),
             project_list: ProjectListCache::new(watch.clone()),
-            timestamp: TimestampCache::new(watch),
-            immutable: ImmutableFiles::new(config.max_metadata_cache_bytes),
+            timestamp: TimestampCache::new(watch, repository.blobs().clone()),
+            immutable: ImmutableFiles::new(repository.blobs().clone(), config.max_metadata_cache_bytes),
             deltas: Deltas::new(config.max_delta_cache_bytes),
             status: StatusCache::default(),
             uploads: Arc::new(Semaphore::new(config.uploads.max_concurrent)),

@@ -1,4 +1,4 @@
-//! Files from disk: whole, in parts, conditionally; with at most one buffer of each in memory.
+//! Stored files: whole, in parts, conditionally; with at most one buffer of each in memory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
 };
 use http::{HeaderMap, Method, StatusCode};
+use sealdex_repository::{BlobName, Blobs, Error};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
@@ -23,29 +24,31 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A file to be sent.
 #[derive(Debug)]
-pub(crate) struct DiskFile {
-    pub(crate) path: PathBuf,
+pub(crate) struct StoredFile {
+    pub(crate) name: BlobName,
     pub(crate) content_type: &'static str,
     /// What its bytes are known by, where its name or a page says.
     pub(crate) tag: Option<EntityTag>,
     pub(crate) freshness: Freshness,
 }
 
-impl DiskFile {
+impl StoredFile {
     /// Answers a request; 404 where there is no such file.
-    pub(crate) async fn respond(self, method: &Method, request: &HeaderMap) -> Response {
-        match self.try_respond(method, request).await {
+    pub(crate) async fn respond(self, blobs: &Blobs, method: &Method, request: &HeaderMap) -> Response {
+        match self.try_respond(blobs, method, request).await {
             Ok(response) => response,
-            Err(error) if is_absent(&error) => Refusal::not_found("no such file").into_response(),
-            Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "cannot read a file");
-                Refusal::internal(&error).into_response()
-            }
+            Err(error) if error.is_absent() => Refusal::not_found("no such file").into_response(),
+            Err(error) => Refusal::internal(&error).into_response(),
         }
     }
 
-    async fn try_respond(&self, method: &Method, request: &HeaderMap) -> io::Result<Response> {
-        let (file, total) = open(&self.path).await?;
+    async fn try_respond(
+        &self,
+        blobs: &Blobs,
+        method: &Method,
+        request: &HeaderMap,
+    ) -> Result<Response, Error> {
+        let (source, total) = Source::open(blobs, &self.name).await?;
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -90,7 +93,7 @@ impl DiskFile {
         };
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(part.length));
         if *method != Method::HEAD {
-            *response.body_mut() = body(file, part).await?;
+            *response.body_mut() = source.body(part).await?;
         }
         Ok(response)
     }
@@ -112,17 +115,39 @@ pub(crate) fn content_type(filename: &str) -> &'static str {
     }
 }
 
-async fn open(path: &Path) -> io::Result<(std::fs::File, u64)> {
-    let path = path.to_owned();
-    spawn_blocking(move || {
-        let file = std::fs::File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_file() { Ok((file, metadata.len())) } else { Err(io::ErrorKind::NotFound.into()) }
-    })
-    .await?
+/// Where the bytes come from.
+enum Source {
+    Disk(PathBuf, std::fs::File),
 }
 
-async fn body(file: std::fs::File, part: ByteRange) -> io::Result<Body> {
+impl Source {
+    /// Gives the length in bytes, too.
+    async fn open(blobs: &Blobs, name: &BlobName) -> Result<(Self, u64), Error> {
+        let Some(path) = blobs.file(name) else { unreachable!() };
+        let own = path.clone();
+        let (file, length) = read(&path, async { spawn_blocking(move || open(&own)).await? }).await?;
+        Ok((Self::Disk(path, file), length))
+    }
+
+    async fn body(self, part: ByteRange) -> Result<Body, Error> {
+        match self {
+            Self::Disk(path, file) => read(&path, disk_body(file, part)).await,
+        }
+    }
+}
+
+/// What was tried with a file, and failed.
+async fn read<T>(path: &Path, work: impl Future<Output = io::Result<T>>) -> Result<T, Error> {
+    work.await.map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })
+}
+
+fn open(path: &Path) -> io::Result<(std::fs::File, u64)> {
+    let file = std::fs::File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata.len())) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+async fn disk_body(file: std::fs::File, part: ByteRange) -> io::Result<Body> {
     let mut file = tokio::fs::File::from_std(file);
     file.set_max_buf_size(BUFFER_BYTES);
     if part.start > 0 {
@@ -136,18 +161,6 @@ async fn body(file: std::fs::File, part: ByteRange) -> io::Result<Body> {
         }
         _ => Ok(Body::from_stream(ReaderStream::with_capacity(file.take(part.length), BUFFER_BYTES))),
     }
-}
-
-/// No such file, or a name that the file system cannot have.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::IsADirectory
-            | io::ErrorKind::InvalidFilename
-            | io::ErrorKind::InvalidInput
-    )
 }
 
 #[cfg(test)]
