@@ -15,11 +15,12 @@ pub(crate) const VARIABLE: &str = "SEALDEX_TEST_ENV";
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// Each environment's name and its locked requirements.
-const ENVIRONMENTS: [(&str, &str); 4] = [
+const ENVIRONMENTS: [(&str, &str); 5] = [
     ("pip", include_str!("../requirements/pip.txt")),
     ("tuf", include_str!("../requirements/tuf.txt")),
     ("uv", include_str!("../requirements/uv.txt")),
     ("twine", include_str!("../requirements/twine.txt")),
+    ("s3", include_str!("../requirements/s3.txt")),
 ];
 
 /// Makes the environments that are missing and returns their folder.

@@ -81,7 +81,7 @@ impl Repository {
                 broom.examine();
                 if entry.is_going() {
                     broom.finish(&entry)?;
-                } else if let Some((version, role)) = versioned(entry.key.name())
+                } else if let Some((version, role)) = versioned(entry.name.name())
                     && role != RoleName::root().as_str()
                 {
                     versions.entry(role).or_default().insert(version, entry);
@@ -137,7 +137,7 @@ impl Repository {
                 broom.finish(&entry)?;
                 continue;
             }
-            let name = entry.key.name();
+            let name = entry.name.name();
             let Some(plain) = consistent(name) else { continue };
             let since = newer.insert(plain.to_owned(), entry.written).unwrap_or(entry.written);
             let is_live = live.contains(name)

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::layout::{DelegationKeys, KeyHolder, Layout};
 use crate::lifetime::Expiries;
 use crate::publish::SnapshotIndex;
-use crate::repository::Repository;
+use crate::repository::{Repository, open_blobs};
 use crate::settings::Settings;
 use crate::store::{self, Open, RoleRow, Store, commit, publications};
 
@@ -61,33 +61,39 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::AlreadyRepository`], [`Error::DirectoryNotEmpty`], [`Error::Keys`], [`Error::Layout`],
-    /// [`Error::Settings`], [`Error::Tuf`] from a signer, [`Error::Io`], [`Error::Database`].
+    /// [`Error::Settings`], [`Error::Tuf`] from a signer, [`Error::Io`], [`Error::Database`]; [`Error::BucketNotEmpty`],
+    /// [`Error::UnconditionalBucket`], [`Error::Bucket`].
     pub async fn create(
         directory: RepositoryDirectory,
         settings: Settings,
         keys: &InitialKeys,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        settings.layout.check()?;
+        settings.check(&directory.settings_file())?;
         keys.check()?;
         check_empty(&directory)?;
         let text = settings.to_toml()?;
         let building = RepositoryDirectory::new(directory.path().join(BUILDING));
+        let blobs = open_blobs(&building, &settings)?;
+        let in_bucket = settings.storage.bucket.is_some();
         let (keys, now, place) = (keys.clone(), clock.now(), building.clone());
         let (layout, expiry) = (settings.layout.clone(), settings.expiry);
         let roles = disk::blocking(move || {
             if place.path().exists() {
                 fs::remove_dir_all(place.path()).map_err(Error::io("remove", place.path()))?;
             }
-            for folder in [place.staging(), place.metadata(), place.targets()] {
+            blobs.check_empty()?;
+            let public = [place.metadata(), place.targets()];
+            let public = public.into_iter().filter(|_| !in_bucket);
+            for folder in std::iter::once(place.staging()).chain(public) {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
             }
             // SQLite gives the files beside it the same permissions.
             disk::private_file(&place.state_file())?;
             let initial = InitialMetadata::sign(&layout, &expiry, &keys, now)?;
-            initial.write(&Blobs::in_directory(place.clone()))?;
+            initial.write(&blobs)?;
             let folders = [place.targets(), place.public(), place.path().to_owned()];
-            disk::sync_directories(folders.iter().map(PathBuf::as_path))?;
+            disk::sync_directories(folders.iter().map(PathBuf::as_path).filter(|folder| folder.exists()))?;
             Ok(initial.roles)
         })
         .await?;
@@ -134,6 +140,10 @@ fn move_into_place(
         (building.public(), directory.public()),
         (building.state_file(), directory.state_file()),
     ] {
+        if !from.exists() {
+            // It is elsewhere: `storage` in the settings.
+            continue;
+        }
         fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
     }
     fs::remove_dir_all(building.path()).map_err(Error::io("remove", building.path()))?;
@@ -242,7 +252,8 @@ impl InitialMetadata {
         let files: Vec<(BlobName, &[u8])> =
             self.files.iter().map(|(name, bytes)| (BlobName::metadata(name), bytes.as_slice())).collect();
         blobs.put(&files)?;
-        blobs.put_timestamp(&self.timestamp)
+        blobs.put_timestamp(&self.timestamp)?;
+        blobs.check_conditions()
     }
 }
 

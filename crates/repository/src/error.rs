@@ -195,6 +195,40 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The object store did not do what it was asked for: it is down, refuses, or cannot be reached.
+    #[error("cannot {action} {object}")]
+    Bucket {
+        /// What was tried.
+        action: &'static str,
+        /// The object or the bucket.
+        object: String,
+        /// Its answer, or why there is none.
+        #[source]
+        source: Arc<object_store::Error>,
+    },
+    /// A repository is to be created in a bucket where something else lies.
+    #[error("{bucket} is not empty: it holds {found}")]
+    BucketNotEmpty {
+        /// The bucket and the prefix.
+        bucket: String,
+        /// An object in it.
+        found: String,
+    },
+    /// The object store puts an object although the condition given does not hold. Two writers could undo each other's
+    /// work there.
+    #[error("{bucket} is in an object store without conditional writes (If-None-Match, If-Match)")]
+    UnconditionalBucket {
+        /// The bucket and the prefix.
+        bucket: String,
+    },
+    /// Another writer has published meanwhile. Nothing that it published was taken back.
+    #[error("version {own} of the timestamp was overtaken: {served} is served already")]
+    Overtaken {
+        /// The version served.
+        served: u64,
+        /// The version that was to be served.
+        own: u64,
+    },
     /// The database failed.
     #[error("the database failed to {action}")]
     Database {
@@ -249,6 +283,12 @@ impl Error {
             ),
             _ => false,
         }
+    }
+
+    /// Whether the object store is what failed: it may work again in a moment.
+    #[must_use]
+    pub fn is_bucket_failing(&self) -> bool {
+        matches!(self, Self::Bucket { .. })
     }
 
     /// Whether the disk is full: the one failure a person can mend at once.

@@ -33,7 +33,7 @@ mod transaction;
 mod verify;
 
 pub use audit::AuditEntry;
-pub use blobs::{BlobName, Blobs, Generation};
+pub use blobs::{BlobName, Blobs, Generation, Pieces};
 pub use collect::{Collected, MIN_GRACE, Sweep};
 pub use create::{Development, InitialKeys};
 pub use directory::RepositoryDirectory;
@@ -44,7 +44,7 @@ pub use lifetime::{Expiries, Lifetime};
 pub use page::{PublishedFile, PublishedPage, PublishedSidecar};
 pub use publish::SnapshotProcess;
 pub use repository::Repository;
-pub use settings::{FileLimits, Settings};
+pub use settings::{BucketSettings, FileLimits, Settings, Storage};
 pub use staging::{Received, StagedFile};
 pub use status::{BinsStatus, KeyStatus, RoleStatus, Status, WriterStatus};
 pub use token::{Action, Projects, Token, TokenId, TokenScope, TokenSecret};

@@ -15,7 +15,7 @@ use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
 use crate::directory::RepositoryDirectory;
 use crate::disk;
 use crate::error::Error;
-use crate::served::{PageCache, served_timestamp};
+use crate::served::PageCache;
 use crate::settings::Settings;
 use crate::staging::StagedFile;
 use crate::store::{self, Open, Store, log, publications};
@@ -63,7 +63,7 @@ impl Repository {
         if layout != Some(settings.layout.to_fact()?) {
             return Err(Error::LayoutChanged { path });
         }
-        let blobs = Blobs::in_directory(directory.clone());
+        let blobs = open_blobs(&directory, &settings)?;
         Ok(Self(Arc::new(Shared {
             directory,
             settings,
@@ -165,7 +165,7 @@ impl Repository {
         let Some(found) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
         drop(read);
         // The database is ahead of what is served for the moment in which the files are being written.
-        if served_timestamp(self.blobs())?.common.version.number() < found.timestamp_version {
+        if !self.blobs().serves(found.timestamp_version).await? {
             return Ok(None);
         }
         let (snapshot, timestamp) =
@@ -237,6 +237,14 @@ impl Repository {
     pub(crate) fn unsupported(&self, path: &sealdex_tuf::TargetPath) -> Error {
         let layout = self.settings().layout.name.escape_debug().to_string();
         Error::UnsupportedPath { path: path.to_string(), layout }
+    }
+}
+
+/// Where everything public lies, by the settings.
+pub(crate) fn open_blobs(directory: &RepositoryDirectory, settings: &Settings) -> Result<Blobs, Error> {
+    match &settings.storage.bucket {
+        None => Ok(Blobs::in_directory(directory.clone())),
+        Some(bucket) => Blobs::in_bucket(bucket),
     }
 }
 

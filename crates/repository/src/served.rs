@@ -111,8 +111,7 @@ impl Repository {
         let sidecar = match &listed.core_metadata {
             CoreMetadata::Hashes(hashes) => {
                 let key = BlobName::sidecar(project, &filename, sha256);
-                let (blobs, own) = (self.blobs().clone(), key.clone());
-                let length = crate::disk::blocking(move || blobs.length(&own)).await?;
+                let length = self.blobs().fetch_length(&key).await?;
                 let sha256 = hashes.get("sha256").ok_or_else(|| missing("sha256 of metadata"))?.clone();
                 Some(PublishedSidecar { name: key, sha256, length })
             }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sealdex_repository::layout::BinStyle;
@@ -26,10 +26,11 @@ use sealdex_simple::DistributionFilename;
 use sealdex_testkit::archive::sha256_hex;
 use sealdex_testkit::clock::START;
 use sealdex_tuf::{KeyPair, Scheme, Signer};
-use support::{Judge, Stored, stage};
+use support::{Judge, Public, Stored, stage};
 
 /// How often the process is killed.
 const KILLS: usize = 220;
+const KILLS_OVER_BUCKET: usize = 60;
 
 /// Tells the process to be killed where its repository is.
 const CHILD: &str = "SEALDEX_TEST_CRASH_CHILD";
@@ -160,20 +161,14 @@ impl Victim {
 #[derive(Default)]
 struct Witness {
     contents: BTreeMap<String, String>,
-    looked_at: HashMap<PathBuf, (SystemTime, u64)>,
+    looked_at: HashMap<String, String>,
 }
 
 impl Witness {
-    fn look(&mut self, metadata: &Path) {
-        for entry in std::fs::read_dir(metadata).unwrap() {
-            let path = entry.unwrap().path();
-            let found = std::fs::metadata(&path).unwrap();
-            let stamp = (found.modified().unwrap(), std::os::unix::fs::MetadataExt::ino(&found));
-            if self.looked_at.insert(path.clone(), stamp) == Some(stamp) {
-                continue;
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            let mut name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    fn look(&mut self, public: &Public) {
+        for path in public.changed("metadata", &mut self.looked_at) {
+            let bytes = public.read(&path).unwrap();
+            let mut name = path.strip_prefix("metadata/").unwrap().to_owned();
             if name == "timestamp.json" {
                 let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
                 name = format!("{}.timestamp.json", json["signed"]["version"]);
@@ -195,13 +190,16 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     create(folder.path(), &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
+    let public = Public::of(&directory);
+    // What a process that is killed leaves in a bucket is the same, and takes longer to look at.
+    let kills = if matches!(public, Public::Bucket(..)) { KILLS_OVER_BUCKET } else { KILLS };
     let seed =
         std::env::var("SEALDEX_TEST_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
     let mut random = StdRng::seed_from_u64(seed);
     let (mut witness, stored, started) = (Witness::default(), Stored::default(), Instant::now());
     let (mut durable, mut published): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
     let mut first = 0;
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let victim = Victim::start(folder.path(), first);
         // Most while they work, some while they start and make good what the last one left.
         let lines = if random.random_ratio(4, 5) { victim.wait_until_ready() } else { Vec::new() };
@@ -217,7 +215,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
         }
 
         // Before anybody writes again: a client that was here before finds everything that was said to be public.
-        witness.look(&directory.metadata());
+        witness.look(&public);
         let mut judge = Judge::with_stored(&directory, START, &stored).unwrap_or_else(|error| {
             panic!("seed {seed}, kill {kill}: what is served does not verify: {error}")
         });
@@ -234,7 +232,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
         // Every other time the next victim has to make good what this one left.
         if kill % 2 == 0 {
             runtime.block_on(recover(folder.path()));
-            witness.look(&directory.metadata());
+            witness.look(&public);
             let mut judge = Judge::with_stored(&directory, START, &stored).unwrap();
             for number in &new_durable {
                 let (_, path, bytes) = file(*number);
@@ -243,27 +241,28 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
         }
     }
     runtime.block_on(recover(folder.path()));
-    witness.look(&directory.metadata());
+    witness.look(&public);
     let mut judge = Judge::with_stored(&directory, START, &stored).unwrap();
     for number in &durable {
         let (_, path, bytes) = file(*number);
         assert_eq!(judge.target(&path), Some(bytes), "seed {seed}: {path} was durable");
     }
     println!(
-        "{KILLS} kills in {:.1} s: {} durable, {} public, {} metadata files seen, none lost, none twice",
+        "{kills} kills in {:.1} s: {} durable, {} public, {} metadata files seen, none lost, none twice",
         started.elapsed().as_secs_f64(),
         durable.len(),
         published.len(),
         witness.contents.len()
     );
-    assert!(published.len() > KILLS / 4, "too little was done between the kills to say anything");
+    assert!(published.len() > kills / 4, "too little was done between the kills to say anything");
 }
 
 fn create(folder: &Path, runtime: &tokio::runtime::Runtime) {
     let online = KeyPair::generate(&Scheme::Ed25519).unwrap();
     std::fs::write(online_key_file(folder), online.pkcs8()).unwrap();
     let keys = support::initial_keys(Arc::new(online));
-    let settings = Settings::new(Layout::pep458(BinStyle::Succinct, 4).unwrap());
+    let mut settings = Settings::new(Layout::pep458(BinStyle::Succinct, 4).unwrap());
+    settings.storage.bucket = support::shared_bucket();
     let directory = RepositoryDirectory::new(folder.join("repository"));
     runtime.block_on(Repository::create(directory, settings, &keys, clock())).unwrap();
 }

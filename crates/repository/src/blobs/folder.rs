@@ -30,21 +30,21 @@ impl Folder {
         Self { directory, durable: DurableDirectories::default() }
     }
 
-    pub(super) fn path(&self, key: &BlobName) -> PathBuf {
-        self.directory.public().join(key.as_str())
+    pub(super) fn path(&self, name: &BlobName) -> PathBuf {
+        self.directory.public().join(name.as_str())
     }
 
     pub(super) fn put(&self, blobs: &[(BlobName, &[u8])]) -> Result<(), Error> {
         let files: Vec<(PathBuf, &[u8])> =
-            blobs.iter().map(|(key, bytes)| (self.path(key), *bytes)).collect();
+            blobs.iter().map(|(name, bytes)| (self.path(name), *bytes)).collect();
         let folders: BTreeSet<&Path> = files.iter().map(|(path, _)| disk::parent(path)).collect();
         self.make_folders(folders.iter().copied())?;
         disk::write_files(&self.directory.staging(), &files)?;
         disk::sync_directories(folders)
     }
 
-    pub(super) fn put_in_bulk(&self, key: &BlobName, bytes: &[u8]) -> Result<(), Error> {
-        disk::write_unsynchronised(&self.directory.staging(), &self.path(key), bytes)
+    pub(super) fn put_in_bulk(&self, name: &BlobName, bytes: &[u8]) -> Result<(), Error> {
+        disk::write_unsynchronised(&self.directory.staging(), &self.path(name), bytes)
     }
 
     pub(super) fn settle(&self) -> Result<(), Error> {
@@ -53,15 +53,15 @@ impl Folder {
 
     pub(super) fn put_received(
         &self,
-        key: &BlobName,
+        name: &BlobName,
         received: Received,
         beside: Beside,
     ) -> Result<(), Error> {
-        let place = self.path(key);
+        let place = self.path(name);
         let folder = disk::parent(&place);
         self.make_folders([folder])?;
-        if let Some((key, bytes)) = beside {
-            disk::write_file(&self.directory.staging(), &self.path(&key), &bytes)?;
+        if let Some((name, bytes)) = beside {
+            disk::write_file(&self.directory.staging(), &self.path(&name), &bytes)?;
         }
         received.move_to(&place)?;
         disk::sync_directories([folder])
@@ -69,21 +69,21 @@ impl Folder {
 
     pub(super) fn put_received_in_bulk(
         &self,
-        key: &BlobName,
+        name: &BlobName,
         received: Received,
         beside: Beside,
     ) -> Result<(), Error> {
-        let place = self.path(key);
+        let place = self.path(name);
         let folder = disk::parent(&place);
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        if let Some((key, bytes)) = beside {
-            self.put_in_bulk(&key, &bytes)?;
+        if let Some((name, bytes)) = beside {
+            self.put_in_bulk(&name, &bytes)?;
         }
         received.move_to(&place)
     }
 
-    pub(super) fn read(&self, key: &BlobName) -> Result<Vec<u8>, Error> {
-        let path = self.path(key);
+    pub(super) fn read(&self, name: &BlobName) -> Result<Vec<u8>, Error> {
+        let path = self.path(name);
         fs::read(&path).map_err(Error::io("read", &path))
     }
 
@@ -100,13 +100,13 @@ impl Folder {
         fs::read(&path).map(Some).map_err(Error::io("read", &path))
     }
 
-    pub(super) fn length(&self, key: &BlobName) -> Result<u64, Error> {
-        let path = self.path(key);
+    pub(super) fn length(&self, name: &BlobName) -> Result<u64, Error> {
+        let path = self.path(name);
         Ok(fs::metadata(&path).map_err(Error::io("look at", &path))?.len())
     }
 
-    pub(super) fn read_pieces(&self, key: &BlobName, mut piece: impl FnMut(&[u8])) -> Result<(), Error> {
-        let path = self.path(key);
+    pub(super) fn read_pieces(&self, name: &BlobName, mut piece: impl FnMut(&[u8])) -> Result<(), Error> {
+        let path = self.path(name);
         let failed = |error| Error::io("read", &path)(error);
         let mut file = File::open(&path).map_err(failed)?;
         let mut buffer = vec![0; PIECE_BYTES];
@@ -127,21 +127,21 @@ impl Folder {
     /// It is renamed out of the way first: if it is not the file that was looked at, because somebody has just put the
     /// same again, it goes back to its place.
     pub(super) fn remove(&self, entry: &Entry, before: Timestamp) -> Result<bool, Error> {
-        let path = self.path(&entry.key);
-        let going = path.with_file_name(format!("{GOING}{}", entry.key.name()));
+        let path = self.path(&entry.name);
+        let going = path.with_file_name(format!("{GOING}{}", entry.name.name()));
         match fs::rename(&path, &going) {
             Ok(()) => {}
             // Another process cleans up too.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(Error::io("remove", &path)(error)),
         }
-        finish_removal(&going, entry.key.name(), before)
+        finish_removal(&going, entry.name.name(), before)
     }
 
     /// Finishes what a process left behind that was killed while it removed a file.
     pub(super) fn finish_removal(&self, entry: &Entry, before: Timestamp) -> Result<(), Error> {
-        if let Some(name) = entry.key.name().strip_prefix(GOING) {
-            finish_removal(&self.path(&entry.key), name, before)?;
+        if let Some(name) = entry.name.name().strip_prefix(GOING) {
+            finish_removal(&self.path(&entry.name), name, before)?;
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Folder {
 impl Entry {
     /// Whether a process was killed while it removed this file.
     pub(crate) fn is_going(&self) -> bool {
-        self.key.name().starts_with(GOING)
+        self.name.name().starts_with(GOING)
     }
 }
 
@@ -204,7 +204,7 @@ impl FolderWalk {
                     };
                     let written = found.modified().map_err(Error::io("look at", entry.path()))?;
                     files.push(Entry {
-                        key: BlobName::found(&folder, &name),
+                        name: BlobName::found(&folder, &name),
                         length: found.len(),
                         written: Timestamp::try_from(written).unwrap_or(Timestamp::MAX),
                     });

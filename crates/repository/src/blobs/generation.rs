@@ -1,18 +1,20 @@
 //! Notices a publication, whichever process made it, without asking the database.
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Tells one published state from another.
 ///
 /// Whatever changes in public ends with a new `timestamp.json`. In a folder that is renamed into place, and looking at
-/// the file costs a microsecond.
+/// the file costs a microsecond. In a bucket it would cost a request: there the publications that this process knows of
+/// are counted, and those of others are found because nothing is taken for current longer than a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(Seen);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
     File { inode: u64, modified: Option<SystemTime>, length: u64 },
+    Bucket { publications: u64, second: u64 },
 }
 
 impl Generation {
@@ -21,6 +23,11 @@ impl Generation {
         let found = std::fs::metadata(timestamp).ok()?;
         let (modified, length) = (found.modified().ok(), found.len());
         Some(Self(Seen::File { inode: inode(&found), modified, length }))
+    }
+
+    /// After so many publications that were noticed, and so long.
+    pub(super) fn of_bucket(publications: u64, open: Duration) -> Self {
+        Self(Seen::Bucket { publications, second: open.as_secs() })
     }
 }
 

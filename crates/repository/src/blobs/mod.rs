@@ -3,15 +3,20 @@
 //! Everything but the timestamp is written once and never changes under its name. Calls block, unless they say
 //! otherwise: they are made on the threads that are there for it ([`crate::disk::blocking`]).
 
+mod bucket;
+mod client;
+mod connect;
 mod folder;
 mod generation;
 mod name;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use bucket::Pieces;
 pub use generation::Generation;
 pub use name::BlobName;
 pub(crate) use name::{METADATA, TARGETS};
@@ -19,7 +24,10 @@ pub(crate) use name::{METADATA, TARGETS};
 use crate::directory::RepositoryDirectory;
 use crate::disk;
 use crate::error::Error;
+use crate::served::served_timestamp;
+use crate::settings::BucketSettings;
 use crate::staging::Received;
+use bucket::{Bucket, BucketWalk};
 use folder::{Folder, FolderWalk};
 
 /// Bytes of a file that are read at once.
@@ -35,12 +43,13 @@ pub struct Blobs(Place);
 #[derive(Clone, Debug)]
 enum Place {
     Folder(Arc<Folder>),
+    Bucket(Arc<Bucket>),
 }
 
 /// Something that was found in the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) key: BlobName,
+    pub(crate) name: BlobName,
     /// Its length in bytes.
     pub(crate) length: u64,
     /// When it was written last.
@@ -53,32 +62,93 @@ impl Blobs {
         Self(Place::Folder(Arc::new(Folder::new(directory))))
     }
 
-    /// The file in which something lies, where it lies in one.
+    /// A bucket. Connects to nothing yet.
+    pub(crate) fn in_bucket(settings: &BucketSettings) -> Result<Self, Error> {
+        Ok(Self(Place::Bucket(Arc::new(Bucket::open(settings)?))))
+    }
+
+    /// The file in which something lies; `None` where it lies in a bucket.
     #[must_use]
-    pub fn file(&self, key: &BlobName) -> Option<PathBuf> {
+    pub fn file(&self, name: &BlobName) -> Option<PathBuf> {
         match &self.0 {
-            Place::Folder(folder) => Some(folder.path(key)),
+            Place::Folder(folder) => Some(folder.path(name)),
+            Place::Bucket(_) => None,
         }
     }
 
     /// What is public now; `None` while nothing is. Takes a microsecond.
+    ///
+    /// In a bucket that is not looked at: what this process has published or seen changes it at once, and so does each
+    /// second.
     #[must_use]
     pub fn generation(&self) -> Option<Generation> {
         match &self.0 {
             Place::Folder(folder) => Generation::of_file(&folder.path(&BlobName::timestamp())),
+            Place::Bucket(bucket) => Some(bucket.generation()),
         }
     }
 
     /// All of it, for those who serve it; `None` where it is longer than `max_bytes`. Does not block.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::is_absent`] where there is nothing.
+    /// [`Error::Io`], [`Error::Bucket`]; [`Error::is_absent`] where there is nothing.
     pub async fn fetch(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
         match &self.0 {
             Place::Folder(folder) => {
                 let (folder, name) = (Arc::clone(folder), name.clone());
                 disk::blocking(move || folder.fetch(&name, max_bytes)).await
             }
+            Place::Bucket(bucket) => bucket.fetch(name, max_bytes).await,
+        }
+    }
+
+    /// Its length in bytes. Does not block.
+    ///
+    /// # Errors
+    /// As [`Blobs::fetch`].
+    pub async fn fetch_length(&self, name: &BlobName) -> Result<u64, Error> {
+        match &self.0 {
+            Place::Folder(folder) => {
+                let (folder, name) = (Arc::clone(folder), name.clone());
+                disk::blocking(move || folder.length(&name)).await
+            }
+            Place::Bucket(bucket) => bucket.client().length(name).await,
+        }
+    }
+
+    /// A part of it, as it comes in from a bucket; a failure on the way is the last item. `None` where it lies in a file
+    /// ([`Blobs::file`]). Does not block.
+    ///
+    /// # Errors
+    /// As [`Blobs::fetch`].
+    pub async fn stream(&self, name: &BlobName, range: Range<u64>) -> Result<Option<Pieces>, Error> {
+        match &self.0 {
+            Place::Folder(_) => Ok(None),
+            Place::Bucket(bucket) => bucket.stream(name, range).await.map(Some),
+        }
+    }
+
+    /// A repository is begun in a bucket with nothing in it.
+    pub(crate) fn check_empty(&self) -> Result<(), Error> {
+        match &self.0 {
+            Place::Folder(_) => Ok(()),
+            Place::Bucket(bucket) => bucket.check_empty(),
+        }
+    }
+
+    /// A bucket must refuse what is put on a condition that does not hold. There is a timestamp by now.
+    pub(crate) fn check_conditions(&self) -> Result<(), Error> {
+        match &self.0 {
+            Place::Folder(_) => Ok(()),
+            Place::Bucket(bucket) => bucket.check_conditions(),
+        }
+    }
+
+    /// Whether the timestamp is served in this version or a later one. Does not block for long.
+    pub(crate) async fn serves(&self, timestamp_version: u64) -> Result<bool, Error> {
+        match &self.0 {
+            Place::Folder(_) => Ok(served_timestamp(self)?.common.version.number() >= timestamp_version),
+            Place::Bucket(bucket) => bucket.serves(timestamp_version).await,
         }
     }
 
@@ -86,6 +156,7 @@ impl Blobs {
     pub(crate) fn put(&self, blobs: &[(BlobName, &[u8])]) -> Result<(), Error> {
         match &self.0 {
             Place::Folder(folder) => folder.put(blobs),
+            Place::Bucket(bucket) => bucket.put(blobs),
         }
     }
 
@@ -93,7 +164,10 @@ impl Blobs {
     /// alone: something may refer to it.
     pub(crate) fn put_in_bulk(&self, blobs: &[(BlobName, &[u8])]) -> Result<(), Error> {
         match &self.0 {
-            Place::Folder(folder) => blobs.iter().try_for_each(|(key, bytes)| folder.put_in_bulk(key, bytes)),
+            Place::Folder(folder) => {
+                blobs.iter().try_for_each(|(name, bytes)| folder.put_in_bulk(name, bytes))
+            }
+            Place::Bucket(bucket) => bucket.put_in_bulk(blobs),
         }
     }
 
@@ -101,30 +175,33 @@ impl Blobs {
     pub(crate) fn settle(&self) -> Result<(), Error> {
         match &self.0 {
             Place::Folder(folder) => folder.settle(),
+            Place::Bucket(bucket) => bucket.settle(),
         }
     }
 
     /// Brings a received file, and what lies beside it, to their places. They survive a crash when this returns.
     pub(crate) fn put_received(
         &self,
-        key: &BlobName,
+        name: &BlobName,
         received: Received,
         beside: Beside,
     ) -> Result<(), Error> {
         match &self.0 {
-            Place::Folder(folder) => folder.put_received(key, received, beside),
+            Place::Folder(folder) => folder.put_received(name, received, beside),
+            Place::Bucket(bucket) => bucket.put_received(name, &received, beside),
         }
     }
 
     /// [`Blobs::put_received`], for very many: they survive a crash once [`Blobs::settle`] has returned.
     pub(crate) fn put_received_in_bulk(
         &self,
-        key: &BlobName,
+        name: &BlobName,
         received: Received,
         beside: Beside,
     ) -> Result<(), Error> {
         match &self.0 {
-            Place::Folder(folder) => folder.put_received_in_bulk(key, received, beside),
+            Place::Folder(folder) => folder.put_received_in_bulk(name, received, beside),
+            Place::Bucket(bucket) => bucket.put_received_in_bulk(name, &received, beside),
         }
     }
 
@@ -132,36 +209,35 @@ impl Blobs {
     pub(crate) fn put_timestamp(&self, bytes: &[u8]) -> Result<(), Error> {
         match &self.0 {
             Place::Folder(folder) => folder.put(&[(BlobName::timestamp(), bytes)]),
+            Place::Bucket(bucket) => bucket.put_timestamp(bytes),
         }
     }
 
     /// All of it.
-    pub(crate) fn read(&self, key: &BlobName) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read(&self, name: &BlobName) -> Result<Vec<u8>, Error> {
         match &self.0 {
-            Place::Folder(folder) => folder.read(key),
+            Place::Folder(folder) => folder.read(name),
+            Place::Bucket(bucket) => bucket.read(name),
         }
     }
 
     /// All of it; `None` where there is nothing.
-    pub(crate) fn find(&self, key: &BlobName) -> Result<Option<Vec<u8>>, Error> {
-        match self.read(key) {
+    pub(crate) fn find(&self, name: &BlobName) -> Result<Option<Vec<u8>>, Error> {
+        match self.read(name) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Its length in bytes.
-    pub(crate) fn length(&self, key: &BlobName) -> Result<u64, Error> {
-        match &self.0 {
-            Place::Folder(folder) => folder.length(key),
-        }
-    }
-
     /// Reads all of it, however long it is, a piece at a time.
-    pub(crate) fn read_pieces(&self, key: &BlobName, piece: impl FnMut(&[u8])) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Bucket`]; [`Error::is_absent`] where there is nothing.
+    pub fn read_pieces(&self, name: &BlobName, piece: impl FnMut(&[u8])) -> Result<(), Error> {
         match &self.0 {
-            Place::Folder(folder) => folder.read_pieces(key, piece),
+            Place::Folder(folder) => folder.read_pieces(name, piece),
+            Place::Bucket(bucket) => bucket.read_pieces(name, piece),
         }
     }
 
@@ -169,14 +245,15 @@ impl Blobs {
     pub(crate) fn walk(&self, folder: &str) -> Walk {
         match &self.0 {
             Place::Folder(place) => Walk::Folder(place.walk(folder)),
+            Place::Bucket(bucket) => Walk::Bucket(bucket.walk(folder)),
         }
     }
 
     /// Removes these, but for those that were written since `before`. Says of each whether it is gone because of this.
-    #[expect(clippy::unused_async, reason = "a folder blocks, and other places do not")]
     pub(crate) async fn remove(&self, entries: &[Entry], before: Timestamp) -> Result<Vec<bool>, Error> {
         match &self.0 {
             Place::Folder(folder) => entries.iter().map(|entry| folder.remove(entry, before)).collect(),
+            Place::Bucket(bucket) => bucket.client().remove(entries, before).await,
         }
     }
 
@@ -184,6 +261,8 @@ impl Blobs {
     pub(crate) fn finish_removal(&self, entry: &Entry, before: Timestamp) -> Result<(), Error> {
         match &self.0 {
             Place::Folder(folder) => folder.finish_removal(entry, before),
+            // There an object is there, or is not.
+            Place::Bucket(_) => Ok(()),
         }
     }
 }
@@ -191,14 +270,15 @@ impl Blobs {
 /// Goes through the folders of a store.
 pub(crate) enum Walk {
     Folder(FolderWalk),
+    Bucket(BucketWalk),
 }
 
 impl Walk {
     /// The next folder and what lies in it.
-    #[expect(clippy::unused_async, reason = "a folder blocks, and other places do not")]
     pub(crate) async fn next(&mut self) -> Result<Option<(String, Vec<Entry>)>, Error> {
         match self {
             Self::Folder(walk) => walk.next(),
+            Self::Bucket(walk) => walk.next().await,
         }
     }
 }

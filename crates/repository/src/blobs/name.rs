@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sealdex_simple::{FileName, ProjectName};
+use sealdex_simple::{ContentType, FileName, ProjectName};
 use sealdex_tuf::{RoleName, TargetPath, Version};
 
 use crate::directory::{check_target_path, is_plain_segment};
@@ -100,6 +100,29 @@ impl BlobName {
     }
 }
 
+impl BlobName {
+    /// The media type it is served with. None of them is ever shown in a browser as a page.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        let name = self.name();
+        let is = |suffix: &str| name.len() > suffix.len() && name.ends_with(suffix);
+        let plain = name.split_once('.').map_or(name, |(_, plain)| plain);
+        if is(".metadata") {
+            "text/plain; charset=utf-8"
+        } else if is(".whl") || is(".zip") {
+            "application/zip"
+        } else if is(".tar.gz") || is(".tgz") {
+            "application/gzip"
+        } else if self.folder() != METADATA && plain == "index.json" {
+            ContentType::JsonV1.as_header_value()
+        } else if is(".json") {
+            "application/json"
+        } else {
+            "application/octet-stream"
+        }
+    }
+}
+
 impl fmt::Display for BlobName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
@@ -134,6 +157,23 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(BlobName::servable_target(path).is_some(), servable, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn content_types() {
+        for (name, expected) in [
+            ("metadata/1.root.json", "application/json"),
+            ("metadata/1.index.json", "application/json"),
+            ("targets/simple/a/ab.index.json", "application/vnd.pypi.simple.v1+json"),
+            ("targets/files/a/ab.a-1-py3-none-any.whl", "application/zip"),
+            ("targets/files/a/ab.a-1.tar.gz", "application/gzip"),
+            ("targets/files/a/ab.a-1-py3-none-any.whl.metadata", "text/plain; charset=utf-8"),
+            ("targets/ab.data.json", "application/json"),
+            ("targets/ab.evil.html", "application/octet-stream"),
+            ("targets/.whl", "application/octet-stream"),
+        ] {
+            assert_eq!(BlobName(name.to_owned()).content_type(), expected, "{name}");
         }
     }
 

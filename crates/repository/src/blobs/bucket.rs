@@ -1,0 +1,296 @@
+//! `public/` in a bucket of an object store that speaks S3's protocol.
+//!
+//! What never changes is put on the condition that nothing is there; the timestamp on the condition that the one there is
+//! the one that was compared. So a writer that was paused and overtaken cannot take anything back.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use object_store::ObjectMeta;
+
+use super::client::{Client, written};
+use super::connect::{Background, Clients, connect};
+use super::{Beside, BlobName, Entry, Generation};
+use crate::error::Error;
+use crate::settings::BucketSettings;
+use crate::staging::Received;
+
+/// How often one process asks for the timestamp on behalf of all who wait for another's publication.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// So many objects that were put again in bulk are remembered before they are looked at.
+const MAX_TOUCHED: usize = 10_000;
+
+pub(super) struct Bucket {
+    client: Arc<Client>,
+    background: Background,
+    opened: Instant,
+    /// Timestamps known to be served: how many, the version of the last one.
+    publications: AtomicU64,
+    served: AtomicU64,
+    looked: tokio::sync::Mutex<Option<Instant>>,
+    touched: Mutex<Vec<BlobName>>,
+}
+
+impl Bucket {
+    pub(super) fn open(settings: &BucketSettings) -> Result<Self, Error> {
+        let background = Background::start()?;
+        let handle = background.handle().ok_or(Error::Interrupted)?;
+        let Clients { store, once } = connect(settings, handle)?;
+        Ok(Self {
+            client: Arc::new(Client { settings: settings.clone(), store, once }),
+            background,
+            opened: Instant::now(),
+            publications: AtomicU64::new(0),
+            served: AtomicU64::new(0),
+            looked: tokio::sync::Mutex::new(None),
+            touched: Mutex::default(),
+        })
+    }
+
+    pub(super) fn check_empty(&self) -> Result<(), Error> {
+        self.wait(|client| async move { client.check_empty().await })
+    }
+
+    pub(super) fn check_conditions(&self) -> Result<(), Error> {
+        self.wait(|client| async move { client.check_conditions().await })
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        Generation::of_bucket(self.publications.load(Ordering::Acquire), self.opened.elapsed())
+    }
+
+    /// Whether the timestamp is served in this version or a later one.
+    pub(super) async fn serves(&self, version: u64) -> Result<bool, Error> {
+        if self.served.load(Ordering::Acquire) < version {
+            let mut looked = self.looked.lock().await;
+            if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+                let bytes = self.client.read(&BlobName::timestamp()).await?;
+                *looked = Some(Instant::now());
+                self.note(super::client::version_of(&bytes)?);
+            }
+        }
+        Ok(self.served.load(Ordering::Acquire) >= version)
+    }
+
+    pub(super) fn put(&self, blobs: &[(BlobName, &[u8])]) -> Result<(), Error> {
+        let blobs = owned(blobs);
+        self.wait(|client| async move { client.put_settled(blobs).await })
+    }
+
+    pub(super) fn put_in_bulk(&self, blobs: &[(BlobName, &[u8])]) -> Result<(), Error> {
+        let blobs = owned(blobs);
+        let touched = self.wait(|client| async move { client.put(blobs).await })?;
+        self.touch(touched)
+    }
+
+    pub(super) fn settle(&self) -> Result<(), Error> {
+        let touched = std::mem::take(&mut *self.touched());
+        let gone = self.wait(|client| async move { client.gone_after_settling(&touched).await })?;
+        match gone.first() {
+            None => Ok(()),
+            Some(name) => {
+                let reason =
+                    format!("{name} was removed while it was written again: it is to be put once more");
+                Err(Error::State { reason })
+            }
+        }
+    }
+
+    pub(super) fn put_received(
+        &self,
+        name: &BlobName,
+        received: &Received,
+        beside: Beside,
+    ) -> Result<(), Error> {
+        let (name, file, length) = (name.clone(), received.path().to_owned(), received.length());
+        self.wait(|client| async move {
+            if let Some((name, bytes)) = beside {
+                client.put_settled(vec![(name, bytes.into())]).await?;
+            }
+            while client.put_file(&name, &file, length).await? {
+                if client.gone_after_settling(std::slice::from_ref(&name)).await?.is_empty() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn put_received_in_bulk(
+        &self,
+        name: &BlobName,
+        received: &Received,
+        beside: Beside,
+    ) -> Result<(), Error> {
+        let (name, file, length) = (name.clone(), received.path().to_owned(), received.length());
+        let touched = self.wait(|client| async move {
+            let beside = beside.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes))).collect();
+            let mut touched = client.put(beside).await?;
+            if client.put_file(&name, &file, length).await? {
+                touched.push(name);
+            }
+            Ok(touched)
+        })?;
+        self.touch(touched)
+    }
+
+    pub(super) fn put_timestamp(&self, bytes: &[u8]) -> Result<(), Error> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        let version = self.wait(|client| async move { client.put_timestamp(bytes).await })?;
+        self.note(version);
+        Ok(())
+    }
+
+    pub(super) fn read(&self, name: &BlobName) -> Result<Vec<u8>, Error> {
+        let name = name.clone();
+        self.wait(|client| async move { client.read(&name).await }).map(Vec::from)
+    }
+
+    pub(super) fn read_pieces(&self, name: &BlobName, mut piece: impl FnMut(&[u8])) -> Result<(), Error> {
+        let own = name.clone();
+        let mut stream = self.wait(|client| async move { client.stream(&own, None).await })?;
+        loop {
+            let (next, rest) = self.wait(|_| async move { Ok((stream.next().await, stream)) })?;
+            stream = rest;
+            match next {
+                Some(bytes) => piece(&bytes?),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    pub(super) fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    pub(super) fn walk(&self, folder: &str) -> BucketWalk {
+        BucketWalk {
+            client: Arc::clone(&self.client),
+            objects: self.client.list(folder),
+            last: String::new(),
+            open: Vec::new(),
+            closed: VecDeque::new(),
+        }
+    }
+
+    /// Remembers what was put again until it is known to stay.
+    fn touch(&self, new: Vec<BlobName>) -> Result<(), Error> {
+        let full = {
+            let mut touched = self.touched();
+            touched.extend(new);
+            touched.len() >= MAX_TOUCHED
+        };
+        if full { self.settle() } else { Ok(()) }
+    }
+
+    /// A timestamp of this version is served.
+    fn note(&self, version: u64) {
+        if self.served.fetch_max(version, Ordering::AcqRel) < version {
+            self.publications.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn touched(&self) -> std::sync::MutexGuard<'_, Vec<BlobName>> {
+        // A list of names is right at each moment.
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blocks until the work is done, which goes on in the background: from any thread, also one of a runtime.
+    fn wait<T, F>(&self, work: impl FnOnce(Arc<Client>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let work = work(Arc::clone(&self.client));
+        let handle = self.background.handle().ok_or(Error::Interrupted)?;
+        handle.spawn(async move { drop(sender.send(work.await)) });
+        receiver.recv().map_err(|_| Error::Interrupted)?
+    }
+}
+
+fn owned(blobs: &[(BlobName, &[u8])]) -> Vec<(BlobName, Bytes)> {
+    blobs.iter().map(|(name, bytes)| (name.clone(), Bytes::copy_from_slice(bytes))).collect()
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Bucket").field(&self.client.settings).finish()
+    }
+}
+
+/// Objects as they are listed, by folder. Names come in order, so the objects of a folder come together, but for those of
+/// folders below it: of these, each is done before the next begins.
+pub(crate) struct BucketWalk {
+    client: Arc<Client>,
+    objects: BoxStream<'static, object_store::Result<ObjectMeta>>,
+    last: String,
+    /// Folders that may go on, each below the one before.
+    open: Vec<(String, Vec<Entry>)>,
+    closed: VecDeque<(String, Vec<Entry>)>,
+}
+
+impl BucketWalk {
+    pub(super) async fn next(&mut self) -> Result<Option<(String, Vec<Entry>)>, Error> {
+        loop {
+            if let Some(folder) = self.closed.pop_front() {
+                return Ok(Some(folder));
+            }
+            match self.objects.next().await {
+                Some(Ok(found)) => self.take(&found)?,
+                Some(Err(error)) => {
+                    return Err(self.client.failed_at("list", self.client.settings.to_string(), error));
+                }
+                None => return Ok(self.open.pop()),
+            }
+        }
+    }
+
+    fn take(&mut self, found: &ObjectMeta) -> Result<(), Error> {
+        let Some(name) = self.client.name_of(&found.location) else { return Ok(()) };
+        if name.as_str() <= self.last.as_str() {
+            let reason = format!("the object store does not list in order: {name} after {}", self.last);
+            return Err(Error::State { reason });
+        }
+        name.as_str().clone_into(&mut self.last);
+        let goes_on = |folder: &str| {
+            let rest = name.folder().strip_prefix(folder);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        while let Some(done) = self.open.pop_if(|(folder, _)| !goes_on(folder)) {
+            self.closed.push_back(done);
+        }
+        if self.open.last().is_none_or(|(folder, _)| folder != name.folder()) {
+            self.open.push((name.folder().to_owned(), Vec::new()));
+        }
+        if let Some((_, entries)) = self.open.last_mut() {
+            entries.push(Entry { length: found.size, written: written(found), name });
+        }
+        Ok(())
+    }
+}
+
+/// What comes in of an object, piece by piece.
+pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
+
+impl Bucket {
+    /// All of it; `None` where it is longer than `max_bytes`.
+    pub(super) async fn fetch(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
+        match self.client.get(name, max_bytes).await {
+            Ok(Some((_, bytes))) => Ok(Some(bytes.into())),
+            Ok(None) => Err(self.client.absent(name)),
+            Err(Error::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn stream(&self, name: &BlobName, range: Range<u64>) -> Result<Pieces, Error> {
+        self.client.stream(name, Some(range)).await
+    }
+}
