@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp as Time;
@@ -56,6 +56,18 @@ pub enum Development {
 }
 
 impl Repository {
+    /// Whether a repository can be created with these settings, as far as what is public does not go to its directory:
+    /// the bucket can be reached and is empty.
+    ///
+    /// # Errors
+    /// [`Error::Settings`], [`Error::Layout`], [`Error::Bucket`], [`Error::BucketNotEmpty`].
+    pub async fn check_storage(settings: &Settings) -> Result<(), Error> {
+        settings.check(Path::new("sealdex.toml"))?;
+        let Some(bucket) = &settings.storage.bucket else { return Ok(()) };
+        let blobs = Blobs::in_bucket(bucket)?;
+        disk::blocking(move || blobs.check_empty()).await
+    }
+
     /// Creates a repository and opens it. The directory may exist already and hold `keys/` or be empty; `sealdex.toml`
     /// is written last, so a directory that has one has everything.
     ///

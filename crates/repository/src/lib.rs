@@ -33,7 +33,7 @@ mod transaction;
 mod verify;
 
 pub use audit::AuditEntry;
-pub use blobs::{BlobName, Blobs, Generation, Pieces};
+pub use blobs::{BlobName, Blobs, Entry, Generation, Pieces, Walk};
 pub use collect::{Collected, MIN_GRACE, Sweep};
 pub use create::{Development, InitialKeys};
 pub use directory::RepositoryDirectory;

@@ -1,7 +1,7 @@
 //! A repository on disk, open.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sealdex_tuf::digest::HashAlgorithm;
@@ -39,6 +39,8 @@ struct Shared {
     pages: PageCache,
     /// Rung when this process has submitted something.
     pending: Notify,
+    /// Why this process could not publish when it tried last.
+    publishing_fault: Mutex<Option<String>>,
     /// How many times this process has published.
     served: watch::Sender<u64>,
 }
@@ -73,6 +75,7 @@ impl Repository {
             blobs,
             pages: PageCache::default(),
             pending: Notify::new(),
+            publishing_fault: Mutex::default(),
             served: watch::Sender::new(0),
         })))
     }
@@ -165,8 +168,14 @@ impl Repository {
         let Some(found) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
         drop(read);
         // The database is ahead of what is served for the moment in which the files are being written.
-        if !self.blobs().serves(found.timestamp_version).await? {
-            return Ok(None);
+        match self.blobs().serves(found.timestamp_version).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) if error.is_bucket_failing() => {
+                tracing::warn!(error = %error.with_cause(), "cannot see whether a transaction is published");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         }
         let (snapshot, timestamp) =
             (Version::new(found.snapshot_version), Version::new(found.timestamp_version));
@@ -189,6 +198,17 @@ impl Repository {
     /// Closes the database. Clones of this repository can do nothing any more.
     pub async fn close(&self) {
         self.store().close().await;
+    }
+
+    /// Why this process's snapshot process could not publish when it tried last; `None`: it could, or there is none.
+    #[must_use]
+    pub fn publishing_fault(&self) -> Option<String> {
+        self.0.publishing_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_publishing_fault(&self, fault: Option<&Error>) {
+        let fault = fault.map(Error::with_cause);
+        *self.0.publishing_fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

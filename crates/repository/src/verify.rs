@@ -205,7 +205,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                     self.check_page(path, &bytes);
                 }
                 Ok(_) => self.fault(format!("{place} is not the page that was signed")),
-                Err(error) => self.fault(told(&error)),
+                Err(error) => self.fault(error.with_cause()),
             }
         }
     }
@@ -253,7 +253,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                     self.fault(format!("{place} is not the file that was signed"));
                 }
             }
-            Err(error) => self.fault(told(&error)),
+            Err(error) => self.fault(error.with_cause()),
         }
     }
 
@@ -284,14 +284,6 @@ fn delegating_roles(layout: &Layout) -> Result<Vec<Delegation>, Error> {
     let mut all = Vec::new();
     add(&RoleName::targets(), &layout.roles, &mut all)?;
     Ok(all)
-}
-
-/// An error with its cause, in one sentence.
-fn told(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }
 
 /// Loads a role from what is served, verified; gives its length in bytes.

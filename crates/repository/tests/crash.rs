@@ -191,8 +191,11 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
     create(folder.path(), &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
     let public = Public::of(&directory);
-    // What a process that is killed leaves in a bucket is the same, and takes longer to look at.
-    let kills = if matches!(public, Public::Bucket(..)) { KILLS_OVER_BUCKET } else { KILLS };
+    // In a bucket everything takes longer, the looking too.
+    let (kills, longest) = match public {
+        Public::Folder(_) => (KILLS, 150_000),
+        Public::Bucket(..) => (KILLS_OVER_BUCKET, 900_000),
+    };
     let seed =
         std::env::var("SEALDEX_TEST_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
     let mut random = StdRng::seed_from_u64(seed);
@@ -203,7 +206,7 @@ fn nothing_is_lost_and_nothing_is_served_by_halves() {
         let victim = Victim::start(folder.path(), first);
         // Most while they work, some while they start and make good what the last one left.
         let lines = if random.random_ratio(4, 5) { victim.wait_until_ready() } else { Vec::new() };
-        std::thread::sleep(Duration::from_micros(random.random_range(2_000..150_000)));
+        std::thread::sleep(Duration::from_micros(random.random_range(2_000..longest)));
         let lines = victim.kill(lines);
         let (mut new_durable, mut new_published) = (Vec::new(), Vec::new());
         for line in &lines {

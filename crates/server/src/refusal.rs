@@ -6,7 +6,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::ext::ReasonPhrase;
 
 /// Longest reason phrase in bytes; Python's HTTP client reads lines of up to 64 KiB, proxies far less.
@@ -44,6 +44,21 @@ impl Refusal {
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal error: the server's log has it under this x-request-id",
         )
+    }
+
+    /// 503 where the object store is what failed, which may pass; 500 for everything else.
+    pub(crate) fn failed(error: &sealdex_repository::Error) -> Self {
+        if !error.is_bucket_failing() {
+            return Self::internal(error);
+        }
+        tracing::error!(error = %chain(error), "the object store failed");
+        Self::bucket_failing("the object store behind this server does not answer as it should")
+    }
+
+    /// 503, to be tried again soon.
+    pub(crate) fn bucket_failing(reason: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: try again in a moment"))
+            .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
     }
 
     /// The same refusal with this header, in place of one it may have had.

@@ -13,11 +13,11 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The status last read. One request reads; those that come meanwhile wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct StatusCache(Mutex<Option<(Instant, Option<Arc<Status>>)>>);
+pub(crate) struct StatusCache(Mutex<Option<(Instant, Result<Arc<Status>, &'static str>)>>);
 
 impl StatusCache {
-    /// The status, at most a second old; `None` where it cannot be read, which the log then tells.
-    pub(crate) async fn status(&self, repository: &Repository) -> Option<Arc<Status>> {
+    /// The status, at most a second old, or why it cannot be read. The log then tells more.
+    pub(crate) async fn status(&self, repository: &Repository) -> Result<Arc<Status>, &'static str> {
         let mut kept = self.0.lock().await;
         if let Some((read, status)) = &*kept
             && read.elapsed() < MAX_AGE
@@ -25,10 +25,14 @@ impl StatusCache {
             return status.clone();
         }
         let status = match repository.status().await {
-            Ok(status) => Some(Arc::new(status)),
+            Ok(status) => Ok(Arc::new(status)),
             Err(error) => {
                 tracing::error!(error = %chain(&error), "cannot read the repository's status");
-                None
+                Err(if error.is_bucket_failing() {
+                    "the object store does not answer as it should, see the server's log"
+                } else {
+                    "the repository's state cannot be read, see the server's log"
+                })
             }
         };
         // The age counts from the end of the reading: what takes long must not be read all the time.

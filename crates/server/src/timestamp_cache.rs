@@ -14,11 +14,12 @@ pub(crate) struct TimestampCache {
     watch: GenerationWatch,
     blobs: Blobs,
     kept: RwLock<Option<(Stamp, Arc<Document>)>>,
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl TimestampCache {
     pub(crate) fn new(watch: GenerationWatch, blobs: Blobs) -> Self {
-        Self { watch, blobs, kept: RwLock::default() }
+        Self { watch, blobs, kept: RwLock::default(), reading: tokio::sync::Mutex::default() }
     }
 
     /// The timestamp; `None` where it is too long to be held.
@@ -29,6 +30,14 @@ impl TimestampCache {
         {
             return Ok(Some(Arc::clone(document)));
         }
+        // One asks a bucket; those who come meanwhile wait for it.
+        let _reading = self.reading.lock().await;
+        if let Some((stamp, document)) = &*self.kept.read().unwrap_or_else(PoisonError::into_inner)
+            && stamp.covers(&now)
+        {
+            return Ok(Some(Arc::clone(document)));
+        }
+        let now = self.watch.stamp();
         let file = immutable::read(&self.blobs, &BlobName::timestamp(), "application/json").await?;
         let Some(file) = file else { return Ok(None) };
         let kept = Some((now, Arc::clone(&file.document)));

@@ -24,7 +24,7 @@ pub(crate) async fn respond(
     let held = match app.immutable.file(&file.name, file.content_type).await {
         Ok(Some(held)) => held,
         // Too long to be held in memory.
-        Ok(None) => return file.respond(app.repository.blobs(), method, request).await,
+        Ok(None) => return file.respond(app, method, request).await,
         Err(error) => return failed(&error),
     };
     let delta = app.deltas.requested(request, &app.immutable, &held, older).await;
@@ -46,7 +46,7 @@ pub(crate) async fn respond_packed(
 ) -> Response {
     match app.immutable.file(&file.name, file.content_type).await {
         Ok(Some(held)) => held.document.respond(request, file.freshness, vary_by_encoding(), None).await,
-        Ok(None) => file.respond(app.repository.blobs(), method, request).await,
+        Ok(None) => file.respond(app, method, request).await,
         Err(error) => failed(&error),
     }
 }
@@ -55,5 +55,5 @@ fn failed(error: &Error) -> Response {
     if error.is_absent() {
         return Refusal::not_found("no such file").into_response();
     }
-    Refusal::internal(error).into_response()
+    Refusal::failed(error).into_response()
 }

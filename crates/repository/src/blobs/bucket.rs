@@ -23,6 +23,9 @@ use crate::staging::Received;
 /// How often one process asks for the timestamp on behalf of all who wait for another's publication.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long somebody who waits for an answer is let wait for the store, attempts that fail included.
+const PATIENCE: Duration = Duration::from_secs(12);
+
 /// So many objects that were put again in bulk are remembered before they are looked at.
 const MAX_TOUCHED: usize = 10_000;
 
@@ -70,7 +73,8 @@ impl Bucket {
         if self.served.load(Ordering::Acquire) < version {
             let mut looked = self.looked.lock().await;
             if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
-                let bytes = self.client.read(&BlobName::timestamp()).await?;
+                let name = BlobName::timestamp();
+                let bytes = self.in_time(&name, self.client.read(&name)).await?;
                 *looked = Some(Instant::now());
                 self.note(super::client::version_of(&bytes)?);
             }
@@ -282,7 +286,7 @@ pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
 impl Bucket {
     /// All of it; `None` where it is longer than `max_bytes`.
     pub(super) async fn fetch(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
-        match self.client.get(name, max_bytes).await {
+        match self.in_time(name, self.client.get(name, max_bytes)).await {
             Ok(Some((_, bytes))) => Ok(Some(bytes.into())),
             Ok(None) => Err(self.client.absent(name)),
             Err(Error::TooLarge { .. }) => Ok(None),
@@ -291,6 +295,19 @@ impl Bucket {
     }
 
     pub(super) async fn stream(&self, name: &BlobName, range: Range<u64>) -> Result<Pieces, Error> {
-        self.client.stream(name, Some(range)).await
+        self.in_time(name, self.client.stream(name, Some(range))).await
+    }
+
+    pub(super) async fn length(&self, name: &BlobName) -> Result<u64, Error> {
+        self.in_time(name, self.client.length(name)).await
+    }
+
+    /// For somebody who waits: the beginning of an answer in time, or an error.
+    async fn in_time<T>(
+        &self,
+        name: &BlobName,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(self.client.too_late("read", name)))
     }
 }

@@ -325,11 +325,13 @@ impl Client {
         };
         match timeout(REMOVAL, removal).await {
             Ok(removed) => removed.map_err(|error| self.failed("remove", name, error)),
-            Err(_) => {
-                let source = Box::new(std::io::Error::from(std::io::ErrorKind::TimedOut));
-                Err(self.failed("remove", name, object_store::Error::Generic { store: "S3", source }))
-            }
+            Err(_) => Err(self.too_late("remove", name)),
         }
+    }
+
+    pub(super) fn too_late(&self, action: &'static str, name: &BlobName) -> Error {
+        let source = Box::new(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        self.failed(action, name, object_store::Error::Generic { store: "S3", source })
     }
 
     async fn put_as(&self, name: &BlobName, bytes: Bytes, mode: PutMode) -> object_store::Result<()> {

@@ -48,17 +48,19 @@ enum Place {
 
 /// Something that was found in the store.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: BlobName,
+pub struct Entry {
+    /// Its name.
+    pub name: BlobName,
     /// Its length in bytes.
-    pub(crate) length: u64,
+    pub length: u64,
     /// When it was written last.
     pub(crate) written: Timestamp,
 }
 
 impl Blobs {
     /// `public/` in the repository's directory.
-    pub(crate) fn in_directory(directory: RepositoryDirectory) -> Self {
+    #[must_use]
+    pub fn in_directory(directory: RepositoryDirectory) -> Self {
         Self(Place::Folder(Arc::new(Folder::new(directory))))
     }
 
@@ -112,7 +114,7 @@ impl Blobs {
                 let (folder, name) = (Arc::clone(folder), name.clone());
                 disk::blocking(move || folder.length(&name)).await
             }
-            Place::Bucket(bucket) => bucket.client().length(name).await,
+            Place::Bucket(bucket) => bucket.length(name).await,
         }
     }
 
@@ -242,10 +244,11 @@ impl Blobs {
     }
 
     /// What lies in a folder and those below it, folder by folder.
-    pub(crate) fn walk(&self, folder: &str) -> Walk {
+    #[must_use]
+    pub fn walk(&self, folder: &str) -> Walk {
         match &self.0 {
-            Place::Folder(place) => Walk::Folder(place.walk(folder)),
-            Place::Bucket(bucket) => Walk::Bucket(bucket.walk(folder)),
+            Place::Folder(place) => Walk(Walking::Folder(place.walk(folder))),
+            Place::Bucket(bucket) => Walk(Walking::Bucket(bucket.walk(folder))),
         }
     }
 
@@ -268,17 +271,22 @@ impl Blobs {
 }
 
 /// Goes through the folders of a store.
-pub(crate) enum Walk {
+pub struct Walk(Walking);
+
+enum Walking {
     Folder(FolderWalk),
     Bucket(BucketWalk),
 }
 
 impl Walk {
-    /// The next folder and what lies in it.
-    pub(crate) async fn next(&mut self) -> Result<Option<(String, Vec<Entry>)>, Error> {
-        match self {
-            Self::Folder(walk) => walk.next(),
-            Self::Bucket(walk) => walk.next().await,
+    /// The next folder and what lies in it. A folder on disk blocks.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Bucket`].
+    pub async fn next(&mut self) -> Result<Option<(String, Vec<Entry>)>, Error> {
+        match &mut self.0 {
+            Walking::Folder(walk) => walk.next(),
+            Walking::Bucket(walk) => walk.next().await,
         }
     }
 }

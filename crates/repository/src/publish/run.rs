@@ -29,7 +29,9 @@ impl SnapshotProcess {
         let mut shutdown = pin!(shutdown);
         let mut next_renewal = Instant::now();
         loop {
-            let wait = match self.round(&mut next_renewal).await {
+            let round = self.round(&mut next_renewal).await;
+            self.repository.set_publishing_fault(round.as_ref().err());
+            let wait = match round {
                 Ok(Progress::Published) => Duration::ZERO,
                 Ok(Progress::Idle) => POLL,
                 Err(error @ (Error::Fenced { .. } | Error::StateBehindServed { .. })) => return Err(error),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use sealdex_keys::{Passphrase, Protection, write_key};
 use sealdex_repository::layout::{BinStyle, LayoutName};
-use sealdex_repository::{Development, InitialKeys, Layout, Repository, RepositoryDirectory, Settings};
+use sealdex_repository::{
+    BucketSettings, Development, InitialKeys, Layout, Repository, RepositoryDirectory, Settings,
+};
 use sealdex_tuf::{KeyPair, Scheme, Signer};
 use serde::Serialize;
 
-use super::publish::online_passphrase;
+use super::publish::{online_passphrase, root_file};
 use crate::cli::{BinStyleChoice, Format, InitArguments, LayoutChoice, SchemeChoice};
 use crate::environment;
 use crate::failure::{Failure, Kind};
@@ -42,6 +44,10 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     check_threshold("root", root_keys, root_threshold)?;
     check_threshold("targets", targets_keys, targets_threshold)?;
     let offline_directory = arguments.offline_keys.clone().unwrap_or_else(|| beside(&arguments.directory));
+    let mut settings = Settings::new(layout(&arguments)?);
+    settings.storage.bucket = bucket(&arguments);
+    // Before any key is made: most of what can be wrong is wrong with the bucket.
+    Repository::check_storage(&settings).await.map_err(unusable_bucket)?;
     let protections = Protections::ask(&arguments)?;
 
     let waiting = spinner("making keys");
@@ -68,19 +74,43 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
         online: online.pair.clone(),
         development: if dev { Development::Yes } else { Development::No },
     };
-    let settings = Settings::new(layout(&arguments)?);
     let repository =
         Repository::create(directory.clone(), settings, &keys, Arc::new(jiff::Timestamp::now)).await?;
+    let root_file = root_file(&repository);
+    if repository.settings().storage.bucket.is_some() {
+        // Those who hand it out have it at hand.
+        std::fs::write(&root_file, repository.root_bytes().await?)
+            .map_err(|error| Failure::message(Kind::Failed, format!("{}: {error}", root_file.display())))?;
+    }
     waiting.finish_and_clear();
     let summary = Summary {
         repository: arguments.directory.clone(),
-        root_file: directory.metadata().join("1.root.json"),
+        root_file,
         root_fingerprint: repository.status().await?.root_fingerprint,
         offline_keys: root.iter().chain(&targets).map(|made| made.file.clone()).collect(),
         development: dev,
     };
     result(format, &summary, || tell_people(&summary, &offline_directory))?;
     Ok(())
+}
+
+fn bucket(arguments: &InitArguments) -> Option<BucketSettings> {
+    Some(BucketSettings {
+        name: arguments.bucket.clone()?,
+        endpoint: arguments.bucket_endpoint.clone(),
+        region: arguments.bucket_region.clone(),
+        prefix: arguments.bucket_prefix.clone().unwrap_or_default(),
+    })
+}
+
+fn unusable_bucket(error: sealdex_repository::Error) -> Failure {
+    let hint = match &error {
+        sealdex_repository::Error::BucketNotEmpty { .. } => "empty it, or choose another --bucket-prefix",
+        _ => {
+            "the bucket must exist; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role, must allow to use it"
+        }
+    };
+    Failure::new(Kind::Failed, error).hint(format!("{hint}; nothing was made"))
 }
 
 /// Makes a folder that its owner alone can look into; one that is there already stays as it is.

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::document::Freshness;
 use crate::protocol::conditional::EntityTag;
 use crate::refusal::Refusal;
-use crate::stored_file::{StoredFile, content_type};
+use crate::stored_file::StoredFile;
 use crate::versioned;
 
 pub(crate) async fn serve(
@@ -33,9 +33,9 @@ pub(crate) async fn serve(
         Ok(Some(file)) if filename.as_str().ends_with(".metadata") => {
             versioned::respond_packed(&app, file, &method, &headers).await
         }
-        Ok(Some(file)) => file.respond(app.repository.blobs(), &method, &headers).await,
+        Ok(Some(file)) => file.respond(&app, &method, &headers).await,
         Ok(None) => no_such_file(),
-        Err(error) => Refusal::internal(&error).into_response(),
+        Err(error) => Refusal::failed(&error).into_response(),
     }
 }
 
@@ -55,8 +55,8 @@ async fn find(app: &App, project: &ProjectName, filename: &str) -> Result<Option
     let (Some(sha256), Some(tag)) = (sha256, tag.and_then(EntityTag::from_sha256)) else { return Ok(None) };
     let target = format!("files/{project}/{sha256}.{name}{suffix}");
     Ok(BlobName::servable_target(&target).map(|name| StoredFile {
+        content_type: name.content_type(),
         name,
-        content_type: content_type(filename),
         tag: Some(tag),
         freshness: Freshness::Immutable,
     }))

@@ -15,8 +15,11 @@ use crate::health::WriterState;
 
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
     let readiness = match app.status.status(&app.repository).await {
-        Some(status) => Readiness::assess(&status, app.writer.state(), app.clock.now()),
-        None => Readiness::unreadable(app.writer.state()),
+        Ok(status) => {
+            let fault = app.repository.publishing_fault();
+            Readiness::assess(&status, app.writer.state(), fault, app.clock.now())
+        }
+        Err(problem) => Readiness::unreadable(problem, app.writer.state()),
     };
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
@@ -52,7 +55,12 @@ struct Expiry {
 
 impl Readiness {
     /// Whether clients accept what is served now, and who publishes is alive.
-    pub(crate) fn assess(status: &Status, writer: WriterState, now: Timestamp) -> Self {
+    pub(crate) fn assess(
+        status: &Status,
+        writer: WriterState,
+        fault: Option<String>,
+        now: Timestamp,
+    ) -> Self {
         let expiry = |name: &str, version, expires: Timestamp| Expiry {
             role: name.to_owned(),
             version,
@@ -80,6 +88,9 @@ impl Readiness {
                 problems.push("no snapshot process runs: uploads are not published".to_owned());
             }
         }
+        if let Some(fault) = fault {
+            problems.push(format!("publishing is paused, and tried again every few seconds: {fault}"));
+        }
         Self {
             status: if problems.is_empty() { "ready" } else { "unready" },
             problems,
@@ -93,10 +104,10 @@ impl Readiness {
     }
 
     /// The repository's state could not be read.
-    fn unreadable(writer: WriterState) -> Self {
+    fn unreadable(problem: &str, writer: WriterState) -> Self {
         Self {
             status: "unready",
-            problems: vec!["the repository's state cannot be read, see the server's log".to_owned()],
+            problems: vec![problem.to_owned()],
             next_expiry: None,
             timestamp: None,
             writer,

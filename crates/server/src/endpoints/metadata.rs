@@ -46,10 +46,10 @@ pub(crate) async fn serve(
         // Too long to be held in memory.
         Ok(None) => {
             let file = StoredFile { name: stored, content_type: CONTENT_TYPE, tag: None, freshness };
-            file.respond(app.repository.blobs(), &method, &headers).await
+            file.respond(&app, &method, &headers).await
         }
         Err(error) if error.is_absent() => absent(),
-        Err(error) => Refusal::internal(&error).into_response(),
+        Err(error) => Refusal::failed(&error).into_response(),
     }
 }
 

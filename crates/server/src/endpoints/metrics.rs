@@ -12,8 +12,9 @@ use crate::app::App;
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
     let now = app.clock.now();
     match app.status.status(&app.repository).await {
-        Some(status) => {
-            let ready = Readiness::assess(&status, app.writer.state(), now).is_ready();
+        Ok(status) => {
+            let fault = app.repository.publishing_fault();
+            let ready = Readiness::assess(&status, app.writer.state(), fault, now).is_ready();
             app.metrics.gauge("sealdex_ready", None, i64::from(ready));
             for role in &status.roles {
                 let remaining = role.expires.as_second().saturating_sub(now.as_second());
@@ -31,7 +32,7 @@ pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
             app.metrics.gauge("sealdex_files", None, count(status.files));
         }
         // The other numbers are as good without.
-        None => app.metrics.gauge("sealdex_ready", None, 0),
+        Err(_) => app.metrics.gauge("sealdex_ready", None, 0),
     }
     let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (CACHE_CONTROL, "no-store")];
     (headers, app.metrics.render()).into_response()

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::document::Freshness;
 use crate::protocol::conditional::EntityTag;
 use crate::refusal::Refusal;
-use crate::stored_file::{StoredFile, content_type};
+use crate::stored_file::StoredFile;
 use crate::versioned;
 
 const PAGE_SUFFIX: &str = ".index.json";
@@ -30,15 +30,15 @@ pub(crate) async fn serve(
     let Some((digest, plain_name)) = name.split_once('.') else { return absent() };
     let Some(tag) = EntityTag::from_sha256(digest) else { return absent() };
     let Some(stored) = BlobName::servable_target(&path) else { return absent() };
-    let file = |content_type, tag| StoredFile {
+    let file = |tag| StoredFile {
+        content_type: stored.content_type(),
         name: stored,
-        content_type,
         tag: Some(tag),
         freshness: Freshness::Immutable,
     };
     match plain_name {
         "index.json" => {
-            let file = file(sealdex_simple::ContentType::JsonV1.as_header_value(), tag);
+            let file = file(tag);
             // An older page of the same project.
             let older = |id: &str| {
                 EntityTag::from_sha256(id.strip_suffix(PAGE_SUFFIX)?)?;
@@ -48,9 +48,9 @@ pub(crate) async fn serve(
         }
         // The digest in a sidecar's name is that of the distribution it belongs to.
         plain if plain.ends_with(".metadata") => {
-            let file = file(content_type(plain), tag.variant("metadata"));
+            let file = file(tag.variant("metadata"));
             versioned::respond_packed(&app, file, &method, &headers).await
         }
-        plain => file(content_type(plain), tag).respond(app.repository.blobs(), &method, &headers).await,
+        _ => file(tag).respond(&app, &method, &headers).await,
     }
 }

@@ -130,11 +130,17 @@ pub(crate) fn unauthorized(error: Error) -> Refusal {
     }
 }
 
-/// The disk, or the database.
+/// The disk, the object store, or the database.
 pub(crate) fn storage_fault(error: &Error) -> Refusal {
     if error.is_disk_full() {
         tracing::error!(error = %chain(error), "the disk is full");
         return Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "the server's disk is full, nothing was kept");
+    }
+    if error.is_bucket_failing() {
+        tracing::error!(error = %chain(error), "the object store failed");
+        return Refusal::bucket_failing(
+            "the object store behind this server does not answer as it should, nothing was kept",
+        );
     }
     Refusal::internal(error)
 }
