@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, InstallError};
+use crate::object_store::CREDENTIALS;
 use crate::workspace::Workspace;
 
 /// The variable that tells test processes where the environments are.
@@ -44,6 +45,9 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
 pub(crate) fn print_environment(workspace: &Workspace) -> Result<()> {
     let folder = ensure(workspace)?;
     println!("export {VARIABLE}='{}'", folder.display());
+    for (name, value) in CREDENTIALS {
+        println!("export {name}='{value}'");
+    }
     println!("export SEALDEX_BIN='{}'", workspace.sealdex().display());
     Ok(())
 }

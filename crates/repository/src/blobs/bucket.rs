@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use object_store::ObjectMeta;
 
-use super::client::{Client, written};
+use super::client::{Client, SETTLING, YOUNG, version_of, written};
 use super::connect::{Background, Clients, connect};
 use super::{Beside, BlobName, Entry, Generation};
 use crate::error::Error;
@@ -46,7 +46,13 @@ impl Bucket {
         let handle = background.handle().ok_or(Error::Interrupted)?;
         let Clients { store, once } = connect(settings, handle)?;
         Ok(Self {
-            client: Arc::new(Client { settings: settings.clone(), store, once }),
+            client: Arc::new(Client {
+                settings: settings.clone(),
+                store,
+                once,
+                young: YOUNG,
+                settling: SETTLING,
+            }),
             background,
             opened: Instant::now(),
             publications: AtomicU64::new(0),
@@ -76,7 +82,7 @@ impl Bucket {
                 let name = BlobName::timestamp();
                 let bytes = self.in_time(&name, self.client.read(&name)).await?;
                 *looked = Some(Instant::now());
-                self.note(super::client::version_of(&bytes)?);
+                self.note(version_of(&bytes)?);
             }
         }
         Ok(self.served.load(Ordering::Acquire) >= version)
@@ -176,7 +182,8 @@ impl Bucket {
     pub(super) fn walk(&self, folder: &str) -> BucketWalk {
         BucketWalk {
             client: Arc::clone(&self.client),
-            objects: self.client.list(folder),
+            // Asked once more after its end, it says so again.
+            objects: self.client.list(folder).fuse().boxed(),
             last: String::new(),
             open: Vec::new(),
             closed: VecDeque::new(),

@@ -35,11 +35,11 @@ const MAX_WHOLE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// An object younger than this is removed by nobody for a while yet: see [`crate::MIN_GRACE`]. The rest of the grace is
 /// for clocks that differ.
-const YOUNG: SignedDuration = SignedDuration::from_mins(30);
+pub(super) const YOUNG: SignedDuration = SignedDuration::from_mins(30);
 
 /// Time for one removal, looking included; and how long after another's write one can still come through.
 const REMOVAL: Duration = Duration::from_secs(10);
-const SETTLING: Duration = Duration::from_secs(20);
+pub(super) const SETTLING: Duration = Duration::from_secs(20);
 
 /// How often the timestamp is tried when it changes meanwhile.
 const TIMESTAMP_ATTEMPTS: usize = 3;
@@ -51,6 +51,9 @@ pub(super) struct Client {
     pub(super) store: AmazonS3,
     /// Makes each request once.
     pub(super) once: AmazonS3,
+    /// [`YOUNG`] and [`SETTLING`].
+    pub(super) young: SignedDuration,
+    pub(super) settling: Duration,
 }
 
 /// What putting something came to.
@@ -89,7 +92,7 @@ impl Client {
         if touched.is_empty() {
             return Ok(Vec::new());
         }
-        sleep(SETTLING).await;
+        sleep(self.settling).await;
         stream::iter(touched.to_vec())
             .map(|name| async move { Ok((self.look(&name).await?.is_none(), name)) })
             .buffer_unordered(AT_ONCE)
@@ -108,7 +111,7 @@ impl Client {
         let same = there.as_ref().is_some_and(|(_, there)| *there == bytes);
         let is_metadata = name.folder() == METADATA;
         match there {
-            Some((found, _)) if same && (is_metadata || is_young(&found)) => return Ok(Placed::Settled),
+            Some((found, _)) if same && (is_metadata || self.is_young(&found)) => return Ok(Placed::Settled),
             Some(_) if is_metadata => {
                 let reason = format!("{} is there with other bytes", self.location(name));
                 return Err(Error::State { reason });
@@ -129,7 +132,7 @@ impl Client {
             return Ok(self.put_one(name, bytes.into()).await? == Placed::Touched);
         }
         let there = self.look(name).await?;
-        if there.as_ref().is_some_and(|there| there.size == length && is_young(there)) {
+        if there.as_ref().is_some_and(|there| there.size == length && self.is_young(there)) {
             return Ok(false);
         }
         let path = self.path(name)?;
@@ -356,6 +359,11 @@ impl Client {
         format!("s3://{}/{}", self.settings.name, self.key(name))
     }
 
+    /// By the system's clock: the object store's goes as well.
+    fn is_young(&self, found: &ObjectMeta) -> bool {
+        Timestamp::now().duration_since(written(found)) < self.young
+    }
+
     pub(super) fn absent(&self, name: &BlobName) -> Error {
         let path = PathBuf::from(self.location(name));
         Error::Io { action: "read", path, source: std::io::ErrorKind::NotFound.into() }
@@ -381,14 +389,6 @@ pub(super) fn written(found: &ObjectMeta) -> Timestamp {
     Timestamp::from_millisecond(found.last_modified.timestamp_millis()).unwrap_or(Timestamp::MAX)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "compared with the clock of the object store, which no test sets"
-)]
-fn is_young(found: &ObjectMeta) -> bool {
-    Timestamp::now().duration_since(written(found)) < YOUNG
-}
-
 pub(super) fn version_of(timestamp: &[u8]) -> Result<u64, Error> {
     let timestamp = Unverified::<TimestampRole>::parse(timestamp)?;
     Ok(timestamp.unverified_metadata().common.version.number())
@@ -403,4 +403,59 @@ fn attributes(name: &BlobName) -> Attributes {
         "public, max-age=31536000, immutable"
     };
     Attributes::from_iter([(Attribute::CacheControl, caching), (Attribute::ContentType, name.content_type())])
+}
+
+#[cfg(test)]
+mod tests {
+    use sealdex_testkit::object_store::ObjectStore;
+
+    use super::super::connect::connect;
+    use super::*;
+
+    /// A client for which everything is old at once.
+    fn client(store: &ObjectStore) -> Arc<Client> {
+        let settings = BucketSettings {
+            endpoint: Some(store.endpoint().to_owned()),
+            region: None,
+            name: store.new_bucket(),
+            prefix: String::new(),
+        };
+        let clients = connect(&settings, &tokio::runtime::Handle::current()).unwrap();
+        let (young, settling) = (SignedDuration::ZERO, Duration::from_secs(2));
+        Arc::new(Client { settings, store: clients.store, once: clients.once, young, settling })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_removed_while_it_is_put_again_is_put_once_more() {
+        let store = ObjectStore::start();
+        let client = client(&store);
+        let name = BlobName::servable_target("simple/six/ab.index.json").unwrap();
+        let blobs = vec![(name.clone(), Bytes::from_static(b"page"))];
+        assert!(client.put(blobs.clone()).await.unwrap().is_empty(), "it was not there");
+        assert_eq!(client.put(blobs.clone()).await.unwrap(), [name.clone()], "it was, for long");
+
+        let own = Arc::clone(&client);
+        let putting = tokio::spawn(async move { own.put_settled(blobs).await });
+        sleep(Duration::from_millis(500)).await;
+        // Whoever looked before it was put again removes it now.
+        client.once.delete(&client.path(&name).unwrap()).await.unwrap();
+        putting.await.unwrap().unwrap();
+        assert_eq!(client.read(&name).await.unwrap(), &b"page"[..]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_written_since_is_not_removed() {
+        let store = ObjectStore::start();
+        let client = client(&store);
+        let name = BlobName::servable_target("a.txt").unwrap();
+        client.put(vec![(name.clone(), Bytes::from_static(b"a"))]).await.unwrap();
+        let found = client.look(&name).await.unwrap().unwrap();
+        let entry = Entry { name: name.clone(), length: found.size, written: written(&found) };
+        let absent = Entry { name: BlobName::servable_target("b.txt").unwrap(), ..entry.clone() };
+        let entries = [entry, absent];
+        assert_eq!(client.remove(&entries, written(&found)).await.unwrap(), [false, false]);
+        let later = written(&found) + SignedDuration::from_secs(1);
+        assert_eq!(client.remove(&entries, later).await.unwrap(), [true, false]);
+        assert!(client.look(&name).await.unwrap().is_none());
+    }
 }

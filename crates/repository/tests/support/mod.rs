@@ -35,6 +35,10 @@ impl TestClock {
         Arc::new(Self(AtomicI64::new(START.as_second())))
     }
 
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.store(now.as_second(), Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::SeqCst);
     }
