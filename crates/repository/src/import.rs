@@ -200,7 +200,8 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Io`], and what `look` says of the file, which is removed then.
-    /// [`Error::FileExists`] when there is other core metadata beside the same file: a page may promise it.
+    /// [`Error::FileExists`] when there is other core metadata beside the same file: a page may promise it. What goes to a
+    /// bucket goes on there, and what fails then is told by [`Repository::sync_imported_files`].
     pub fn place_imported_file<E: From<Error>>(
         &self,
         filename: &DistributionFilename,
@@ -241,7 +242,7 @@ impl Repository {
     /// Makes every file that was placed survive a crash. Blocks.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`], [`Error::Bucket`]: some of them may not be in their places.
     pub fn sync_imported_files(&self) -> Result<(), Error> {
         self.blobs().settle()
     }

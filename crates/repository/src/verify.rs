@@ -3,7 +3,6 @@
 //! This reads what is served, `public/`, and the layout: not the database, and no key.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -136,9 +135,8 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
         }
         let total = bins.len() as u64;
         let queue = Mutex::new(bins.chunks(ROLES));
-        let lanes = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         std::thread::scope(|scope| {
-            for _ in 0..lanes {
+            for _ in 0..self.blobs.readers() {
                 scope.spawn(|| {
                     while let Some(part) = { queue.lock().unwrap_or_else(PoisonError::into_inner).next() } {
                         self.check_bins(part, total);

@@ -30,7 +30,7 @@ use support::{Judge, Public, Stored, stage};
 
 /// How often the process is killed.
 const KILLS: usize = 220;
-const KILLS_OVER_BUCKET: usize = 60;
+const KILLS_OVER_BUCKET: usize = 40;
 
 /// Tells the process to be killed where its repository is.
 const CHILD: &str = "SEALDEX_TEST_CRASH_CHILD";

@@ -13,7 +13,10 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The status last read. One request reads; those that come meanwhile wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct StatusCache(Mutex<Option<(Instant, Result<Arc<Status>, &'static str>)>>);
+pub(crate) struct StatusCache(Mutex<Option<(Instant, Outcome)>>);
+
+/// The status, or why it cannot be read.
+type Outcome = Result<Arc<Status>, &'static str>;
 
 impl StatusCache {
     /// The status, at most a second old, or why it cannot be read. The log then tells more.

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use object_store::ObjectMeta;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::client::{Client, SETTLING, YOUNG, version_of, written};
 use super::connect::{Background, Clients, connect};
@@ -26,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long somebody who waits for an answer is let wait for the store, attempts that fail included.
 const PATIENCE: Duration = Duration::from_secs(12);
 
+/// Received files that are put at the same time, in bulk: short ones are in memory.
+const FILES_AT_ONCE: usize = 16;
+
 /// So many objects that were put again in bulk are remembered before they are looked at.
 const MAX_TOUCHED: usize = 10_000;
 
@@ -38,6 +43,9 @@ pub(super) struct Bucket {
     served: AtomicU64,
     looked: tokio::sync::Mutex<Option<Instant>>,
     touched: Mutex<Vec<BlobName>>,
+    /// Received files that are being put in bulk, and places for them.
+    filling: Mutex<JoinSet<Result<Vec<BlobName>, Error>>>,
+    places: Arc<Semaphore>,
 }
 
 impl Bucket {
@@ -59,6 +67,8 @@ impl Bucket {
             served: AtomicU64::new(0),
             looked: tokio::sync::Mutex::new(None),
             touched: Mutex::default(),
+            filling: Mutex::default(),
+            places: Arc::new(Semaphore::new(FILES_AT_ONCE)),
         })
     }
 
@@ -100,7 +110,15 @@ impl Bucket {
     }
 
     pub(super) fn settle(&self) -> Result<(), Error> {
-        let touched = std::mem::take(&mut *self.touched());
+        let mut filling = std::mem::take(&mut *self.filling());
+        let mut touched = self.wait(|_| async move {
+            let mut touched = Vec::new();
+            while let Some(put) = filling.join_next().await {
+                touched.extend(put.map_err(|_| Error::Interrupted)??);
+            }
+            Ok(touched)
+        })?;
+        touched.append(&mut self.touched());
         let gone = self.wait(|client| async move { client.gone_after_settling(&touched).await })?;
         match gone.first() {
             None => Ok(()),
@@ -132,22 +150,29 @@ impl Bucket {
         })
     }
 
+    /// Goes on in the background, a few files at a time; how it ends is told by [`Bucket::settle`].
     pub(super) fn put_received_in_bulk(
         &self,
         name: &BlobName,
-        received: &Received,
+        received: Received,
         beside: Beside,
     ) -> Result<(), Error> {
-        let (name, file, length) = (name.clone(), received.path().to_owned(), received.length());
-        let touched = self.wait(|client| async move {
+        let (name, places) = (name.clone(), Arc::clone(&self.places));
+        let place =
+            self.wait(|_| async move { places.acquire_owned().await.map_err(|_| Error::Interrupted) })?;
+        let (client, handle) =
+            (Arc::clone(&self.client), self.background.handle().ok_or(Error::Interrupted)?);
+        let putting = async move {
+            let _place = place;
             let beside = beside.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes))).collect();
             let mut touched = client.put(beside).await?;
-            if client.put_file(&name, &file, length).await? {
+            if client.put_file(&name, received.path(), received.length()).await? {
                 touched.push(name);
             }
             Ok(touched)
-        })?;
-        self.touch(touched)
+        };
+        self.filling().spawn_on(putting, handle);
+        Ok(())
     }
 
     pub(super) fn put_timestamp(&self, bytes: &[u8]) -> Result<(), Error> {
@@ -205,6 +230,11 @@ impl Bucket {
         if self.served.fetch_max(version, Ordering::AcqRel) < version {
             self.publications.fetch_add(1, Ordering::AcqRel);
         }
+    }
+
+    fn filling(&self) -> std::sync::MutexGuard<'_, JoinSet<Result<Vec<BlobName>, Error>>> {
+        // Tasks are added and taken out in one step.
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn touched(&self) -> std::sync::MutexGuard<'_, Vec<BlobName>> {

@@ -432,7 +432,7 @@ mod tests {
         let name = BlobName::servable_target("simple/six/ab.index.json").unwrap();
         let blobs = vec![(name.clone(), Bytes::from_static(b"page"))];
         assert!(client.put(blobs.clone()).await.unwrap().is_empty(), "it was not there");
-        assert_eq!(client.put(blobs.clone()).await.unwrap(), [name.clone()], "it was, for long");
+        assert_eq!(client.put(blobs.clone()).await.unwrap().len(), 1, "it was, for long");
 
         let own = Arc::clone(&client);
         let putting = tokio::spawn(async move { own.put_settled(blobs).await });

@@ -10,6 +10,7 @@ mod folder;
 mod generation;
 mod name;
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -203,7 +204,7 @@ impl Blobs {
     ) -> Result<(), Error> {
         match &self.0 {
             Place::Folder(folder) => folder.put_received_in_bulk(name, received, beside),
-            Place::Bucket(bucket) => bucket.put_received_in_bulk(name, &received, beside),
+            Place::Bucket(bucket) => bucket.put_received_in_bulk(name, received, beside),
         }
     }
 
@@ -249,6 +250,14 @@ impl Blobs {
         match &self.0 {
             Place::Folder(place) => Walk(Walking::Folder(place.walk(folder))),
             Place::Bucket(bucket) => Walk(Walking::Bucket(bucket.walk(folder))),
+        }
+    }
+
+    /// How many may read at the same time with profit: a disk is no faster for being asked by many.
+    pub(crate) fn readers(&self) -> usize {
+        match &self.0 {
+            Place::Folder(_) => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            Place::Bucket(_) => 16,
         }
     }
 
