@@ -68,7 +68,7 @@ impl RepositoryDirectory {
         self.0.join("staging")
     }
 
-    /// `public/`, which any web server may serve.
+    /// `public/`, which any web server may serve; not there where the settings name a bucket.
     #[must_use]
     pub fn public(&self) -> PathBuf {
         self.0.join("public")

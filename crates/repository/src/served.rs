@@ -18,6 +18,9 @@ use crate::store::{PageRow, rows};
 /// Bytes of pages kept in memory; a page counts about three times, as bytes and as values.
 const MAX_CACHED_BYTES: usize = 64 * 1024 * 1024;
 
+/// No page that clients read comes near this.
+const MAX_PAGE_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Changes whenever another snapshot is served, by whichever process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Served {
@@ -132,9 +135,10 @@ impl Repository {
     async fn read_page(&self, project: &ProjectName, row: PageRow) -> Result<PublishedPage, Error> {
         let target = TargetPath::parse(index_page_target_path(project))?;
         let key = BlobName::target(&target, &row.sha256)?;
-        let (blobs, name) = (self.blobs().clone(), project.clone());
+        let json = self.blobs().fetch(&key, MAX_PAGE_BYTES).await?;
+        let json = json.ok_or(Error::TooLarge { what: "a page", limit: MAX_PAGE_BYTES })?;
+        let name = project.clone();
         crate::disk::blocking(move || {
-            let json = blobs.read(&key)?;
             let found = HashAlgorithm::Sha256.hex_digest(&json);
             if found != row.sha256 {
                 let reason = format!("{key} has sha256 {found}");

@@ -71,6 +71,10 @@ async fn long_files_and_what_is_said_of_objects() {
     let scene = Scene::new(Layout::tree(BinStyle::Succinct, 1).unwrap()).await;
     let repository = &scene.world.repository;
     let long: Vec<u8> = (0..20_000_001_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let texts = ["a/b", "a/b/c/d", "a/b.txt", "a-1/b", "a/z"];
+    for path in texts {
+        add_target(repository, path, path.as_bytes(), Existing::Keep).await.unwrap();
+    }
     for (path, bytes) in [("long.bin", &long[..]), ("a/ünïcode %41#?.txt", b"text"), ("empty", b"")] {
         add_target(repository, path, bytes, Existing::Keep).await.unwrap();
     }
@@ -79,10 +83,13 @@ async fn long_files_and_what_is_said_of_objects() {
     assert!(judge.target("long.bin").unwrap() == long);
     assert_eq!(judge.target("a/ünïcode %41#?.txt").unwrap(), b"text");
     assert_eq!(judge.target("empty").unwrap(), b"");
+    assert!(texts.iter().all(|path| judge.target(path).unwrap() == path.as_bytes()));
     assert!(repository.verify(|_, _| {}).await.unwrap().faults.is_empty());
+    let counted = repository.collect(MIN_GRACE, Sweep::Count, |_| {}).await.unwrap();
+    assert_eq!(counted.examined, scene.store.list(&scene.bucket.name, "").len() as u64, "each object once");
     let parts =
         scene.proxy.requests().iter().filter(|request| request.target.contains("partNumber=")).count();
-    assert_eq!(parts, 3);
+    assert_eq!(parts, 4);
 
     for (key, tag) in scene.store.list(&scene.bucket.name, "") {
         assert!(!tag.is_empty());

@@ -3,7 +3,6 @@
 //! What never changes is put on the condition that nothing is there; the timestamp on the condition that the one there is
 //! the one that was compared. So a writer that was paused and overtaken cannot take anything back.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -11,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
-use object_store::ObjectMeta;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::client::{Client, SETTLING, YOUNG, version_of, written};
+use super::bucket_walk::BucketWalk;
+use super::client::{Client, SETTLING, YOUNG, version_of};
 use super::connect::{Background, Clients, connect};
-use super::{Beside, BlobName, Entry, Generation};
+use super::{Beside, BlobName, Generation};
 use crate::error::Error;
 use crate::settings::BucketSettings;
 use crate::staging::Received;
@@ -33,6 +32,9 @@ const FILES_AT_ONCE: usize = 16;
 
 /// So many objects that were put again in bulk are remembered before they are looked at.
 const MAX_TOUCHED: usize = 10_000;
+
+/// What comes in of an object, piece by piece.
+pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
 
 pub(super) struct Bucket {
     client: Arc<Client>,
@@ -200,19 +202,39 @@ impl Bucket {
         }
     }
 
+    /// All of it; `None` where it is longer than `max_bytes`.
+    pub(super) async fn fetch(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
+        match self.in_time(name, self.client.get(name, max_bytes)).await {
+            Ok(Some((_, bytes))) => Ok(Some(bytes.into())),
+            Ok(None) => Err(self.client.absent(name)),
+            Err(Error::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn stream(&self, name: &BlobName, range: Range<u64>) -> Result<Pieces, Error> {
+        self.in_time(name, self.client.stream(name, Some(range))).await
+    }
+
+    pub(super) async fn length(&self, name: &BlobName) -> Result<u64, Error> {
+        self.in_time(name, self.client.length(name)).await
+    }
+
+    /// For somebody who waits: the beginning of an answer in time, or an error.
+    async fn in_time<T>(
+        &self,
+        name: &BlobName,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(self.client.too_late("read", name)))
+    }
+
     pub(super) fn client(&self) -> &Arc<Client> {
         &self.client
     }
 
     pub(super) fn walk(&self, folder: &str) -> BucketWalk {
-        BucketWalk {
-            client: Arc::clone(&self.client),
-            // Asked once more after its end, it says so again.
-            objects: self.client.list(folder).fuse().boxed(),
-            last: String::new(),
-            open: Vec::new(),
-            closed: VecDeque::new(),
-        }
+        BucketWalk::new(&self.client, folder)
     }
 
     /// Remembers what was put again until it is known to stay.
@@ -263,88 +285,5 @@ fn owned(blobs: &[(BlobName, &[u8])]) -> Vec<(BlobName, Bytes)> {
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Bucket").field(&self.client.settings).finish()
-    }
-}
-
-/// Objects as they are listed, by folder. Names come in order, so the objects of a folder come together, but for those of
-/// folders below it: of these, each is done before the next begins.
-pub(crate) struct BucketWalk {
-    client: Arc<Client>,
-    objects: BoxStream<'static, object_store::Result<ObjectMeta>>,
-    last: String,
-    /// Folders that may go on, each below the one before.
-    open: Vec<(String, Vec<Entry>)>,
-    closed: VecDeque<(String, Vec<Entry>)>,
-}
-
-impl BucketWalk {
-    pub(super) async fn next(&mut self) -> Result<Option<(String, Vec<Entry>)>, Error> {
-        loop {
-            if let Some(folder) = self.closed.pop_front() {
-                return Ok(Some(folder));
-            }
-            match self.objects.next().await {
-                Some(Ok(found)) => self.take(&found)?,
-                Some(Err(error)) => {
-                    return Err(self.client.failed_at("list", self.client.settings.to_string(), error));
-                }
-                None => return Ok(self.open.pop()),
-            }
-        }
-    }
-
-    fn take(&mut self, found: &ObjectMeta) -> Result<(), Error> {
-        let Some(name) = self.client.name_of(&found.location) else { return Ok(()) };
-        if name.as_str() <= self.last.as_str() {
-            let reason = format!("the object store does not list in order: {name} after {}", self.last);
-            return Err(Error::State { reason });
-        }
-        name.as_str().clone_into(&mut self.last);
-        let goes_on = |folder: &str| {
-            let rest = name.folder().strip_prefix(folder);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        while let Some(done) = self.open.pop_if(|(folder, _)| !goes_on(folder)) {
-            self.closed.push_back(done);
-        }
-        if self.open.last().is_none_or(|(folder, _)| folder != name.folder()) {
-            self.open.push((name.folder().to_owned(), Vec::new()));
-        }
-        if let Some((_, entries)) = self.open.last_mut() {
-            entries.push(Entry { length: found.size, written: written(found), name });
-        }
-        Ok(())
-    }
-}
-
-/// What comes in of an object, piece by piece.
-pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
-
-impl Bucket {
-    /// All of it; `None` where it is longer than `max_bytes`.
-    pub(super) async fn fetch(&self, name: &BlobName, max_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
-        match self.in_time(name, self.client.get(name, max_bytes)).await {
-            Ok(Some((_, bytes))) => Ok(Some(bytes.into())),
-            Ok(None) => Err(self.client.absent(name)),
-            Err(Error::TooLarge { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) async fn stream(&self, name: &BlobName, range: Range<u64>) -> Result<Pieces, Error> {
-        self.in_time(name, self.client.stream(name, Some(range))).await
-    }
-
-    pub(super) async fn length(&self, name: &BlobName) -> Result<u64, Error> {
-        self.in_time(name, self.client.length(name)).await
-    }
-
-    /// For somebody who waits: the beginning of an answer in time, or an error.
-    async fn in_time<T>(
-        &self,
-        name: &BlobName,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(self.client.too_late("read", name)))
     }
 }

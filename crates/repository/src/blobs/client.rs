@@ -26,7 +26,7 @@ use crate::settings::BucketSettings;
 const AT_ONCE: usize = 32;
 
 /// What is longer is put in parts, of at least this length.
-const PART_BYTES: u64 = 8 * 1024 * 1024;
+const PART_BYTES: u64 = 5 * 1024 * 1024;
 const MAX_PARTS: u64 = 9_000;
 const PARTS_AT_ONCE: usize = 4;
 

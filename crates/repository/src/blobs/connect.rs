@@ -14,8 +14,8 @@ use crate::settings::BucketSettings;
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long nothing may come in while an answer, or more of it, is waited for.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long nothing may come in while an answer, or more of it, is waited for; sending a part of a file included.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// How often a request is made again that failed in a way that may pass, and how long that goes on.
 const MAX_RETRIES: usize = 4;

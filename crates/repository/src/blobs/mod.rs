@@ -4,6 +4,7 @@
 //! otherwise: they are made on the threads that are there for it ([`crate::disk::blocking`]).
 
 mod bucket;
+mod bucket_walk;
 mod client;
 mod connect;
 mod folder;
@@ -28,7 +29,8 @@ use crate::error::Error;
 use crate::served::served_timestamp;
 use crate::settings::BucketSettings;
 use crate::staging::Received;
-use bucket::{Bucket, BucketWalk};
+use bucket::Bucket;
+use bucket_walk::BucketWalk;
 use folder::{Folder, FolderWalk};
 
 /// Bytes of a file that are read at once.
