@@ -180,9 +180,9 @@ async fn a_store_that_fails_loses_nothing_and_is_used_again() {
     assert!(!fault.contains("testing"), "a credential is told: {fault}");
     scene.proxy.clear();
     repository.published(&receipt, Duration::from_secs(60)).await.unwrap();
-    assert_eq!(repository.publishing_fault(), None);
     drop(stop);
     running.await.unwrap().unwrap();
+    assert_eq!(repository.publishing_fault(), None);
     let mut judge = scene.world.judge();
     for wheel in [&six, &seven] {
         let path = format!("files/{}/{}", wheel.file_name.split('-').next().unwrap(), wheel.file_name);
