@@ -77,7 +77,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Outcom
         let mut over = nextest(&again)?;
         over.env(object_store::VARIABLE, &store.endpoint);
         // What a filter leaves may be in other packages alone.
-        over.arg("--no-tests=pass");
+        over.env("NEXTEST_NO_TESTS", "pass");
         command::run(&mut over)?;
     }
 
