@@ -22,16 +22,24 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Folder {
     directory: RepositoryDirectory,
+    public: PathBuf,
+    timestamp: PathBuf,
     durable: DurableDirectories,
 }
 
 impl Folder {
     pub(super) fn new(directory: RepositoryDirectory) -> Self {
-        Self { directory, durable: DurableDirectories::default() }
+        let (public, timestamp) = (directory.public(), directory.timestamp_file());
+        Self { directory, public, timestamp, durable: DurableDirectories::default() }
     }
 
     pub(super) fn path(&self, name: &BlobName) -> PathBuf {
-        self.directory.public().join(name.as_str())
+        self.public.join(name.as_str())
+    }
+
+    /// Looked at for each request that is served.
+    pub(super) fn timestamp(&self) -> &Path {
+        &self.timestamp
     }
 
     pub(super) fn put(&self, blobs: &[(BlobName, &[u8])]) -> Result<(), Error> {
@@ -48,7 +56,7 @@ impl Folder {
     }
 
     pub(super) fn settle(&self) -> Result<(), Error> {
-        disk::sync_file_system(&self.directory.public())
+        disk::sync_file_system(&self.public)
     }
 
     pub(super) fn put_received(
@@ -119,7 +127,7 @@ impl Folder {
     }
 
     pub(super) fn walk(&self, folder: &str) -> FolderWalk {
-        FolderWalk { public: self.directory.public(), open: vec![(folder.to_owned(), 0)] }
+        FolderWalk { public: self.public.clone(), open: vec![(folder.to_owned(), 0)] }
     }
 
     /// Removes a file, unless it was written since `before`. Whether it is gone because of this.
@@ -148,7 +156,7 @@ impl Folder {
 
     /// Makes folders below `public/targets` that survive a crash; the others are there from the beginning.
     fn make_folders<'a>(&self, folders: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
-        let targets = self.directory.public().join(TARGETS);
+        let targets = self.public.join(TARGETS);
         let below = folders.into_iter().filter(|folder| folder.starts_with(&targets));
         self.durable.make(&targets, below)
     }

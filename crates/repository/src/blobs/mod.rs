@@ -88,7 +88,7 @@ impl Blobs {
     #[must_use]
     pub fn generation(&self) -> Option<Generation> {
         match &self.0 {
-            Place::Folder(folder) => Generation::of_file(&folder.path(&BlobName::timestamp())),
+            Place::Folder(folder) => Generation::of_file(folder.timestamp()),
             Place::Bucket(bucket) => Some(bucket.generation()),
         }
     }
