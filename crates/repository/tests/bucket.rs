@@ -1,5 +1,5 @@
-//! What is public in a bucket: what only there can be, and what goes wrong there. Most of what is the same in a directory
-//! is tested by the other files, which `cargo xtask test` runs over an object store once more.
+//! What is public in a bucket: what only there can be, and what goes wrong there. Most of what is the same in a
+//! directory is tested by the other files, which `cargo xtask test` runs over an object store once more.
 
 #![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 

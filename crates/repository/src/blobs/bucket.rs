@@ -1,7 +1,7 @@
 //! `public/` in a bucket of an object store that speaks S3's protocol.
 //!
-//! What never changes is put on the condition that nothing is there; the timestamp on the condition that the one there is
-//! the one that was compared. So a writer that was paused and overtaken cannot take anything back.
+//! What never changes is put on the condition that nothing is there; the timestamp on the condition that the one there
+//! is the one that was compared. So a writer that was paused and overtaken cannot take anything back.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};

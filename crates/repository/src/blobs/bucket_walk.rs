@@ -10,8 +10,8 @@ use super::Entry;
 use super::client::{Client, written};
 use crate::error::Error;
 
-/// Objects as they are listed, by folder. Names come in order, so the objects of a folder come together, but for those of
-/// folders below it: of these, each is done before the next begins.
+/// Objects as they are listed, by folder. Names come in order, so the objects of a folder come together, but for those
+/// of folders below it: of these, each is done before the next begins.
 pub(crate) struct BucketWalk {
     client: Arc<Client>,
     objects: BoxStream<'static, object_store::Result<ObjectMeta>>,

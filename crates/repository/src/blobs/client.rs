@@ -314,8 +314,8 @@ impl Client {
             .await
     }
 
-    /// An object cannot be moved out of the way at once, as a file can. So it is looked at and removed within a time that
-    /// is known to those who put it again: they look afterwards whether it is still there.
+    /// An object cannot be moved out of the way at once, as a file can. So it is looked at and removed within a time
+    /// that is known to those who put it again: they look afterwards whether it is still there.
     async fn remove_one(&self, name: &BlobName, before: Timestamp) -> Result<bool, Error> {
         let path = self.path(name)?;
         let removal = async {

@@ -121,8 +121,8 @@ impl Blobs {
         }
     }
 
-    /// A part of it, as it comes in from a bucket; a failure on the way is the last item. `None` where it lies in a file
-    /// ([`Blobs::file`]). Does not block.
+    /// A part of it, as it comes in from a bucket; a failure on the way is the last item. `None` where it lies in a
+    /// file ([`Blobs::file`]). Does not block.
     ///
     /// # Errors
     /// As [`Blobs::fetch`].
