@@ -12,6 +12,7 @@ mod dependencies;
 mod fuzz;
 mod graph;
 mod layers;
+mod object_store;
 mod postgresql;
 mod python;
 mod replay;

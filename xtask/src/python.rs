@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, InstallError};
+use crate::object_store::CREDENTIALS;
 use crate::workspace::Workspace;
 
 /// The variable that tells test processes where the environments are.
@@ -15,11 +16,12 @@ pub(crate) const VARIABLE: &str = "SEALDEX_TEST_ENV";
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// Each environment's name and its locked requirements.
-const ENVIRONMENTS: [(&str, &str); 4] = [
+const ENVIRONMENTS: [(&str, &str); 5] = [
     ("pip", include_str!("../requirements/pip.txt")),
     ("tuf", include_str!("../requirements/tuf.txt")),
     ("uv", include_str!("../requirements/uv.txt")),
     ("twine", include_str!("../requirements/twine.txt")),
+    ("s3", include_str!("../requirements/s3.txt")),
 ];
 
 /// Makes the environments that are missing and returns their folder.
@@ -43,6 +45,9 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
 pub(crate) fn print_environment(workspace: &Workspace) -> Result<()> {
     let folder = ensure(workspace)?;
     println!("export {VARIABLE}='{}'", folder.display());
+    for (name, value) in CREDENTIALS {
+        println!("export {name}='{value}'");
+    }
     println!("export SEALDEX_BIN='{}'", workspace.sealdex().display());
     Ok(())
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use sealdex_testdatabase::VARIABLE;
 
 use crate::command;
+use crate::object_store::{self, CREDENTIALS, ObjectStore};
 use crate::postgresql;
 use crate::python;
 use crate::steps::Outcome;
@@ -20,6 +21,9 @@ const NOT_CHECKED: &str = "SEALDEX_NOT_CHECKED";
 
 /// The packages whose tests make repositories: they are run over each database. Which of their tests, the profile says.
 const STORES: [&str; 3] = ["sealdex-repository", "sealdex-server", "sealdex"];
+
+/// Packages whose tests run once more over an object store.
+const OVER_BUCKET: [&str; 2] = ["sealdex-repository", "sealdex-server"];
 
 /// What to test.
 #[derive(Args)]
@@ -56,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Outcom
     let nextest = |packages: &[&str]| -> Result<Command> {
         let mut nextest = workspace.cargo()?;
         nextest.env(python::VARIABLE, &environment).env("SEALDEX_BIN", workspace.sealdex());
-        nextest.env(NOT_CHECKED, &not_checked).env_remove(VARIABLE);
+        nextest.env(NOT_CHECKED, &not_checked).env_remove(VARIABLE).envs(CREDENTIALS);
         nextest.args(["nextest", "run"]);
         for package in packages {
             nextest.args(["--package", package]);
@@ -79,6 +83,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Outcom
         let mut again = nextest(&stores)?;
         again.env(VARIABLE, server.url()).args(["--profile", "postgresql", "--no-tests", "pass"]);
         command::run(&mut again)?;
+    }
+    // And with everything public in an object store.
+    let again: Vec<&str> =
+        OVER_BUCKET.into_iter().filter(|package| everything || packages.contains(package)).collect();
+    if !again.is_empty() {
+        let store = ObjectStore::start(&environment)?;
+        let mut over = nextest(&again)?;
+        over.env(object_store::VARIABLE, &store.endpoint);
+        // What a filter leaves may be in other packages alone.
+        over.args(["--no-tests", "pass"]);
+        command::run(&mut over)?;
     }
 
     if everything && arguments.filter.is_empty() {

@@ -6,26 +6,19 @@
 //! out to have been written anew at the moment of its removal is put back.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, DirEntry};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sealdex_tuf::RoleName;
 use serde::Serialize;
 
+use crate::blobs::{Blobs, Entry, METADATA, TARGETS};
 use crate::error::Error;
 use crate::repository::Repository;
 use crate::store::{garbage, publications, relayouts};
 
 /// The shortest time of grace: longer than any publication takes.
 pub const MIN_GRACE: Duration = Duration::from_secs(3600);
-
-/// What the name of a file begins with while it is being removed. Nobody is served such a file.
-const GOING: &str = ".collected-";
-
-/// Directories below `public/targets` are walked so deep.
-const MAX_DEPTH: usize = 64;
 
 /// What was removed, or would be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -66,14 +59,11 @@ impl Repository {
     ) -> Result<Collected, Error> {
         let grace = SignedDuration::try_from(grace.max(MIN_GRACE)).unwrap_or(SignedDuration::MAX);
         let before = self.clock().now().checked_sub(grace).unwrap_or(Timestamp::MIN);
-        let mut broom = Broom { before, sweep, found: Collected::default(), progress: &progress };
+        let blobs = self.blobs();
+        let mut broom = Broom { blobs, before, sweep, found: Collected::default(), progress: &progress };
         self.collect_metadata(&mut broom).await?;
-        let mut open = vec![(self.directory().targets(), 0)];
-        while let Some((folder, depth)) = open.pop() {
-            let (files, folders) = list(&folder)?;
-            if depth < MAX_DEPTH {
-                open.extend(folders.into_iter().map(|folder| (folder, depth + 1)));
-            }
+        let mut walk = self.blobs().walk(TARGETS);
+        while let Some((folder, files)) = walk.next().await? {
             self.collect_folder(&folder, files, &mut broom).await?;
         }
         Ok(broom.found)
@@ -89,45 +79,48 @@ impl Repository {
         // Roles that nothing has delegated to for the time of grace: no client asks for them.
         let before = broom.before;
         let is_left = |role: &str| changed.is_some_and(|at| at < before) && !layout.has_role(role);
-        let mut versions: HashMap<String, BTreeMap<u64, DirEntry>> = HashMap::new();
-        for entry in list(&self.directory().metadata())?.0 {
-            broom.examine();
-            if entry.file_name().to_string_lossy().starts_with(GOING) {
-                broom.finish(&entry.path())?;
-            } else if let Some((version, role)) = versioned(&entry.file_name().to_string_lossy())
-                && role != RoleName::root().as_str()
-            {
-                versions.entry(role).or_default().insert(version, entry);
+        let mut versions: HashMap<String, BTreeMap<u64, Entry>> = HashMap::new();
+        let mut walk = self.blobs().walk(METADATA);
+        while let Some((folder, files)) = walk.next().await? {
+            for entry in files.into_iter().filter(|_| folder == METADATA) {
+                broom.examine();
+                if entry.is_going() {
+                    broom.finish(&entry)?;
+                } else if let Some((version, role)) = versioned(entry.name.name())
+                    && role != RoleName::root().as_str()
+                {
+                    versions.entry(role).or_default().insert(version, entry);
+                }
             }
         }
+        let mut superseded = Vec::new();
         for (role, files) in versions {
             let Some(current) = current.get(&role) else { continue };
             let left = is_left(&role);
             let mut newer: Option<Timestamp> = None;
             for (version, entry) in files.into_iter().rev() {
-                let written = modified(&entry)?;
+                let written = entry.written;
                 // A version is superseded when the next one is written.
-                let superseded = version < *current && newer.is_some_and(|since| since < broom.before);
-                if superseded || (left && written < broom.before) {
-                    broom.remove(&entry, |found| &mut found.metadata_files)?;
+                let is_superseded = version < *current && newer.is_some_and(|since| since < before);
+                if is_superseded || (left && written < before) {
+                    superseded.push(entry);
                 }
                 newer = Some(written);
             }
         }
-        Ok(())
+        broom.remove(&superseded, |found| &mut found.metadata_files).await
     }
 
     async fn collect_folder<P: Fn(u64)>(
         &self,
-        folder: &Path,
-        files: Vec<DirEntry>,
+        folder: &str,
+        mut files: Vec<Entry>,
         broom: &mut Broom<'_, P>,
     ) -> Result<(), Error> {
         if files.is_empty() {
             return Ok(());
         }
-        let targets = self.directory().targets();
-        let Some(below) = folder.strip_prefix(&targets).ok().and_then(Path::to_str) else { return Ok(()) };
+        let below = folder.strip_prefix(TARGETS).unwrap_or_default().trim_start_matches('/');
         let kind = Kind::of(below);
         let mut read = self.store().read().await?;
         let live = match kind {
@@ -142,27 +135,26 @@ impl Repository {
         drop(read);
         // Newest first: a file is superseded when the next one of its name is written. When it left the index without one
         // is in the log, and `live` knows.
-        let mut files: Vec<(Timestamp, DirEntry)> =
-            files.into_iter().map(|entry| Ok((modified(&entry)?, entry))).collect::<Result<_, Error>>()?;
-        files.sort_by_key(|(written, _)| std::cmp::Reverse(*written));
+        files.sort_by_key(|entry| std::cmp::Reverse(entry.written));
         let mut newer: HashMap<String, Timestamp> = HashMap::new();
-        for (written, entry) in files {
+        let mut superseded = Vec::new();
+        for entry in files {
             broom.examine();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(GOING) {
-                broom.finish(&entry.path())?;
+            if entry.is_going() {
+                broom.finish(&entry)?;
                 continue;
             }
-            let Some(plain) = consistent(&name) else { continue };
-            let since = newer.insert(plain.to_owned(), written).unwrap_or(written);
-            let is_live = live.contains(&name)
+            let name = entry.name.name();
+            let Some(plain) = consistent(name) else { continue };
+            let since = newer.insert(plain.to_owned(), entry.written).unwrap_or(entry.written);
+            let is_live = live.contains(name)
                 || name.strip_suffix(".metadata").is_some_and(|owner| live.contains(owner));
             if !is_live && since < broom.before {
-                let is_page = matches!(kind, Kind::Page(_));
-                broom.remove(&entry, |found| if is_page { &mut found.pages } else { &mut found.files })?;
+                superseded.push(entry);
             }
         }
-        Ok(())
+        let is_page = matches!(kind, Kind::Page(_));
+        broom.remove(&superseded, |found| if is_page { &mut found.pages } else { &mut found.files }).await
     }
 }
 
@@ -187,6 +179,7 @@ impl<'a> Kind<'a> {
 }
 
 struct Broom<'a, P> {
+    blobs: &'a Blobs,
     /// What was superseded by then goes.
     before: Timestamp,
     sweep: Sweep,
@@ -200,73 +193,30 @@ impl<P: Fn(u64)> Broom<'_, P> {
         (self.progress)(self.found.examined);
     }
 
-    fn remove(
+    /// Removes what was not written anew since it was looked at.
+    async fn remove(
         &mut self,
-        entry: &DirEntry,
-        count: impl FnOnce(&mut Collected) -> &mut u64,
+        entries: &[Entry],
+        count: impl Fn(&mut Collected) -> &mut u64,
     ) -> Result<(), Error> {
-        let path = entry.path();
-        let length = entry.metadata().map_err(Error::io("look at", &path))?.len();
-        if self.sweep == Sweep::Remove {
-            // Out of the way first: if it is not the file that was looked at, because somebody has just uploaded the same
-            // again, it goes back to its place.
-            let going = path.with_file_name(format!("{GOING}{}", entry.file_name().to_string_lossy()));
-            match fs::rename(&path, &going) {
-                Ok(()) => {}
-                // Another process cleans up too.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-                Err(error) => return Err(Error::io("remove", &path)(error)),
-            }
-            if !self.finish(&going)? {
-                return Ok(());
-            }
+        let gone = match self.sweep {
+            Sweep::Count => vec![true; entries.len()],
+            Sweep::Remove => self.blobs.remove(entries, self.before).await?,
+        };
+        for (entry, _) in entries.iter().zip(gone).filter(|(_, gone)| *gone) {
+            *count(&mut self.found) += 1;
+            self.found.bytes += entry.length;
         }
-        *count(&mut self.found) += 1;
-        self.found.bytes += length;
         Ok(())
     }
 
-    /// Removes a file that is out of the way, or puts it back if it was written since: also what a process left behind
-    /// that was killed in between. Whether it is gone.
-    fn finish(&self, going: &Path) -> Result<bool, Error> {
-        let name = going.file_name().unwrap_or_default().to_string_lossy();
-        let Some(name) = name.strip_prefix(GOING).filter(|_| self.sweep == Sweep::Remove) else {
-            return Ok(false);
-        };
-        let written = match fs::metadata(going).and_then(|found| found.modified()) {
-            Ok(written) => written,
-            // Another process was faster.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(Error::io("look at", going)(error)),
-        };
-        if Timestamp::try_from(written).is_ok_and(|written| written < self.before) {
-            fs::remove_file(going).map_err(Error::io("remove", going))?;
-            return Ok(true);
-        }
-        fs::rename(going, going.with_file_name(name)).map_err(Error::io("put back", going))?;
-        Ok(false)
-    }
-}
-
-/// Files and folders in a folder; what vanishes meanwhile is neither.
-fn list(folder: &Path) -> Result<(Vec<DirEntry>, Vec<PathBuf>), Error> {
-    let (mut files, mut folders) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        let entry = entry.map_err(Error::io("read", folder))?;
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-            Ok(kind) if kind.is_file() => files.push(entry),
-            _ => {}
+    /// Finishes what a process left behind that was killed while it removed a file.
+    fn finish(&self, entry: &Entry) -> Result<(), Error> {
+        match self.sweep {
+            Sweep::Count => Ok(()),
+            Sweep::Remove => self.blobs.finish_removal(entry, self.before),
         }
     }
-    Ok((files, folders))
-}
-
-fn modified(entry: &DirEntry) -> Result<Timestamp, Error> {
-    let path = entry.path();
-    let time =
-        entry.metadata().and_then(|metadata| metadata.modified()).map_err(Error::io("look at", &path))?;
-    Ok(Timestamp::try_from(time).unwrap_or(Timestamp::MAX))
 }
 
 /// `VERSION.ROLE.json`

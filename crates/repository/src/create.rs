@@ -12,6 +12,7 @@ use sealdex_tuf::metadata::{Common, MetaFile, RoleKeys, Root, Targets, Timestamp
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{Clock, Key, KeyId, RoleName, Signer, Version};
 
+use crate::blobs::{BlobName, Blobs};
 use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
 use crate::disk;
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::layout::{DelegationKeys, KeyHolder, Layout};
 use crate::lifetime::Expiries;
 use crate::publish::SnapshotIndex;
-use crate::repository::{Repository, location};
+use crate::repository::{Repository, location, open_blobs};
 use crate::settings::Settings;
 use crate::store::{self, Location, Open, RoleRow, Store, commit, publications};
 
@@ -56,13 +57,26 @@ pub enum Development {
 }
 
 impl Repository {
+    /// Whether a repository can be created with these settings, as far as what is public does not go to its directory:
+    /// the bucket can be reached and is empty.
+    ///
+    /// # Errors
+    /// [`Error::Settings`], [`Error::Layout`], [`Error::Bucket`], [`Error::BucketNotEmpty`].
+    pub async fn check_storage(settings: &Settings) -> Result<(), Error> {
+        settings.check(Path::new("sealdex.toml"))?;
+        let Some(bucket) = &settings.storage.bucket else { return Ok(()) };
+        let blobs = Blobs::in_bucket(bucket)?;
+        disk::blocking(move || blobs.check_empty()).await
+    }
+
     /// Creates a repository and opens it. The directory may exist already and hold `keys/` or be empty; `sealdex.toml`
     /// is written last, so a directory that has one has everything.
     ///
     /// # Errors
     /// [`Error::AlreadyRepository`], [`Error::DirectoryNotEmpty`], [`Error::Keys`], [`Error::Layout`],
     /// [`Error::Settings`], [`Error::DatabaseAddress`], [`Error::DatabaseInUse`], [`Error::Tuf`] from a signer,
-    /// [`Error::Io`], [`Error::Database`].
+    /// [`Error::Io`], [`Error::Database`]; [`Error::BucketNotEmpty`], [`Error::UnconditionalBucket`],
+    /// [`Error::Bucket`].
     pub async fn create(
         directory: RepositoryDirectory,
         settings: Settings,
@@ -85,8 +99,8 @@ impl Repository {
         clock: Arc<dyn Clock>,
         database: Option<DatabaseUrl>,
     ) -> Result<Self, Error> {
+        settings.check(&directory.settings_file())?;
         let layout = settings.layout.clone().unwrap_or_default();
-        layout.check()?;
         keys.check()?;
         check_empty(&directory)?;
         let text = Settings { layout: None, ..settings.clone() }.to_toml()?;
@@ -97,13 +111,18 @@ impl Repository {
             Location::Postgres(_) => Some(open_unused(&location).await?),
         };
         let state = matches!(location, Location::Sqlite(_)).then(|| building.state_file());
+        let blobs = open_blobs(&building, &settings)?;
+        let in_bucket = settings.storage.bucket.is_some();
         let (keys, now, place) = (keys.clone(), clock.now(), building.clone());
         let (fact, expiry) = (layout.to_fact()?, settings.expiry);
         let roles = disk::blocking(move || {
             if place.path().exists() {
                 fs::remove_dir_all(place.path()).map_err(Error::io("remove", place.path()))?;
             }
-            for folder in [place.staging(), place.metadata(), place.targets()] {
+            blobs.check_empty()?;
+            let public = [place.metadata(), place.targets()];
+            let public = public.into_iter().filter(|_| !in_bucket);
+            for folder in std::iter::once(place.staging()).chain(public) {
                 fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
             }
             if let Some(state) = state {
@@ -111,7 +130,9 @@ impl Repository {
                 disk::private_file(&state)?;
             }
             let initial = InitialMetadata::sign(&layout, &expiry, &keys, now)?;
-            initial.write(&place)?;
+            initial.write(&blobs)?;
+            let folders = [place.targets(), place.public(), place.path().to_owned()];
+            disk::sync_directories(folders.iter().map(PathBuf::as_path).filter(|folder| folder.exists()))?;
             Ok(initial.roles)
         })
         .await?;
@@ -189,7 +210,7 @@ fn move_into_place(
         (building.state_file(), directory.state_file()),
     ] {
         if !from.exists() {
-            // The state is in PostgreSQL.
+            // It is elsewhere: `storage` in the settings.
             continue;
         }
         fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
@@ -296,15 +317,12 @@ impl InitialMetadata {
         self.roles.push(row(role, common));
     }
 
-    fn write(&self, directory: &RepositoryDirectory) -> Result<(), Error> {
-        let metadata = directory.metadata();
-        let place = |name: &String| -> PathBuf { metadata.join(name) };
-        let files: Vec<(PathBuf, &[u8])> =
-            self.files.iter().map(|(name, bytes)| (place(name), bytes.as_slice())).collect();
-        disk::write_files(&directory.staging(), &files)?;
-        disk::write_file(&directory.staging(), &directory.timestamp_file(), &self.timestamp)?;
-        let folders = [metadata, directory.targets(), directory.public(), directory.path().to_owned()];
-        disk::sync_directories(folders.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())
+    fn write(&self, blobs: &Blobs) -> Result<(), Error> {
+        let files: Vec<(BlobName, &[u8])> =
+            self.files.iter().map(|(name, bytes)| (BlobName::metadata(name), bytes.as_slice())).collect();
+        blobs.put(&files)?;
+        blobs.put_timestamp(&self.timestamp, None)?;
+        blobs.check_conditions()
     }
 }
 

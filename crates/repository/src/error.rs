@@ -238,6 +238,40 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The object store did not do what it was asked for: it is down, refuses, or cannot be reached.
+    #[error("cannot {action} {object}")]
+    Bucket {
+        /// What was tried.
+        action: &'static str,
+        /// The object or the bucket.
+        object: String,
+        /// Its answer, or why there is none.
+        #[source]
+        source: Arc<object_store::Error>,
+    },
+    /// A repository is to be created in a bucket where something else lies.
+    #[error("{bucket} is not empty: it holds {found}")]
+    BucketNotEmpty {
+        /// The bucket and the prefix.
+        bucket: String,
+        /// An object in it.
+        found: String,
+    },
+    /// The object store puts an object although the condition given does not hold. Two writers could undo each other's
+    /// work there.
+    #[error("{bucket} is in an object store without conditional writes (If-None-Match, If-Match)")]
+    UnconditionalBucket {
+        /// The bucket and the prefix.
+        bucket: String,
+    },
+    /// Another writer has published meanwhile. Nothing that it published was taken back.
+    #[error("version {own} of the timestamp was overtaken: {served} is served already")]
+    Overtaken {
+        /// The version served.
+        served: u64,
+        /// The version that was to be served.
+        own: u64,
+    },
     /// The database failed.
     #[error("the database failed to {action}")]
     Database {
@@ -260,6 +294,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error and what it came from, in one sentence.
+    pub(crate) fn with_cause(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { action, path, source }
@@ -275,6 +317,29 @@ impl Error {
             Self::Database { action, source } => Self::Database { action, source: Arc::clone(source) },
             other => Self::State { reason: other.to_string() },
         }
+    }
+
+    /// Whether something was to be read that is not there.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        match self {
+            // Also where the file system can have no such name.
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::NotFound
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::IsADirectory
+                    | io::ErrorKind::InvalidFilename
+                    | io::ErrorKind::InvalidInput
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether the object store is what failed: it may work again in a moment.
+    #[must_use]
+    pub fn is_bucket_failing(&self) -> bool {
+        matches!(self, Self::Bucket { .. })
     }
 
     /// Whether the disk is full: the one failure a person can mend at once.

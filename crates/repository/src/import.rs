@@ -15,8 +15,8 @@ use sealdex_simple::{DistributionFilename, IndexPage, PageLimits, ProjectName, Y
 use sealdex_tuf::TargetPath;
 use sealdex_tuf::digest::HashAlgorithm;
 
+use crate::blobs::BlobName;
 use crate::directory::check_target_path;
-use crate::disk;
 use crate::error::Error;
 use crate::layout::Content;
 use crate::publish::build_page;
@@ -234,7 +234,8 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Io`], and what `look` says of the file, which is removed then.
-    /// [`Error::FileExists`] when there is other core metadata beside the same file: a page may promise it.
+    /// [`Error::FileExists`] when there is other core metadata beside the same file: a page may promise it. What goes to a
+    /// bucket goes on there, and what fails then is told by [`Repository::sync_imported_files`].
     pub fn place_imported_file<E: From<Error>>(
         &self,
         filename: &DistributionFilename,
@@ -252,12 +253,12 @@ impl Repository {
         let received = staged.finish_unsynchronised()?;
         let core_metadata = look(&received)?;
         let (project, sha256, length) = (filename.project(), received.sha256(), received.length());
-        let place = self.directory().distribution_file(project, filename.file_name(), &sha256);
-        let folder = disk::parent(&place);
-        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        if let Some(metadata) = &core_metadata {
-            let beside = self.directory().sidecar_file(project, filename.file_name(), &sha256);
-            if let Ok(there) = std::fs::read(&beside)
+        let place = BlobName::distribution(project, filename.file_name(), &sha256);
+        let beside =
+            core_metadata.map(|bytes| (BlobName::sidecar(project, filename.file_name(), &sha256), bytes));
+        let mut core_metadata_sha256 = None;
+        if let Some((key, metadata)) = &beside {
+            if let Some(there) = self.blobs().find(key)?
                 && there != *metadata
             {
                 let path = format!("{}.metadata", file_target_path(project, filename.file_name()));
@@ -266,19 +267,18 @@ impl Repository {
                     [existing, offered].map(|bytes| HashAlgorithm::Sha256.hex_digest(bytes));
                 return Err(Error::FileExists { path, existing, offered }.into());
             }
-            disk::write_unsynchronised(&self.directory().staging(), &beside, metadata)?;
+            core_metadata_sha256 = Some(HashAlgorithm::Sha256.hex_digest(metadata));
         }
-        received.move_to(&place)?;
-        let core_metadata_sha256 = core_metadata.map(|bytes| HashAlgorithm::Sha256.hex_digest(&bytes));
+        self.blobs().put_received_in_bulk(&place, received, beside)?;
         Ok(PlacedFile { sha256, length, core_metadata_sha256 })
     }
 
     /// Makes every file that was placed survive a crash. Blocks.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`], [`Error::Bucket`]: some of them may not be in their places.
     pub fn sync_imported_files(&self) -> Result<(), Error> {
-        disk::sync_file_system(&self.directory().public())
+        self.blobs().settle()
     }
 
     /// Completes the import `name`: everything imported and not public yet is published as one snapshot by whoever is the

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod blobs;
 mod collect;
 mod create;
 mod database;
@@ -35,6 +36,7 @@ mod transaction;
 mod verify;
 
 pub use audit::AuditEntry;
+pub use blobs::{BlobName, Blobs, Entry, Generation, Pieces, Walk};
 pub use collect::{Collected, MIN_GRACE, Sweep};
 pub use create::{Development, InitialKeys};
 pub use database::DatabaseUrl;
@@ -47,7 +49,7 @@ pub use page::{PublishedFile, PublishedPage, PublishedSidecar};
 pub use publish::{SnapshotProcess, Turn};
 pub use relayout::{RelayoutId, RelayoutPlan, WaitingRelayout};
 pub use repository::Repository;
-pub use settings::{FileLimits, Settings, Storage};
+pub use settings::{BucketSettings, FileLimits, Settings, Storage};
 pub use staging::{Received, StagedFile};
 pub use status::{BinsStatus, KeyStatus, RoleStatus, Status, WriterStatus};
 pub use token::{Action, Projects, Token, TokenId, TokenScope, TokenSecret};

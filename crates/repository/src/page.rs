@@ -1,10 +1,11 @@
 //! Pages and files as they are published.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use sealdex_simple::IndexPage;
+
+use crate::blobs::BlobName;
 
 /// A project's page as it is signed.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ pub struct PublishedPage {
 /// A distribution on a published page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedFile {
-    /// The file on disk.
-    pub path: PathBuf,
+    /// Where it lies.
+    pub name: BlobName,
     /// SHA-256 of its bytes, in lower-case hexadecimal.
     pub sha256: String,
     /// Its length in bytes.
@@ -37,8 +38,8 @@ pub struct PublishedFile {
 /// The core metadata served beside a distribution (PEP 658).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedSidecar {
-    /// The file on disk.
-    pub path: PathBuf,
+    /// Where it lies.
+    pub name: BlobName,
     /// SHA-256 of its bytes, in lower-case hexadecimal.
     pub sha256: String,
     /// Its length in bytes.

@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::Error;
 use crate::repository::Repository;
-use crate::served::served_timestamp;
 use crate::store::log;
 use crate::transaction::{Publication, Receipt, TransactionId};
 
@@ -121,7 +120,7 @@ impl Repository {
         drop(read);
         *looked = Some(Instant::now());
         let Some((through, versions)) = found else { return Ok(()) };
-        if let Some(publication) = self.served(versions)? {
+        if let Some(publication) = self.if_served(versions).await? {
             self.public().known.send_if_modified(|known| {
                 let before = known.through;
                 known.reach(Some((through, publication)));
@@ -136,15 +135,20 @@ impl Repository {
         let mut read = self.store().read().await?;
         let Some(versions) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
         drop(read);
-        self.served(versions)
+        self.if_served(versions).await
     }
 
     /// The publication of these versions, if it is served: the database is ahead for the moment in which the files are
     /// being written.
-    fn served(&self, versions: log::Versions) -> Result<Option<Publication>, Error> {
-        if served_timestamp(self.directory())?.common.version.number() < versions.timestamp {
-            return Ok(None);
+    pub(crate) async fn if_served(&self, versions: log::Versions) -> Result<Option<Publication>, Error> {
+        match self.blobs().serves(versions.timestamp).await {
+            Ok(true) => Publication::of(&versions).map(Some),
+            Ok(false) => Ok(None),
+            Err(error) if error.is_bucket_failing() => {
+                tracing::warn!(error = %error.with_cause(), "cannot see whether a transaction is published");
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
-        Publication::of(&versions).map(Some)
     }
 }

@@ -1,7 +1,6 @@
 //! A repository on disk, open.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sealdex_tuf::digest::HashAlgorithm;
@@ -11,10 +10,11 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::audit::AuditEntry;
+use crate::blobs::{BlobName, Blobs};
 use crate::create::{DEVELOPMENT_MARK, LAYOUT_FACT};
 use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
-use crate::disk::{self, DurableDirectories};
+use crate::disk;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::public::Public;
@@ -36,10 +36,12 @@ struct Shared {
     store: Store,
     layout: Mutex<KnownLayout>,
     queue: SubmitQueue,
-    directories: DurableDirectories,
+    blobs: Blobs,
     pages: PageCache,
     /// Rung when this process has submitted something.
     pending: Notify,
+    /// Why this process could not publish when it tried last.
+    publishing_fault: Mutex<Option<String>>,
     /// What is known to be public.
     public: Public,
     /// Hears of other processes, once that is of use.
@@ -94,6 +96,7 @@ impl Repository {
         if settings.layout.as_ref().is_some_and(|written| *written != layout) {
             return Err(Error::LayoutChanged { path });
         }
+        let blobs = open_blobs(&directory, &settings)?;
         Ok(Self(Arc::new(Shared {
             directory,
             settings,
@@ -101,18 +104,25 @@ impl Repository {
             store,
             layout: Mutex::new(KnownLayout { fact, layout: Arc::new(layout) }),
             queue: SubmitQueue::default(),
-            directories: DurableDirectories::default(),
+            blobs,
             pages: PageCache::default(),
             pending: Notify::new(),
+            publishing_fault: Mutex::default(),
             public: Public::default(),
             listening: OnceLock::new(),
         })))
     }
 
-    /// Where everything lies, and what may be served.
+    /// Where everything lies.
     #[must_use]
     pub fn directory(&self) -> &RepositoryDirectory {
         &self.0.directory
+    }
+
+    /// Where everything public lies.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        &self.0.blobs
     }
 
     /// The settings, as they were when the repository was opened.
@@ -139,8 +149,8 @@ impl Repository {
         let version = row
             .and_then(|row| Version::new(row.version))
             .ok_or_else(|| Error::State { reason: "the database knows no version of root".to_owned() })?;
-        let path = self.directory().role_file(&RoleName::root(), version);
-        disk::blocking(move || Ok(std::fs::read(&path).map_err(Error::io("read", &path))?.into())).await
+        let (blobs, key) = (self.blobs().clone(), BlobName::role(&RoleName::root(), version));
+        disk::blocking(move || Ok(blobs.read(&key)?.into())).await
     }
 
     /// SHA-256 of the latest root metadata file, in lower-case hexadecimal: short enough to be compared by eye.
@@ -189,6 +199,17 @@ impl Repository {
         self.store().close().await;
     }
 
+    /// Why this process's snapshot process could not publish when it tried last; `None`: it could, or there is none.
+    #[must_use]
+    pub fn publishing_fault(&self) -> Option<String> {
+        self.0.publishing_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_publishing_fault(&self, fault: Option<&Error>) {
+        let fault = fault.map(Error::with_cause);
+        *self.0.publishing_fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.0.clock.as_ref()
     }
@@ -199,14 +220,6 @@ impl Repository {
 
     pub(crate) fn queue(&self) -> &SubmitQueue {
         &self.0.queue
-    }
-
-    /// Makes directories below `public/targets` that survive a crash.
-    pub(crate) fn make_target_directories<'a>(
-        &self,
-        directories: impl IntoIterator<Item = &'a Path>,
-    ) -> Result<(), Error> {
-        self.0.directories.make(&self.directory().targets(), directories)
     }
 
     pub(crate) fn pages(&self) -> &PageCache {
@@ -295,6 +308,14 @@ pub(crate) fn location(
         None => settings.storage.database_url()?,
     };
     Ok(database.map_or_else(|| Location::Sqlite(directory.state_file()), Location::Postgres))
+}
+
+/// Where everything public lies, by the settings.
+pub(crate) fn open_blobs(directory: &RepositoryDirectory, settings: &Settings) -> Result<Blobs, Error> {
+    match &settings.storage.bucket {
+        None => Ok(Blobs::in_directory(directory.clone())),
+        Some(bucket) => Blobs::in_bucket(bucket),
+    }
 }
 
 impl fmt::Debug for Repository {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use sealdex_simple::layout::index_page_target_path;
 use sealdex_simple::{CoreMetadata, FileName, IndexPage, PageLimits, ProjectList, ProjectName};
@@ -10,7 +9,7 @@ use sealdex_tuf::TargetPath;
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::metadata::{Timestamp, Unverified};
 
-use crate::directory::RepositoryDirectory;
+use crate::blobs::{BlobName, Blobs, Generation};
 use crate::error::Error;
 use crate::page::{PublishedFile, PublishedPage, PublishedSidecar};
 use crate::repository::Repository;
@@ -19,12 +18,14 @@ use crate::store::{PageRow, rows};
 /// Bytes of pages kept in memory; a page counts about three times, as bytes and as values.
 const MAX_CACHED_BYTES: usize = 64 * 1024 * 1024;
 
+/// No page that clients read comes near this.
+const MAX_PAGE_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Changes whenever another snapshot is served, by whichever process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Generation {
+pub(crate) struct Served {
     own_publications: u64,
-    written: Option<SystemTime>,
-    file: u64,
+    generation: Option<Generation>,
 }
 
 /// Pages in memory. A page is looked up in the database once a generation, and read from disk once a version.
@@ -33,22 +34,22 @@ pub(crate) struct PageCache(Mutex<Cached>);
 
 #[derive(Debug, Default)]
 struct Cached {
-    pages: HashMap<ProjectName, (Generation, Arc<PublishedPage>)>,
+    pages: HashMap<ProjectName, (Served, Arc<PublishedPage>)>,
     bytes: usize,
 }
 
 impl PageCache {
-    fn lookup(&self, project: &ProjectName) -> Option<(Generation, Arc<PublishedPage>)> {
+    fn lookup(&self, project: &ProjectName) -> Option<(Served, Arc<PublishedPage>)> {
         self.lock().pages.get(project).cloned()
     }
 
-    fn put(&self, project: ProjectName, generation: Generation, page: Arc<PublishedPage>) {
+    fn put(&self, project: ProjectName, served: Served, page: Arc<PublishedPage>) {
         let mut cached = self.lock();
         if cached.bytes.saturating_add(page.json.len()) > MAX_CACHED_BYTES {
             *cached = Cached::default();
         }
         cached.bytes += page.json.len();
-        if let Some((_, replaced)) = cached.pages.insert(project, (generation, page)) {
+        if let Some((_, replaced)) = cached.pages.insert(project, (served, page)) {
             cached.bytes -= replaced.json.len();
         }
     }
@@ -59,10 +60,9 @@ impl PageCache {
     }
 }
 
-/// The timestamp that is served, parsed and not verified: this is our own disk.
-pub(crate) fn served_timestamp(directory: &RepositoryDirectory) -> Result<Timestamp, Error> {
-    let path = directory.timestamp_file();
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+/// The timestamp that is served, parsed and not verified: this is our own store.
+pub(crate) fn served_timestamp(blobs: &Blobs) -> Result<Timestamp, Error> {
+    let bytes = blobs.read(&BlobName::timestamp())?;
     Ok(Unverified::<Timestamp>::parse(&bytes)?.unverified_metadata().clone())
 }
 
@@ -71,11 +71,11 @@ impl Repository {
     /// the first time after a publication.
     ///
     /// # Errors
-    /// [`Error::Database`], [`Error::Io`], or [`Error::State`] when the page on disk is not the one that was signed.
+    /// [`Error::Database`], [`Error::Io`], or [`Error::State`] when the page that is served is not the one that was signed.
     pub async fn project_page(&self, project: &ProjectName) -> Result<Option<Arc<PublishedPage>>, Error> {
-        let generation = self.generation();
+        let served = self.served();
         let cached = self.pages().lookup(project);
-        if let Some((_, page)) = cached.as_ref().filter(|(of, _)| *of == generation) {
+        if let Some((_, page)) = cached.as_ref().filter(|(of, _)| *of == served) {
             return Ok(Some(Arc::clone(page)));
         }
         let mut read = self.store().read().await?;
@@ -85,7 +85,7 @@ impl Repository {
             Some((_, page)) if page.sha256 == row.sha256 => page,
             _ => Arc::new(self.read_page(project, row).await?),
         };
-        self.pages().put(project.clone(), generation, Arc::clone(&page));
+        self.pages().put(project.clone(), served, Arc::clone(&page));
         Ok(Some(page))
     }
 
@@ -113,41 +113,36 @@ impl Repository {
         let sha256 = listed.hashes.get("sha256").ok_or_else(|| missing("sha256"))?;
         let sidecar = match &listed.core_metadata {
             CoreMetadata::Hashes(hashes) => {
-                let path = self.directory().sidecar_file(project, &filename, sha256);
-                let length = std::fs::metadata(&path).map_err(Error::io("look at", &path))?.len();
+                let key = BlobName::sidecar(project, &filename, sha256);
+                let length = self.blobs().fetch_length(&key).await?;
                 let sha256 = hashes.get("sha256").ok_or_else(|| missing("sha256 of metadata"))?.clone();
-                Some(PublishedSidecar { path, sha256, length })
+                Some(PublishedSidecar { name: key, sha256, length })
             }
             CoreMetadata::Absent | CoreMetadata::Present => None,
         };
         Ok(Some(PublishedFile {
-            path: self.directory().distribution_file(project, &filename, sha256),
+            name: BlobName::distribution(project, &filename, sha256),
             sha256: sha256.clone(),
             length: listed.size.ok_or_else(|| missing("size"))?,
             sidecar,
         }))
     }
 
-    /// Looks at `timestamp.json`, which takes about a microsecond.
-    fn generation(&self) -> Generation {
-        let metadata = std::fs::metadata(self.directory().timestamp_file()).ok();
-        #[cfg(unix)]
-        let file = metadata.as_ref().map_or(0, std::os::unix::fs::MetadataExt::ino);
-        #[cfg(not(unix))]
-        let file = 0;
-        let written = metadata.and_then(|metadata| metadata.modified().ok());
-        Generation { own_publications: self.public().own_publications(), written, file }
+    fn served(&self) -> Served {
+        let own_publications = self.public().own_publications();
+        Served { own_publications, generation: self.blobs().generation() }
     }
 
     async fn read_page(&self, project: &ProjectName, row: PageRow) -> Result<PublishedPage, Error> {
         let target = TargetPath::parse(index_page_target_path(project))?;
-        let path = self.directory().target_file(&target, &row.sha256)?;
+        let key = BlobName::target(&target, &row.sha256)?;
+        let json = self.blobs().fetch(&key, MAX_PAGE_BYTES).await?;
+        let json = json.ok_or(Error::TooLarge { what: "a page", limit: MAX_PAGE_BYTES })?;
         let name = project.clone();
         crate::disk::blocking(move || {
-            let json = std::fs::read(&path).map_err(Error::io("read", &path))?;
             let found = HashAlgorithm::Sha256.hex_digest(&json);
             if found != row.sha256 {
-                let reason = format!("{} has sha256 {found}", path.display());
+                let reason = format!("{key} has sha256 {found}");
                 return Err(Error::State { reason });
             }
             let page = IndexPage::from_json(&json, &PageLimits::default())?;

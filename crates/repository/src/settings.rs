@@ -1,10 +1,12 @@
 //! `sealdex.toml`: what an operator may set.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::database::DatabaseUrl;
+use crate::directory::is_plain_segment;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::lifetime::Expiries;
@@ -23,7 +25,7 @@ pub struct Settings {
     /// Bounds on what is taken in.
     #[serde(default)]
     pub limits: FileLimits,
-    /// Where the state is kept.
+    /// Where the repository keeps what grows.
     #[serde(default, skip_serializing_if = "Storage::is_default")]
     pub storage: Storage,
     /// The server's own settings, which this crate keeps and does not read.
@@ -31,7 +33,18 @@ pub struct Settings {
     pub server: toml::Table,
 }
 
-/// Where the state is kept.
+/// Bounds on the files taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FileLimits {
+    /// Length of one target file in bytes.
+    pub max_file_bytes: u64,
+    /// Length of the core metadata beside a distribution in bytes (PEP 658).
+    pub max_core_metadata_bytes: u64,
+}
+
+/// Where the repository keeps what grows; without anything, in its directory. Secrets are no settings: they come from the
+/// environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storage {
@@ -39,6 +52,9 @@ pub struct Storage {
     /// `PGPASSFILE`). Absent: `state.sqlite` in the repository's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+    /// The bucket that takes the place of `public/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<BucketSettings>,
 }
 
 impl Storage {
@@ -63,14 +79,46 @@ impl Storage {
     }
 }
 
-/// Bounds on the files taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FileLimits {
-    /// Length of one target file in bytes.
-    pub max_file_bytes: u64,
-    /// Length of the core metadata beside a distribution in bytes (PEP 658).
-    pub max_core_metadata_bytes: u64,
+/// A bucket of an object store that speaks S3's protocol, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BucketSettings {
+    /// The store's URL; without it the cloud's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The region; without it `us-east-1`, which stores without regions expect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The bucket's name.
+    pub name: String,
+    /// What all names in it begin with, followed by a `/`; empty: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+}
+
+impl BucketSettings {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.name.is_empty() || self.name.contains(|c: char| c == '/' || c.is_whitespace()) {
+            return Err("storage.bucket.name is no bucket's name");
+        }
+        if !self.prefix.is_empty() && !self.prefix.split('/').all(is_plain_segment) {
+            return Err(
+                "storage.bucket.prefix is to be segments parted by '/', without one at its begin or end",
+            );
+        }
+        let is_url = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+        if !self.endpoint.as_ref().is_none_or(is_url) {
+            return Err("storage.bucket.endpoint is neither an http nor an https URL");
+        }
+        Ok(())
+    }
+}
+
+/// `s3://BUCKET/PREFIX`
+impl fmt::Display for BucketSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "s3://{}/{}", self.name, self.prefix)
+    }
 }
 
 impl Default for FileLimits {
@@ -99,10 +147,15 @@ impl Settings {
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, Error> {
         let settings: Self = toml::from_str(text)
             .map_err(|error| Error::Settings { path: path.to_owned(), reason: error.to_string() })?;
-        if let Some(layout) = &settings.layout {
-            layout.check()?;
-        }
+        settings.check(path)?;
         Ok(settings)
+    }
+
+    /// Whether a repository can be made or opened with these; `path` is for messages.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
+        let invalid = |reason: &str| Error::Settings { path: path.to_owned(), reason: reason.to_owned() };
+        self.storage.bucket.as_ref().map_or(Ok(()), BucketSettings::check).map_err(invalid)?;
+        self.layout.as_ref().map_or(Ok(()), Layout::check)
     }
 
     /// The text of a `sealdex.toml`.

@@ -106,6 +106,10 @@ impl Received {
         self.length
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     /// The file, to read its metadata from.
     ///
     /// # Errors

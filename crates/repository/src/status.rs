@@ -10,6 +10,7 @@ use sealdex_tuf::metadata::{
 use sealdex_tuf::{Key, KeyId, RoleName, SignatureStatus, Version};
 use serde::Serialize;
 
+use crate::blobs::BlobName;
 use crate::create::DEVELOPMENT_MARK;
 use crate::disk;
 use crate::error::Error;
@@ -261,18 +262,18 @@ impl Reader<'_> {
     }
 
     fn bytes(&self, role: &RoleName) -> Result<Vec<u8>, Error> {
-        let directory = self.repository.directory();
-        let path = match role.as_str() {
-            "timestamp" => directory.timestamp_file(),
+        let blobs = self.repository.blobs();
+        let key = match role.as_str() {
+            "timestamp" => BlobName::timestamp(),
             // The database may be ahead of what is served, for a moment.
-            "snapshot" => directory.role_file(role, served_timestamp(directory)?.snapshot.version),
+            "snapshot" => BlobName::role(role, served_timestamp(blobs)?.snapshot.version),
             _ => {
                 let version = Version::new(self.row(role)?.version);
                 let damaged = || Error::State { reason: format!("{role} has version 0") };
-                directory.role_file(role, version.ok_or_else(damaged)?)
+                BlobName::role(role, version.ok_or_else(damaged)?)
             }
         };
-        std::fs::read(&path).map_err(Error::io("read", &path))
+        blobs.read(&key)
     }
 }
 

@@ -7,8 +7,6 @@
 mod apply;
 mod queue;
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
 use sealdex_simple::{DistributionFilename, DistributionMetadata, FileName, ProjectName};
@@ -18,6 +16,7 @@ use sealdex_tuf::pattern::PathPattern;
 
 pub(crate) use queue::SubmitQueue;
 
+use crate::blobs::{Beside, BlobName};
 use crate::directory::check_target_path;
 use crate::disk;
 use crate::error::Error;
@@ -115,8 +114,8 @@ impl Repository {
             return Ok(Change::PutDistribution(row));
         }
         drop(read);
-        let place = self.directory().distribution_file(&project, filename.file_name(), &row.sha256);
-        let beside = self.directory().sidecar_file(&project, filename.file_name(), &row.sha256);
+        let place = BlobName::distribution(&project, filename.file_name(), &row.sha256);
+        let beside = BlobName::sidecar(&project, filename.file_name(), &row.sha256);
         self.place(received, place, sidecar.map(|bytes| (beside, bytes))).await?;
         Ok(Change::PutDistribution(row))
     }
@@ -141,7 +140,7 @@ impl Repository {
         let there = apply::existing_file(known.get(&row.path), &row, existing)?;
         drop(read);
         if there.is_none() {
-            self.place(received, self.directory().target_file(&path, &row.sha256)?, None).await?;
+            self.place(received, BlobName::target(&path, &row.sha256)?, None).await?;
         }
         Ok(Change::PutFile(row, existing))
     }
@@ -179,25 +178,10 @@ impl Repository {
         Ok(())
     }
 
-    /// Moves a received file, and what lies beside it, to their places. They are on the disk when this returns.
-    async fn place(
-        &self,
-        received: Received,
-        place: PathBuf,
-        beside: Option<(PathBuf, Vec<u8>)>,
-    ) -> Result<(), Error> {
-        let repository = self.clone();
-        disk::blocking(move || {
-            let staging = repository.directory().staging();
-            let folder = disk::parent(&place);
-            repository.make_target_directories([folder])?;
-            if let Some((path, bytes)) = beside {
-                disk::write_file(&staging, &path, &bytes)?;
-            }
-            received.move_to(&place)?;
-            disk::sync_directories([folder])
-        })
-        .await
+    /// Brings a received file, and what lies beside it, to their places. They survive a crash when this returns.
+    async fn place(&self, received: Received, place: BlobName, beside: Beside) -> Result<(), Error> {
+        let blobs = self.blobs().clone();
+        disk::blocking(move || blobs.put_received(&place, received, beside)).await
     }
 }
 

@@ -3,10 +3,6 @@
 //! This reads what is served, `public/`, and follows its delegations: not the database, and no key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
-use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +14,7 @@ use sealdex_tuf::trusted::TrustedMetadata;
 use sealdex_tuf::{Answer, Limits, RoleName, Step, TargetPath, Updater, Version};
 use serde::Serialize;
 
-use crate::directory::RepositoryDirectory;
+use crate::blobs::{BlobName, Blobs};
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{Content, MAX_ROLES};
@@ -48,9 +44,6 @@ pub struct Verification {
 /// Faults that are told one by one.
 const MAX_FAULTS: usize = 100;
 
-/// Bytes of a file that are read at once.
-const BUFFER_BYTES: usize = 256 * 1024;
-
 /// Roles loaded into one copy of the top-level metadata.
 const ROLES: usize = 32;
 
@@ -65,28 +58,20 @@ impl Repository {
         &self,
         progress: impl Fn(u64, u64) + Send + Sync + 'static,
     ) -> Result<Verification, Error> {
-        let (directory, now) = (self.directory().clone(), self.clock().now());
+        let (blobs, now) = (self.blobs().clone(), self.clock().now());
         // What is sealed stays the same in every layout.
         let content = self.layout().content;
         disk::blocking(move || {
-            let trusted = refresh(&directory, now)?;
-            Verifier {
-                directory,
-                content,
-                trusted,
-                progress,
-                found: Mutex::default(),
-                done: AtomicU64::new(0),
-            }
-            .run()
+            let trusted = refresh(&blobs, now)?;
+            Verifier { blobs, content, trusted, progress, found: Mutex::default(), done: AtomicU64::new(0) }
+                .run()
         })
         .await
     }
 }
 
-fn refresh(directory: &RepositoryDirectory, now: jiff::Timestamp) -> Result<TrustedMetadata, Error> {
-    let path = directory.role_file(&RoleName::root(), Version::ONE);
-    let root = std::fs::read(&path).map_err(Error::io("read", &path))?;
+fn refresh(blobs: &Blobs, now: jiff::Timestamp) -> Result<TrustedMetadata, Error> {
+    let root = blobs.read(&BlobName::role(&RoleName::root(), Version::ONE))?;
     let mut updater = Updater::new(&root, now, LIMITS)?;
     loop {
         let answer = match updater.step()? {
@@ -94,12 +79,7 @@ fn refresh(directory: &RepositoryDirectory, now: jiff::Timestamp) -> Result<Trus
             Step::Read(_) => Answer::Absent,
             Step::Write(..) | Step::Delete(_) => Answer::Written,
             Step::Fetch(request) => {
-                let path = directory.metadata().join(&request.path);
-                match std::fs::read(&path) {
-                    Ok(bytes) => Answer::Bytes(bytes),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Answer::Absent,
-                    Err(error) => return Err(Error::io("read", &path)(error)),
-                }
+                blobs.find(&BlobName::metadata(&request.path))?.map_or(Answer::Absent, Answer::Bytes)
             }
         };
         updater.answer(answer)?;
@@ -127,7 +107,7 @@ const MAX_LISTED: usize = MAX_ROLES;
 type Delegation = (RoleName, RoleName);
 
 struct Verifier<P> {
-    directory: RepositoryDirectory,
+    blobs: Blobs,
     content: Content,
     trusted: TrustedMetadata,
     progress: P,
@@ -150,7 +130,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
             }
             // Few roles may delegate, and stay loaded; bins come and go.
             for role in roles {
-                match load(&self.directory, &mut self.trusted, &delegator, &role) {
+                match load(&self.blobs, &mut self.trusted, &delegator, &role) {
                     Ok(length) => {
                         if let Some(targets) = self.trusted.delegated(&delegator, &role)
                             && visited.insert(role.clone())
@@ -165,9 +145,8 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
         }
         let total = bins.len() as u64;
         let queue = Mutex::new(bins.chunks(ROLES));
-        let lanes = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         std::thread::scope(|scope| {
-            for _ in 0..lanes {
+            for _ in 0..self.blobs.readers() {
                 scope.spawn(|| {
                     while let Some(part) = { queue.lock().unwrap_or_else(PoisonError::into_inner).next() } {
                         self.check_bins(part, total);
@@ -183,7 +162,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
     fn check_bins(&self, bins: &[Delegation], total: u64) {
         let mut trusted = self.trusted.clone();
         for (delegator, role) in bins {
-            match load(&self.directory, &mut trusted, delegator, role) {
+            match load(&self.blobs, &mut trusted, delegator, role) {
                 Ok(length) => {
                     if let Some(targets) = trusted.delegated(delegator, role) {
                         self.count_role(length, targets);
@@ -211,7 +190,7 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                 continue;
             };
             self.found().targets += 1;
-            let Ok(place) = self.directory.target_file(path, sha256) else {
+            let Ok(place) = BlobName::target(path, sha256) else {
                 self.fault(format!("{path} can be no file"));
                 continue;
             };
@@ -223,18 +202,18 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
             let is_page = self.content == Content::PythonIndex && path_text.starts_with("simple/");
             if !is_page {
                 self.found().files += 1;
-                self.check_file(&place, file.length, sha256);
+                self.check_file(&place, Some(file.length), sha256);
                 continue;
             }
-            match std::fs::read(&place) {
+            match self.blobs.read(&place) {
                 Ok(bytes)
                     if bytes.len() as u64 == file.length
                         && HashAlgorithm::Sha256.hex_digest(&bytes) == *sha256 =>
                 {
                     self.check_page(path, &bytes);
                 }
-                Ok(_) => self.fault(format!("{} is not the page that was signed", place.display())),
-                Err(error) => self.fault(format!("{}: {error}", place.display())),
+                Ok(_) => self.fault(format!("{place} is not the page that was signed")),
+                Err(error) => self.fault(error.with_cause()),
             }
         }
     }
@@ -254,14 +233,11 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
                 self.fault(format!("{path}: {} is listed without a sha256 or a size", file.filename));
                 continue;
             };
-            let place = self.directory.distribution_file(&page.name, &file.filename, sha256);
-            self.check_file(&place, size, sha256);
+            let place = BlobName::distribution(&page.name, &file.filename, sha256);
+            self.check_file(&place, Some(size), sha256);
             if let Some(core_metadata) = file.core_metadata.sha256() {
-                let beside = self.directory.sidecar_file(&page.name, &file.filename, sha256);
-                match std::fs::metadata(&beside) {
-                    Ok(there) => self.check_file(&beside, there.len(), core_metadata),
-                    Err(error) => self.fault(format!("{}: {error}", beside.display())),
-                }
+                let beside = BlobName::sidecar(&page.name, &file.filename, sha256);
+                self.check_file(&beside, None, core_metadata);
             }
         }
         let mut found = self.found();
@@ -272,29 +248,20 @@ impl<P: Fn(u64, u64) + Send + Sync> Verifier<P> {
     }
 
     /// A file must have these bytes. It is read piece by piece: files may be gigabytes.
-    fn check_file(&self, place: &Path, length: u64, sha256: &str) {
-        let hash = || -> std::io::Result<(u64, String)> {
-            let (mut file, mut hasher, mut read) =
-                (File::open(place)?, Hasher::new(HashAlgorithm::Sha256), 0);
-            let mut buffer = vec![0; BUFFER_BYTES];
-            loop {
-                match file.read(&mut buffer)? {
-                    0 => return Ok((read, hasher.finish())),
-                    count => {
-                        hasher.update(&buffer[..count]);
-                        read += count as u64;
-                    }
-                }
-            }
-        };
-        match hash() {
-            Ok((read, found)) => {
+    fn check_file(&self, place: &BlobName, length: Option<u64>, sha256: &str) {
+        let (mut hasher, mut read) = (Hasher::new(HashAlgorithm::Sha256), 0);
+        let hashed = self.blobs.read_pieces(place, |piece| {
+            hasher.update(piece);
+            read += piece.len() as u64;
+        });
+        match hashed {
+            Ok(()) => {
                 self.found().bytes += read;
-                if read != length || found != sha256 {
-                    self.fault(format!("{} is not the file that was signed", place.display()));
+                if length.is_some_and(|length| read != length) || hasher.finish() != sha256 {
+                    self.fault(format!("{place} is not the file that was signed"));
                 }
             }
-            Err(error) => self.fault(format!("{}: {error}", place.display())),
+            Err(error) => self.fault(error.with_cause()),
         }
     }
 
@@ -323,13 +290,12 @@ fn delegated_roles(delegations: &Option<Delegations>) -> Vec<RoleName> {
 
 /// Loads a role from what is served, verified; gives its length in bytes.
 fn load(
-    directory: &RepositoryDirectory,
+    blobs: &Blobs,
     trusted: &mut TrustedMetadata,
     delegator: &RoleName,
     role: &RoleName,
 ) -> Result<u64, Error> {
-    let path = directory.role_file(role, trusted.expected(role)?.version);
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let bytes = blobs.read(&BlobName::role(role, trusted.expected(role)?.version))?;
     trusted.load_delegated(delegator, role, &bytes)?;
     Ok(bytes.len() as u64)
 }

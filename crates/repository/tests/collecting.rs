@@ -1,4 +1,4 @@
-//! Cleaning up: what clients may still want stays, the rest goes, and nothing else.
+//! Cleaning up a directory, file times and all (`bucket.rs` has the same of a bucket): what clients may still want stays, the rest goes, and nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 
@@ -46,7 +46,7 @@ async fn collect(world: &World, sweep: Sweep) -> Collected {
 
 #[tokio::test]
 async fn what_was_superseded_for_long_goes_and_roots_stay() {
-    let world = World::new(Layout::pep458(BinStyle::Succinct, 1).unwrap()).await;
+    let world = World::in_directory(Layout::pep458(BinStyle::Succinct, 1).unwrap()).await;
     let repository = &world.repository;
     let mut writer = world.writer().await;
     let mut known = BTreeSet::new();
@@ -105,7 +105,7 @@ async fn what_was_superseded_for_long_goes_and_roots_stay() {
 
 #[tokio::test]
 async fn what_is_new_or_waits_is_left_alone() {
-    let world = World::new(Layout::tree(BinStyle::Succinct, 1).unwrap()).await;
+    let world = World::in_directory(Layout::tree(BinStyle::Succinct, 1).unwrap()).await;
     let repository = &world.repository;
     let mut writer = world.writer().await;
     let mut known = BTreeSet::new();

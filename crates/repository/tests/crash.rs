@@ -23,10 +23,11 @@ use sealdex_testkit::clock::START;
 use sealdex_tuf::Signer;
 
 use processes::{Victim, Witness, create_with, file, online_key, open_at, recover, say, submit, targets_key};
-use support::{Judge, Stored};
+use support::{Judge, Public, Stored};
 
 /// How often the process is killed.
 const KILLS: usize = 220;
+const KILLS_OVER_BUCKET: usize = 40;
 
 /// How often while the layout changes all the time, which takes longer.
 const KILLS_OF_RELAYOUTS: usize = 60;
@@ -170,10 +171,16 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = sealdex_testdatabase::schema().unwrap();
     // A process that has just started has to connect to PostgreSQL first.
-    let longest = if database.is_some() { 2 } else { 1 } * beside.longest_micros();
+    let slower = if database.is_some() { 2 } else { 1 };
     let [layout, ..] = layouts();
     create_with(folder.path(), layout, database, &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
+    let public = Public::of(&directory);
+    // In a bucket everything takes longer, the looking too.
+    let (kills, longest) = match public {
+        Public::Folder(_) => (kills, slower * beside.longest_micros()),
+        Public::Bucket(..) => (kills.min(KILLS_OVER_BUCKET), 6 * beside.longest_micros()),
+    };
     let seed =
         std::env::var("SEALDEX_TEST_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
     let mut random = StdRng::seed_from_u64(seed);
@@ -198,7 +205,7 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
         }
 
         // Before anybody writes again: a client that was here before finds everything that was said to be public.
-        witness.look(&directory.metadata());
+        witness.look(&public);
         let mut judge = Judge::with_stored(&directory, START, &stored).unwrap_or_else(|error| {
             panic!("seed {seed}, kill {kill}: what is served does not verify: {error}")
         });
@@ -216,7 +223,7 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
         // Every other time the next victim has to make good what this one left.
         if kill % 2 == 0 {
             runtime.block_on(recover(folder.path()));
-            witness.look(&directory.metadata());
+            witness.look(&public);
             let mut judge = Judge::with_stored(&directory, START, &stored).unwrap();
             for number in &new_durable {
                 expect_public(&mut judge, *number, beside, seed);
@@ -224,7 +231,7 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
         }
     }
     runtime.block_on(recover(folder.path()));
-    witness.look(&directory.metadata());
+    witness.look(&public);
     let mut judge = Judge::with_stored(&directory, START, &stored).unwrap();
     for number in &durable {
         expect_public(&mut judge, *number, beside, seed);

@@ -1,4 +1,4 @@
-//! The disk fails at some moment: the error says where, nothing is written by halves, and it goes on once it is mended.
+//! The disk fails at some moment (`bucket.rs` has the same of an object store): the error says where, nothing is written by halves, and it goes on once it is mended.
 
 #![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 
@@ -26,7 +26,7 @@ fn small() -> Layout {
 
 #[tokio::test]
 async fn what_cannot_be_stored_is_not_submitted() {
-    let world = World::new(small()).await;
+    let world = World::in_directory(small()).await;
     let (repository, six) = (&world.repository, wheel("six", "1.0"));
     let refused = without(&repository.directory().staging(), async { repository.stage() }).await;
     assert!(matches!(refused, Err(Error::Io { .. })));
@@ -43,7 +43,7 @@ async fn what_cannot_be_stored_is_not_submitted() {
 
 #[tokio::test]
 async fn what_was_signed_is_delivered_once_the_disk_works_again() {
-    let world = World::new(small()).await;
+    let world = World::in_directory(small()).await;
     let (repository, six) = (&world.repository, wheel("six", "1.0"));
     add_wheel(repository, &six).await.unwrap();
     let mut writer = world.writer().await;
@@ -63,7 +63,7 @@ async fn what_was_signed_is_delivered_once_the_disk_works_again() {
 
 #[tokio::test]
 async fn a_page_that_cannot_be_written_is_published_later() {
-    let world = World::new(small()).await;
+    let world = World::in_directory(small()).await;
     let (repository, six) = (&world.repository, wheel("six", "1.0"));
     add_wheel(repository, &six).await.unwrap();
     let mut writer = world.writer().await;

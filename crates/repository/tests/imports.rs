@@ -177,7 +177,7 @@ async fn wrong_files_are_refused_and_the_others_taken() {
 /// A bulk publication that failed has used up its versions: what it signed may have been seen.
 #[tokio::test]
 async fn versions_of_a_failed_publication_are_not_used_again() {
-    let world = World::new(Layout::index_only(BinStyle::Succinct, 1).unwrap()).await;
+    let world = World::in_directory(Layout::index_only(BinStyle::Succinct, 1).unwrap()).await;
     let repository = &world.repository;
     let mut writer = world.writer().await;
     import(repository, (0..20).map(|n| imported(&format!("p{n}-1.0.tar.gz"), 'a')).collect()).await;

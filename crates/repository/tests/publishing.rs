@@ -52,9 +52,12 @@ async fn index_story(layout: Layout) {
     assert_eq!(published.page, found);
     assert_eq!(Some(published.serial), found.last_serial);
     let file = repository.file(&project("six"), &first.file_name).await.unwrap().unwrap();
-    assert_eq!(std::fs::read(&file.path).unwrap(), first.bytes);
+    assert_eq!(repository.blobs().fetch(&file.name, file.length).await.unwrap().unwrap(), first.bytes);
     let sidecar = file.sidecar.unwrap();
-    assert_eq!(std::fs::read(&sidecar.path).unwrap(), first.core_metadata);
+    assert_eq!(
+        repository.blobs().fetch(&sidecar.name, sidecar.length).await.unwrap().unwrap(),
+        first.core_metadata
+    );
     assert_eq!(sidecar.sha256, first.core_metadata_sha256());
     let target = format!("files/six/{}", first.file_name);
     assert_eq!(world.judge().target(&target), files_are_targets.then(|| first.bytes.clone()));

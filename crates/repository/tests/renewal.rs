@@ -11,7 +11,7 @@ use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{Layout, Settings};
 use sealdex_tuf::metadata::{Snapshot, Timestamp, Unverified};
 use sealdex_tuf::{Clock, Version};
-use support::{Judge, World, add_wheel, wheel};
+use support::{Judge, Public, World, add_wheel, wheel};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -59,8 +59,8 @@ async fn after_a_long_absence_everything_is_renewed_in_portions() {
 
 /// The versions in the snapshot that is served.
 fn versions(world: &World) -> BTreeMap<String, Version> {
-    let directory = world.repository.directory();
-    let read = |name: String| std::fs::read(directory.metadata().join(name)).unwrap();
+    let public = Public::of(world.repository.directory());
+    let read = |name: String| public.read(&format!("metadata/{name}")).unwrap();
     let timestamp = Unverified::<Timestamp>::parse(&read("timestamp.json".to_owned())).unwrap();
     let version = timestamp.unverified_metadata().snapshot.version;
     let snapshot = Unverified::<Snapshot>::parse(&read(format!("{version}.snapshot.json"))).unwrap();

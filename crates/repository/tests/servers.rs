@@ -21,7 +21,7 @@ use sealdex_testdatabase::{PostgresServer, Synchronise};
 use sealdex_testkit::clock::START;
 
 use processes::{Victim, Witness, create, file, online_key, open, recover, say, submit};
-use support::Judge;
+use support::{Judge, Public};
 
 /// Tells a process where its repository is, and the number of its first file.
 const CHILD: &str = "SEALDEX_TEST_SERVER_CHILD";
@@ -189,7 +189,7 @@ fn another_takes_over() {
         slowest[0] = slowest[0].max(start.elapsed());
         assert!(start.elapsed() < TAKEOVER, "seed {seed}: taken over after {:?}", start.elapsed());
         servers.push(Server::start(folder.path(), &mut next));
-        witness.look(&directory.metadata());
+        witness.look(&Public::of(&directory));
     }
 
     for round in 0..=STOPS {
@@ -220,7 +220,7 @@ fn another_takes_over() {
             std::thread::sleep(Duration::from_millis(5));
         }
         watch.wait_for(1);
-        witness.look(&directory.metadata());
+        witness.look(&Public::of(&directory));
     }
 
     let shares: Vec<usize> = servers
@@ -234,7 +234,7 @@ fn another_takes_over() {
         said.extend(server.victim.kill(server.said));
     }
     runtime.block_on(recover(folder.path()));
-    witness.look(&directory.metadata());
+    witness.look(&Public::of(&directory));
     watch.end();
     let mut judge = Judge::new(&directory, START).unwrap();
     let numbers = |what: &str| -> Vec<u64> {

@@ -3,12 +3,12 @@
 //! Nothing is searched for: the client repeats the name under which it got the older version, and the digest of what it
 //! has must be that of the file of this name. Where anything is amiss, it gets what everybody gets.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use sealdex_repository::BlobName;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -48,20 +48,20 @@ impl Deltas {
         Self { kept, queue: Arc::new(Semaphore::new(QUEUE)), places: Arc::new(Semaphore::new(PLACES)) }
     }
 
-    /// The delta that a request can be answered with. `older` is the path of the file that the client names, if that can
+    /// The delta that a request can be answered with. `older` is the name of the file that the client names, if that can
     /// be an older version of the one it asks for.
     pub(crate) async fn requested(
         &self,
         request: &HeaderMap,
         files: &ImmutableFiles,
         file: &Arc<HeldFile>,
-        older: impl FnOnce(&str) -> Option<PathBuf>,
+        older: impl FnOnce(&str) -> Option<BlobName>,
     ) -> Option<Delta> {
         let available = Available::of(request)?;
         if !accepted(request).contains(&Coding::Dcz) || available.sha256 == file.sha256 {
             return None;
         }
-        let older = files.file(older(&available.id)?, file.document.content_type()).await.ok()??;
+        let older = files.file(&older(&available.id)?, file.document.content_type()).await.ok()??;
         if older.sha256 != available.sha256 {
             return None;
         }

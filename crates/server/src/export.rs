@@ -4,8 +4,10 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sealdex_repository::RepositoryDirectory;
+use sealdex_repository::{BlobName, Blobs, Entry};
+use tokio::task::spawn_blocking;
 
 use crate::error::Error;
 use crate::packing;
@@ -35,67 +37,102 @@ pub struct Exported {
 /// publication; only what is new is written. Nothing is removed.
 ///
 /// # Errors
-/// [`Error::Export`], naming the file.
-pub fn export(directory: &RepositoryDirectory, destination: &Path) -> Result<Exported, Error> {
-    let timestamp_file = directory.timestamp_file();
-    let timestamp = fs::read(&timestamp_file).map_err(failed("read", &timestamp_file))?;
-    let mut export = Export { done: Exported::default() };
-    export.folder(&directory.targets(), &destination.join("targets"))?;
-    export.folder(&directory.metadata(), &destination.join("metadata"))?;
-    let path = destination.join("metadata").join(TIMESTAMP);
-    if fs::read(&path).is_ok_and(|there| there == timestamp) {
-        export.done.kept += 1;
-    } else {
-        export.write(&path, &timestamp)?;
-        export.done.written += 1;
+/// [`Error::Export`], naming the file, or [`Error::Repository`].
+pub async fn export(blobs: &Blobs, destination: &Path) -> Result<Exported, Error> {
+    let export = Arc::new(Export {
+        blobs: blobs.clone(),
+        destination: destination.to_owned(),
+        done: Mutex::default(),
+    });
+    let timestamp = blobs.fetch(&BlobName::timestamp(), MAX_TIMESTAMP_BYTES).await?;
+    for folder in ["targets", "metadata"] {
+        let mut walk = blobs.walk(folder);
+        let mut batch = Vec::new();
+        while let Some((folder, entries)) = walk.next().await? {
+            let path = destination.join(folder);
+            fs::create_dir_all(&path).map_err(failed("make", &path))?;
+            batch.extend(entries);
+            if batch.len() >= BATCH {
+                export.files(std::mem::take(&mut batch)).await?;
+            }
+        }
+        export.files(batch).await?;
     }
-    Ok(export.done)
+    let path = destination.join("metadata").join(TIMESTAMP);
+    match timestamp {
+        Some(timestamp) if !fs::read(&path).is_ok_and(|there| there == timestamp) => {
+            export.write(&path, &timestamp)?;
+            export.count().written += 1;
+        }
+        _ => export.count().kept += 1,
+    }
+    let done = *export.count();
+    Ok(done)
 }
 
+/// Files that are brought over before more are listed, and at the same time.
+const BATCH: usize = 256;
+const LANES: usize = 16;
+
+/// No timestamp comes near this.
+const MAX_TIMESTAMP_BYTES: u64 = 16 * 1024 * 1024;
+
 struct Export {
-    done: Exported,
+    blobs: Blobs,
+    destination: PathBuf,
+    done: Mutex<Exported>,
 }
 
 impl Export {
-    fn folder(&mut self, from: &Path, to: &Path) -> Result<(), Error> {
-        let mut folders = vec![(from.to_owned(), to.to_owned())];
-        while let Some((from, to)) = folders.pop() {
-            fs::create_dir_all(&to).map_err(failed("make", &to))?;
-            for entry in fs::read_dir(&from).map_err(failed("read", &from))? {
-                let entry = entry.map_err(failed("read", &from))?;
-                let (from, to) = (entry.path(), to.join(entry.file_name()));
-                let found = entry.file_type().map_err(failed("read", &from))?;
-                let name = entry.file_name();
-                if found.is_dir() {
-                    folders.push((from, to));
-                } else if found.is_file() && name != TIMESTAMP && !is_temporary(&name.to_string_lossy()) {
-                    self.file(&from, &to)?;
-                }
-            }
+    async fn files(self: &Arc<Self>, batch: Vec<Entry>) -> Result<(), Error> {
+        let public = |entry: &Entry| entry.name.name() != TIMESTAMP && !is_temporary(entry.name.name());
+        let batch: Vec<Entry> = batch.into_iter().filter(public).collect();
+        // A disk is no faster for being asked by many.
+        let in_bucket = self.blobs.file(&BlobName::timestamp()).is_none();
+        let lanes = if in_bucket { LANES } else { 1 };
+        let work = batch.chunks(batch.len().div_ceil(lanes).max(1)).map(|part| {
+            let (export, part) = (Arc::clone(self), part.to_vec());
+            spawn_blocking(move || part.iter().try_for_each(|entry| export.file(entry)))
+        });
+        for lane in work.collect::<Vec<_>>() {
+            lane.await.map_err(|_| sealdex_repository::Error::Interrupted)??;
         }
         Ok(())
     }
 
     /// A file that never changes: if it is there, with its length, it is right.
-    fn file(&mut self, from: &Path, to: &Path) -> Result<(), Error> {
-        let length = fs::metadata(from).map_err(failed("read", from))?.len();
-        if fs::metadata(to).is_ok_and(|there| there.is_file() && there.len() == length) {
-            self.done.kept += 1;
+    fn file(&self, entry: &Entry) -> Result<(), Error> {
+        let to = self.destination.join(entry.name.as_str());
+        if fs::metadata(&to).is_ok_and(|there| there.is_file() && there.len() == entry.length) {
+            self.count().kept += 1;
         } else {
-            let mut source = File::open(from).map_err(failed("read", from))?;
-            self.done.bytes += replace(to, |file| io::copy(&mut source, file))?;
-            self.done.written += 1;
+            let bytes = replace(&to, |file| self.copy(entry, file))?;
+            let mut done = self.count();
+            done.bytes += bytes;
+            done.written += 1;
         }
-        if is_text(to) && length <= MAX_PACKED_BYTES {
-            self.packed(from, to, ".gz", packing::gzip)?;
-            self.packed(from, to, ".zst", packing::zstd)?;
+        if is_text(&to) && entry.length <= MAX_PACKED_BYTES {
+            self.packed(&to, ".gz", packing::gzip)?;
+            self.packed(&to, ".zst", packing::zstd)?;
         }
         Ok(())
     }
 
+    fn copy(&self, entry: &Entry, file: &mut File) -> io::Result<u64> {
+        let (mut written, mut fault) = (0, None);
+        let read = self.blobs.read_pieces(&entry.name, |piece| {
+            if fault.is_none() {
+                written += piece.len() as u64;
+                fault = file.write_all(piece).err();
+            }
+        });
+        read.map_err(io::Error::other)?;
+        fault.map_or(Ok(written), Err)
+    }
+
+    /// Packs what was exported.
     fn packed(
-        &mut self,
-        from: &Path,
+        &self,
         to: &Path,
         suffix: &str,
         pack: fn(&[u8]) -> io::Result<bytes::Bytes>,
@@ -106,19 +143,25 @@ impl Export {
         if beside.is_file() {
             return Ok(());
         }
-        let bytes = fs::read(from).map_err(failed("read", from))?;
+        let bytes = fs::read(to).map_err(failed("read", to))?;
         // Web servers send it whenever it is there: so also where little is saved.
-        let packed = pack(&bytes).map_err(failed("pack", from))?;
+        let packed = pack(&bytes).map_err(failed("pack", to))?;
         if packed.len() < bytes.len() {
             self.write(&beside, &packed)?;
-            self.done.packed += 1;
+            self.count().packed += 1;
         }
         Ok(())
     }
 
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        self.done.bytes += replace(path, |file| file.write_all(bytes).map(|()| bytes.len() as u64))?;
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let written = replace(path, |file| file.write_all(bytes).map(|()| bytes.len() as u64))?;
+        self.count().bytes += written;
         Ok(())
+    }
+
+    fn count(&self) -> MutexGuard<'_, Exported> {
+        // Counts are complete at each moment.
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +197,13 @@ fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) ->
 
 #[cfg(test)]
 mod tests {
+    use sealdex_repository::RepositoryDirectory;
+
     use super::*;
+
+    async fn run(directory: &RepositoryDirectory, destination: &Path) -> Result<Exported, Error> {
+        export(&Blobs::in_directory(directory.clone()), destination).await
+    }
 
     fn repository() -> (tempfile::TempDir, RepositoryDirectory) {
         let folder = tempfile::tempdir().unwrap();
@@ -193,11 +242,11 @@ mod tests {
         found
     }
 
-    #[test]
-    fn what_is_public_with_packed_forms_beside_it() {
+    #[tokio::test]
+    async fn what_is_public_with_packed_forms_beside_it() {
         let (folder, directory) = repository();
         let destination = folder.path().join("static");
-        let done = export(&directory, &destination).unwrap();
+        let done = run(&directory, &destination).await.unwrap();
         assert_eq!((done.written, done.kept, done.packed), (6, 0, 8));
         assert_eq!(
             files(&destination),
@@ -224,28 +273,28 @@ mod tests {
         assert_eq!(zstd::decode_all(&packed[..]).unwrap(), plain);
     }
 
-    #[test]
-    fn only_what_is_new_is_written_and_what_was_cut_off_is_finished() {
+    #[tokio::test]
+    async fn only_what_is_new_is_written_and_what_was_cut_off_is_finished() {
         let (folder, directory) = repository();
         let destination = folder.path().join("static");
-        export(&directory, &destination).unwrap();
-        assert_eq!(export(&directory, &destination).unwrap(), Exported { kept: 6, ..Exported::default() });
+        run(&directory, &destination).await.unwrap();
+        assert_eq!(run(&directory, &destination).await.unwrap(), Exported { kept: 6, ..Exported::default() });
         fs::write(directory.public().join("metadata/2.snapshot.json"), "{\"x\":1}").unwrap();
         fs::write(directory.timestamp_file(), "{\"y\":2}").unwrap();
         fs::write(destination.join("metadata/1.root.json"), "cut").unwrap();
         fs::remove_file(destination.join("targets/simple/six/ab.index.json.gz")).unwrap();
-        let done = export(&directory, &destination).unwrap();
+        let done = run(&directory, &destination).await.unwrap();
         assert_eq!((done.written, done.kept, done.packed), (3, 4, 1));
         assert_eq!(fs::read(destination.join("metadata/timestamp.json")).unwrap(), b"{\"y\":2}");
     }
 
-    #[test]
-    fn without_the_rest_there_is_no_new_timestamp() {
+    #[tokio::test]
+    async fn without_the_rest_there_is_no_new_timestamp() {
         let (folder, directory) = repository();
         let destination = folder.path().join("static");
         // A folder stands where a file is to be.
         fs::create_dir_all(destination.join("metadata/1.root.json/in-the-way")).unwrap();
-        let error = export(&directory, &destination).unwrap_err();
+        let error = run(&directory, &destination).await.unwrap_err();
         assert!(error.to_string().contains("1.root.json"), "{error}");
         assert!(!destination.join("metadata/timestamp.json").exists());
         assert!(files(&destination).iter().all(|path| !path.contains(TEMPORARY)));

@@ -46,14 +46,17 @@ impl Refusal {
         )
     }
 
-    /// 503 where the database cannot be reached, else 500.
-    pub(crate) fn of_repository(error: &sealdex_repository::Error) -> Self {
-        if !error.is_database_away() {
+    /// 503 where the database or the object store is what failed, which may pass; 500 for everything else.
+    pub(crate) fn failed(error: &sealdex_repository::Error) -> Self {
+        let (log, reason) = if error.is_database_away() {
+            ("the database cannot be reached", "the server's database cannot be reached at the moment")
+        } else if error.is_bucket_failing() {
+            ("the object store failed", "the object store behind this server does not answer as it should")
+        } else {
             return Self::internal(error);
-        }
-        tracing::error!(error = %chain(error), "the database cannot be reached");
-        let reason = "the server's database cannot be reached at the moment: try again, which is safe";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+        };
+        tracing::error!(error = %chain(error), "{log}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: try again in a moment, which is safe"))
             .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
     }
 

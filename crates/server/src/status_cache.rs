@@ -13,41 +13,35 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The status last read. One request reads; those that come meanwhile wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct StatusCache(Mutex<Option<Kept>>);
+pub(crate) struct StatusCache(Mutex<Option<(Instant, Outcome)>>);
 
-#[derive(Debug)]
-struct Kept {
-    read: Instant,
-    status: Result<Arc<Status>, Unread>,
-}
-
-/// Why the status could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unread {
-    /// The database cannot be reached.
-    DatabaseAway,
-    /// Something else, which the log tells.
-    Otherwise,
-}
+/// The status, or why it cannot be read.
+type Outcome = Result<Arc<Status>, &'static str>;
 
 impl StatusCache {
-    /// The status, at most a second old. Where it cannot be read the log tells why.
-    pub(crate) async fn status(&self, repository: &Repository) -> Result<Arc<Status>, Unread> {
+    /// The status, at most a second old, or why it cannot be read. The log then tells more.
+    pub(crate) async fn status(&self, repository: &Repository) -> Result<Arc<Status>, &'static str> {
         let mut kept = self.0.lock().await;
-        if let Some(kept) = &*kept
-            && kept.read.elapsed() < MAX_AGE
+        if let Some((read, status)) = &*kept
+            && read.elapsed() < MAX_AGE
         {
-            return kept.status.clone();
+            return status.clone();
         }
         let status = match repository.status().await {
             Ok(status) => Ok(Arc::new(status)),
             Err(error) => {
                 tracing::error!(error = %chain(&error), "cannot read the repository's status");
-                Err(if error.is_database_away() { Unread::DatabaseAway } else { Unread::Otherwise })
+                Err(if error.is_database_away() {
+                    "the database cannot be reached: nothing is taken in or published until it is back"
+                } else if error.is_bucket_failing() {
+                    "the object store does not answer as it should, see the server's log"
+                } else {
+                    "the repository's state cannot be read, see the server's log"
+                })
             }
         };
         // The age counts from the end of the reading: what takes long must not be read all the time.
-        *kept = Some(Kept { read: Instant::now(), status: status.clone() });
+        *kept = Some((Instant::now(), status.clone()));
         status
     }
 }

@@ -1,7 +1,6 @@
 //! Step 1: pages, bins, snapshot and timestamp made and signed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp as Time;
 use sealdex_simple::FileName;
@@ -16,7 +15,7 @@ use super::deliver::TIMESTAMP_FILE;
 use super::gather::{Batch, ProjectChange};
 use super::pages::build_page;
 use super::state::State;
-use crate::disk;
+use crate::blobs::BlobName;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::repository::Repository;
@@ -69,7 +68,7 @@ pub(crate) fn build(
     let at = repository.clock().now();
     let mut changes = Changes::new(&batch.layout, at);
     for project in &batch.projects {
-        changes.add_project(repository, project)?;
+        changes.add_project(project)?;
     }
     for (path, row) in &batch.files {
         let target = TargetRow { path: row.path.clone(), length: row.length, sha256: row.sha256.clone() };
@@ -119,8 +118,8 @@ pub(super) struct Changes<'a> {
     at: Time,
     pub(super) targets: BTreeMap<RoleName, RoleChanges>,
     pub(super) pages: Vec<PageRow>,
-    /// Page files to be written.
-    pub(super) files: Vec<(PathBuf, Vec<u8>)>,
+    /// Pages to be written.
+    pub(super) files: Vec<(BlobName, Vec<u8>)>,
 }
 
 impl<'a> Changes<'a> {
@@ -132,11 +131,7 @@ impl<'a> Changes<'a> {
         self.targets.entry(role).or_default().insert(target.path.clone(), (target, presence));
     }
 
-    pub(super) fn add_project(
-        &mut self,
-        repository: &Repository,
-        change: &ProjectChange,
-    ) -> Result<(), Error> {
+    pub(super) fn add_project(&mut self, change: &ProjectChange) -> Result<(), Error> {
         let ProjectChange { project, distributions, touched } = change;
         let (page, serial) = build_page(project, distributions)?;
         let json = page.to_json();
@@ -145,7 +140,7 @@ impl<'a> Changes<'a> {
         let (name, length) = (path.as_str().to_owned(), json.len() as u64);
         let target = TargetRow { path: name, length, sha256: sha256.clone() };
         self.set(self.layout.role_of(&path)?, target, Presence::Present);
-        self.files.push((repository.directory().target_file(&path, &sha256)?, json));
+        self.files.push((BlobName::target(&path, &sha256)?, json));
         let project_name = project.to_string();
         self.pages.push(PageRow { project: project_name, sha256, serial, published_at: self.at });
         for row in distributions {
@@ -163,13 +158,13 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
+    /// The pages to be written, as [`crate::blobs`] wants them.
+    pub(super) fn blobs(&self) -> Vec<(BlobName, &[u8])> {
+        self.files.iter().map(|(key, json)| (key.clone(), json.as_slice())).collect()
+    }
+
     fn write_pages(&self, repository: &Repository) -> Result<(), Error> {
-        let folders: BTreeSet<&Path> = self.files.iter().map(|(path, _)| disk::parent(path)).collect();
-        repository.make_target_directories(folders.iter().copied())?;
-        let files: Vec<(PathBuf, &[u8])> =
-            self.files.iter().map(|(path, json)| (path.clone(), json.as_slice())).collect();
-        disk::write_files(&repository.directory().staging(), &files)?;
-        disk::sync_directories(folders)
+        repository.blobs().put(&self.blobs())
     }
 
     /// Rows to put and paths to remove.

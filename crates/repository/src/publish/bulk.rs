@@ -14,7 +14,6 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp as Time;
@@ -26,6 +25,7 @@ use super::build::{Changes, Presence, RoleChanges, Signed, SignedBulk, Signing};
 use super::gather::ProjectChange;
 use super::lock::WriterLock;
 use super::state::State;
+use crate::blobs::BlobName;
 use crate::disk;
 use crate::error::Error;
 use crate::import::IMPORT_COMPLETE_FACT;
@@ -41,6 +41,9 @@ const PROJECTS: u32 = 500;
 
 /// Bins that are read and signed at once.
 const BINS: usize = 256;
+
+/// Bins that are written at once.
+const WRITTEN: usize = 32;
 
 /// The last transaction of a complete import that waits to be published.
 pub(super) async fn waiting(transaction: &mut Transaction) -> Result<Option<u64>, Error> {
@@ -175,12 +178,9 @@ fn make_pages(
         let mut changes = Changes::new(layout, at);
         for (project, distributions) in part {
             let change = ProjectChange::since(oldest, &project, distributions)?;
-            changes.add_project(repository, &change)?;
+            changes.add_project(&change)?;
         }
-        let staging = repository.directory().staging();
-        for (path, json) in &changes.files {
-            disk::write_unsynchronised(&staging, path, json)?;
-        }
+        repository.blobs().put_in_bulk(&changes.blobs())?;
         Ok(changes)
     })?;
     let (mut pages, mut targets) = (Vec::new(), Vec::new());
@@ -237,9 +237,7 @@ pub(super) async fn sign_bins(
         let (own, online, lock) = (repository.clone(), Arc::clone(online), Arc::clone(lock));
         let work = disk::blocking(move || {
             let _lock = lock;
-            in_lanes(bins, |part| {
-                part.into_iter().map(|bin| write_bin(&own, &bin, at, online.as_ref())).collect()
-            })
+            in_lanes(bins, |part| write_bins(&own, &part, at, online.as_ref()))
         });
         let (parts, next) =
             tokio::join!(work, read_bins(repository, chunks.next().unwrap_or_default(), held));
@@ -277,20 +275,33 @@ async fn read_bins(repository: &Repository, roles: &[RoleRow], held: Held) -> Re
     Ok(bins)
 }
 
-fn write_bin(repository: &Repository, bin: &Bin, at: Time, online: &dyn Signer) -> Result<RoleRow, Error> {
-    let expires = repository.settings().expiry.bins.from(at);
-    let common = Common::new(bin.version, expires);
-    let content = sign_bin(&bin.role, &common, &bin.held, Some(&bin.changes), online)?;
-    let directory = repository.directory();
-    let path: PathBuf = directory.role_file(&bin.role, bin.version);
-    disk::write_unsynchronised(&directory.staging(), &path, &content)?;
-    let (name, version) = (bin.role.as_str().to_owned(), bin.version.number());
-    Ok(RoleRow { name, version, reserved: version, expires: common.expires })
+fn write_bins(
+    repository: &Repository,
+    bins: &[Bin],
+    at: Time,
+    online: &dyn Signer,
+) -> Result<Vec<RoleRow>, Error> {
+    let mut rows = Vec::with_capacity(bins.len());
+    for bins in bins.chunks(WRITTEN) {
+        let mut signed = Vec::with_capacity(bins.len());
+        for bin in bins {
+            let expires = repository.settings().expiry.bins.from(at);
+            let common = Common::new(bin.version, expires);
+            let content = sign_bin(&bin.role, &common, &bin.held, Some(&bin.changes), online)?;
+            signed.push((BlobName::role(&bin.role, bin.version), content));
+            let (name, version) = (bin.role.as_str().to_owned(), bin.version.number());
+            rows.push(RoleRow { name, version, reserved: version, expires: common.expires });
+        }
+        let signed: Vec<(BlobName, &[u8])> =
+            signed.iter().map(|(key, content)| (key.clone(), content.as_slice())).collect();
+        repository.blobs().put_in_bulk(&signed)?;
+    }
+    Ok(rows)
 }
 
 pub(super) async fn sync(repository: &Repository) -> Result<(), Error> {
-    let public = repository.directory().public();
-    disk::blocking(move || disk::sync_file_system(&public)).await
+    let blobs = repository.blobs().clone();
+    disk::blocking(move || blobs.settle()).await
 }
 
 /// Does the work on as many threads as there are cores, in parts of about the same number.

@@ -1,10 +1,7 @@
 //! Steps 3 and 4: signed files from the outbox to `public/metadata`, the timestamp last.
 
-use std::path::PathBuf;
-
 use super::lock::WriterLock;
-use crate::directory::RepositoryDirectory;
-use crate::disk;
+use crate::blobs::{BlobName, Blobs};
 use crate::error::Error;
 use crate::store::OutboxFile;
 
@@ -17,7 +14,7 @@ pub(crate) const TIMESTAMP_FILE: &str = "timestamp.json";
 ///
 /// A delivery whose caller gave up goes on by itself. When a later one has overtaken it, it does nothing.
 pub(crate) fn deliver(
-    directory: &RepositoryDirectory,
+    blobs: &Blobs,
     lock: &WriterLock,
     timestamp_version: u64,
     outbox: &[OutboxFile],
@@ -26,18 +23,15 @@ pub(crate) fn deliver(
     if timestamp_version < *delivered {
         return Ok(());
     }
-    let (staging, metadata) = (directory.staging(), directory.metadata());
     let (timestamp, others): (Vec<&OutboxFile>, Vec<&OutboxFile>) =
         outbox.iter().partition(|file| file.name == TIMESTAMP_FILE);
     if !others.is_empty() {
-        let others: Vec<(PathBuf, &[u8])> =
-            others.iter().map(|file| (metadata.join(&file.name), file.content.as_slice())).collect();
-        disk::write_files(&staging, &others)?;
-        disk::sync_directories([metadata.as_path()])?;
+        let others: Vec<(BlobName, &[u8])> =
+            others.iter().map(|file| (BlobName::metadata(&file.name), file.content.as_slice())).collect();
+        blobs.put(&others)?;
     }
     for file in timestamp {
-        disk::write_file(lock.gate().unwrap_or(&staging), &metadata.join(&file.name), &file.content)?;
-        disk::sync_directories([metadata.as_path()])?;
+        blobs.put_timestamp(&file.content, lock.gate())?;
     }
     *delivered = timestamp_version;
     Ok(())
@@ -46,6 +40,7 @@ pub(crate) fn deliver(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::RepositoryDirectory;
 
     #[test]
     fn a_delivery_that_was_overtaken_takes_nothing_back() {
@@ -53,11 +48,12 @@ mod tests {
         let directory = RepositoryDirectory::new(folder.path());
         std::fs::create_dir_all(directory.staging()).unwrap();
         std::fs::create_dir_all(directory.metadata()).unwrap();
+        let blobs = Blobs::in_directory(directory.clone());
         let lock = WriterLock::of_file(&directory.writer_lock()).unwrap().unwrap();
         for (version, served) in [(2, "2"), (3, "3"), (2, "3"), (3, "3"), (4, "4")] {
             let content = version.to_string().into_bytes();
             let outbox = [OutboxFile { name: TIMESTAMP_FILE.to_owned(), content }];
-            deliver(&directory, &lock, version, &outbox).unwrap();
+            deliver(&blobs, &lock, version, &outbox).unwrap();
             assert_eq!(std::fs::read_to_string(directory.timestamp_file()).unwrap(), served);
         }
     }

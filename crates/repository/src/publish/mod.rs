@@ -204,9 +204,9 @@ impl SnapshotProcess {
     /// Steps 2 to 4.
     async fn serve(&mut self, mut state: State, signed: Signed) -> Result<Publication, Error> {
         self.commit(&state, &signed).await?;
-        let (directory, outbox) = (self.repository.directory().clone(), signed.outbox);
+        let (blobs, outbox) = (self.repository.blobs().clone(), signed.outbox);
         let (lock, (_, timestamp)) = (Arc::clone(&self.lock), signed.versions);
-        disk::blocking(move || deliver::deliver(&directory, &lock, timestamp, &outbox)).await?;
+        disk::blocking(move || deliver::deliver(&blobs, &lock, timestamp, &outbox)).await?;
         state.advance(&signed.roles, signed.snapshot_file)?;
         let publication = state.publication()?;
         self.state = Some(state);

@@ -22,6 +22,7 @@ use super::build::{PreparedTargets, Signed, SignedBulk};
 use super::bulk::{self, Held, in_lanes, oldest_unpublished, sign_bins};
 use super::lock::WriterLock;
 use super::state::State;
+use crate::blobs::BlobName;
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{Content, Layout, is_distribution};
@@ -93,14 +94,13 @@ async fn write_offline(
     let (own, lock) = (repository.clone(), Arc::clone(lock));
     disk::blocking(move || {
         let _lock = lock;
-        let directory = own.directory();
-        for role in &roles {
+        let named = roles.iter().map(|role| {
             let version = Version::new(role.version)
                 .ok_or_else(|| Error::State { reason: format!("{} has version 0", role.name) })?;
-            let path = directory.role_file(&RoleName::parse(role.name.as_str())?, version);
-            disk::write_unsynchronised(&directory.staging(), &path, &role.content)?;
-        }
-        Ok(())
+            let name = BlobName::role(&RoleName::parse(role.name.as_str())?, version);
+            Ok((name, role.content.as_slice()))
+        });
+        own.blobs().put_in_bulk(&named.collect::<Result<Vec<_>, Error>>()?)
     })
     .await?;
     bulk::sync(repository).await
@@ -230,8 +230,7 @@ fn published_files(
             .collect();
     }
     let target = TargetPath::parse(index_page_target_path(project))?;
-    let path = repository.directory().target_file(&target, page)?;
-    let json = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let json = repository.blobs().read(&BlobName::target(&target, page)?)?;
     let listed = IndexPage::from_json(&json, &PageLimits::default())?.files;
     listed
         .into_iter()

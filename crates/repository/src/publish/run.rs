@@ -24,19 +24,22 @@ impl SnapshotProcess {
     /// are logged and tried again.
     ///
     /// # Errors
-    /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::StateBehindServed`]: another writer was here, or may be. At shutdown, those of
-    /// [`SnapshotProcess::publish_pending`]; nothing durable is lost.
+    /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::Overtaken`], [`Error::StateBehindServed`]: another writer
+    /// was here, or may be. At shutdown, those of [`SnapshotProcess::publish_pending`]; nothing durable is lost.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let mut shutdown = pin!(shutdown);
         let mut next_renewal = Instant::now();
         self.repository.listen();
         loop {
-            let wait = match self.round(&mut next_renewal).await {
+            let round = self.round(&mut next_renewal).await;
+            self.repository.set_publishing_fault(round.as_ref().err());
+            let wait = match round {
                 Ok(Progress::Published) => Duration::ZERO,
                 Ok(Progress::Idle) => POLL,
                 Err(
                     error @ (Error::Fenced { .. }
                     | Error::NoLongerWriter { .. }
+                    | Error::Overtaken { .. }
                     | Error::StateBehindServed { .. }),
                 ) => return Err(error),
                 Err(error) => {

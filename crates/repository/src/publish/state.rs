@@ -10,6 +10,7 @@ use sealdex_tuf::{RoleName, Signer, Version};
 use super::deliver;
 use super::lock::WriterLock;
 use super::snapshot::SnapshotIndex;
+use crate::blobs::BlobName;
 use crate::disk;
 use crate::error::Error;
 use crate::repository::Repository;
@@ -100,7 +101,7 @@ pub(crate) async fn recover(repository: &Repository, lock: &Arc<WriterLock>) -> 
     drop(read);
     // Those for which versions are reserved and none was published.
     rows.retain(|row| row.version > 0);
-    let (directory, lock) = (repository.directory().clone(), Arc::clone(lock));
+    let (blobs, lock) = (repository.blobs().clone(), Arc::clone(lock));
     disk::blocking(move || {
         let known = |role: &str| {
             let row = rows.iter().find(|row| row.name == role);
@@ -108,21 +109,20 @@ pub(crate) async fn recover(repository: &Repository, lock: &Arc<WriterLock>) -> 
                 .ok_or_else(|| Error::State { reason: format!("the database does not know the role {role}") })
         };
         let timestamp = known("timestamp")?;
-        let served = match served_timestamp(&directory) {
+        let served = match served_timestamp(&blobs) {
             Ok(served) => served.common.version.number(),
             // It is in the outbox, like everything of the last publication.
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) if error.is_absent() => 0,
             Err(error) => return Err(error),
         };
         if served > timestamp {
             let role = "timestamp".to_owned();
             return Err(Error::StateBehindServed { role, served, known: timestamp });
         }
-        deliver::deliver(&directory, &lock, timestamp, &outbox)?;
+        deliver::deliver(&blobs, &lock, timestamp, &outbox)?;
         let version = Version::new(known("snapshot")?)
             .ok_or_else(|| Error::State { reason: "the snapshot has version 0".to_owned() })?;
-        let path = directory.role_file(&RoleName::snapshot(), version);
-        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let bytes = blobs.read(&BlobName::role(&RoleName::snapshot(), version))?;
         let snapshot_file = MetaFile::of_bytes(version, &bytes);
         let mut state = State {
             roles: HashMap::with_capacity(rows.len()),

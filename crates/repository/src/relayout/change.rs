@@ -9,6 +9,7 @@ use sealdex_tuf::metadata::{
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{Key, RoleName, Signer, Version};
 
+use crate::blobs::BlobName;
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{DelegationKeys, KeyHolder, Layout};
@@ -110,17 +111,14 @@ fn served_targets(
     let version = versions.get(role.as_str()).copied().and_then(Version::new);
     let version = version
         .ok_or_else(|| Error::State { reason: format!("the database does not know the role {role}") })?;
-    let path = repository.directory().role_file(role, version);
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let bytes = repository.blobs().read(&BlobName::role(role, version))?;
     Ok(Unverified::<Targets>::parse(&bytes)?.unverified_metadata().clone())
 }
 
 /// The roles that the snapshot lists, and its length in bytes.
 fn snapshot(repository: &Repository) -> Result<(BTreeSet<RoleName>, u64), Error> {
-    let directory = repository.directory();
-    let version = served_timestamp(directory)?.snapshot.version;
-    let path = directory.role_file(&RoleName::snapshot(), version);
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let version = served_timestamp(repository.blobs())?.snapshot.version;
+    let bytes = repository.blobs().read(&BlobName::role(&RoleName::snapshot(), version))?;
     let snapshot = Unverified::<Snapshot>::parse(&bytes)?;
     Ok((snapshot.unverified_metadata().meta.keys().cloned().collect(), bytes.len() as u64))
 }

@@ -20,7 +20,6 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::publish::role_for;
 use crate::repository::Repository;
-use crate::served::served_timestamp;
 use crate::store::{commit, publications, relayouts, targets};
 use crate::transaction::{Actor, Publication};
 use change::{Change, check_keys, offline_role};
@@ -216,13 +215,13 @@ impl Repository {
             drop(read);
             match outcome {
                 relayouts::Outcome::Abandoned(reason) => return Err(Error::RelayoutAbandoned { reason }),
-                relayouts::Outcome::Published(found)
-                    if served_timestamp(self.directory())?.common.version.number() >= found.timestamp =>
-                {
-                    return Publication::of(&found);
+                relayouts::Outcome::Published(found) => {
+                    // In the database it is before it is on the disk.
+                    if let Some(publication) = self.if_served(found).await? {
+                        return Ok(publication);
+                    }
                 }
-                // Entered, or in the database and not yet on the disk.
-                _ => {}
+                relayouts::Outcome::Waiting => {}
             }
             if tokio::time::Instant::now() >= deadline {
                 return Err(Error::RelayoutNotPublishedYet { waited: timeout });

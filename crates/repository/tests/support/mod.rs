@@ -7,19 +7,20 @@
 )]
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sealdex_repository::{
-    Actor, AddDistribution, AddTarget, Development, Existing, InitialKeys, Layout, Receipt, Repository,
-    RepositoryDirectory, Settings, SnapshotProcess, Transaction,
+    Actor, AddDistribution, AddTarget, BucketSettings, Development, Existing, InitialKeys, Layout, Receipt,
+    Repository, RepositoryDirectory, Settings, SnapshotProcess, Transaction,
 };
 use sealdex_simple::{ArchiveLimits, DistributionFilename, FileName, ProjectName};
 use sealdex_testkit::archive::Archive;
 use sealdex_testkit::clock::START;
+use sealdex_testkit::object_store::ObjectStore;
 use sealdex_testkit::wheel::WheelBuilder;
 use sealdex_tuf::{
     Answer, Clock, KeyPair, Limits, RoleName, Scheme, Signer, Step, TargetPath, Updater, VerifiedTarget,
@@ -32,6 +33,10 @@ pub(crate) struct TestClock(AtomicI64);
 impl TestClock {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(START.as_second())))
+    }
+
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.store(now.as_second(), Ordering::SeqCst);
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -76,9 +81,22 @@ impl World {
         Self::with_settings(Settings::new(layout)).await
     }
 
-    /// In a database of its own, where the tests are run over PostgreSQL.
+    /// In a directory whatever the run says: for what can be done to files alone.
+    pub(crate) async fn in_directory(layout: Layout) -> Self {
+        let mut settings = Settings::new(layout);
+        settings.storage.database = sealdex_testdatabase::schema().unwrap();
+        Self::as_set(settings).await
+    }
+
+    /// In a database of its own where the tests are run over PostgreSQL, in a bucket of its own where they are run over an
+    /// object store.
     pub(crate) async fn with_settings(mut settings: Settings) -> Self {
         settings.storage.database = sealdex_testdatabase::schema().unwrap();
+        settings.storage.bucket = shared_bucket();
+        Self::as_set(settings).await
+    }
+
+    pub(crate) async fn as_set(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, online) = (TestClock::new(), key());
         let keys = initial_keys(Arc::clone(&online));
@@ -110,6 +128,73 @@ pub(crate) fn restore(repository: &Repository, backup: &[u8]) {
     match &repository.settings().storage.database {
         Some(schema) => sealdex_testdatabase::restore(schema, std::str::from_utf8(backup).unwrap()).unwrap(),
         None => std::fs::write(repository.directory().state_file(), backup).unwrap(),
+    }
+}
+
+/// A bucket for one test, in a run in which everything public goes to an object store.
+pub(crate) fn shared_bucket() -> Option<BucketSettings> {
+    ObjectStore::shared().map(|store| new_bucket(&store))
+}
+
+/// A part of a new bucket.
+pub(crate) fn new_bucket(store: &ObjectStore) -> BucketSettings {
+    BucketSettings {
+        endpoint: Some(store.endpoint().to_owned()),
+        region: None,
+        name: store.new_bucket(),
+        prefix: "some/where".to_owned(),
+    }
+}
+
+/// What is public, as a web server or a cache in front of the bucket sees it.
+pub(crate) enum Public {
+    Folder(PathBuf),
+    Bucket(ObjectStore, BucketSettings),
+}
+
+impl Public {
+    pub(crate) fn of(directory: &RepositoryDirectory) -> Self {
+        let file = directory.settings_file();
+        let settings = Settings::from_toml(&std::fs::read_to_string(&file).unwrap(), &file).unwrap();
+        match settings.storage.bucket {
+            None => Self::Folder(directory.public()),
+            Some(bucket) => Self::Bucket(ObjectStore::at(bucket.endpoint.as_ref().unwrap()), bucket),
+        }
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Folder(folder) => std::fs::read(folder.join(name)).ok(),
+            Self::Bucket(store, bucket) => store.object(&bucket.name, &format!("{}/{name}", bucket.prefix)),
+        }
+    }
+
+    /// Names below `folder` that have something new, since each was `known` last.
+    pub(crate) fn changed(&self, folder: &str, known: &mut HashMap<String, String>) -> Vec<String> {
+        let stamps: Vec<(String, String)> = match self {
+            Self::Folder(public) => std::fs::read_dir(public.join(folder))
+                .unwrap()
+                .map(|entry| {
+                    let entry = entry.unwrap();
+                    let found = entry.metadata().unwrap();
+                    let inode = std::os::unix::fs::MetadataExt::ino(&found);
+                    let stamp = format!("{:?} {inode}", found.modified().unwrap());
+                    (format!("{folder}/{}", entry.file_name().to_str().unwrap()), stamp)
+                })
+                .collect(),
+            Self::Bucket(store, bucket) => {
+                let start = format!("{}/", bucket.prefix);
+                let found = store.list(&bucket.name, &format!("{start}{folder}/"));
+                found
+                    .into_iter()
+                    .map(|(key, tag)| (key.strip_prefix(&start).unwrap().to_owned(), tag))
+                    .collect()
+            }
+        };
+        let new = stamps
+            .into_iter()
+            .filter(|(name, stamp)| known.insert(name.clone(), stamp.clone()).as_ref() != Some(stamp));
+        new.map(|(name, _)| name).collect()
     }
 }
 
@@ -160,7 +245,7 @@ pub(crate) fn file_name(name: &str) -> FileName {
 /// A client that knows the first root and sees what a web server would serve: the public directory, nothing else.
 pub(crate) struct Judge {
     updater: Updater,
-    public: std::path::PathBuf,
+    public: Public,
     /// Every metadata file it read.
     pub(crate) seen: Vec<(String, Vec<u8>)>,
     stored: Stored,
@@ -182,10 +267,11 @@ impl Judge {
         now: Timestamp,
         stored: &Stored,
     ) -> Result<Self, sealdex_tuf::Error> {
-        let root = std::fs::read(directory.metadata().join("1.root.json")).unwrap();
+        let public = Public::of(directory);
+        let root = public.read("metadata/1.root.json").unwrap();
         let updater = Updater::new(&root, now, Limits::default())?;
         let stored = Stored::clone(stored);
-        let mut this = Self { updater, public: directory.public(), seen: Vec::new(), stored };
+        let mut this = Self { updater, public, seen: Vec::new(), stored };
         this.drive()?;
         Ok(this)
     }
@@ -205,14 +291,13 @@ impl Judge {
                     self.stored.0.lock().unwrap().remove(&role);
                     Answer::Written
                 }
-                Step::Fetch(request) => match std::fs::read(self.public.join("metadata").join(&request.path))
-                {
-                    Ok(bytes) => {
+                Step::Fetch(request) => match self.public.read(&format!("metadata/{}", request.path)) {
+                    Some(bytes) => {
                         assert!(bytes.len() as u64 <= request.max_bytes, "{} is too long", request.path);
                         self.seen.push((request.path, bytes.clone()));
                         Answer::Bytes(bytes)
                     }
-                    Err(_) => Answer::Absent,
+                    None => Answer::Absent,
                 },
             };
             self.updater.answer(answer)?;
@@ -222,7 +307,8 @@ impl Judge {
     /// Searches a target; its bytes must be the listed ones.
     pub(crate) fn target(&mut self, path: &str) -> Option<Vec<u8>> {
         let target = self.search(path).unwrap()?;
-        let bytes = read(&self.public.join("targets").join(percent_decoded(&target.url_path())));
+        let name = format!("targets/{}", percent_decoded(&target.url_path()));
+        let bytes = self.public.read(&name).unwrap_or_else(|| panic!("there is no {name}"));
         target.verify(&bytes).unwrap();
         Some(bytes)
     }
@@ -232,10 +318,6 @@ impl Judge {
         self.drive()?;
         Ok(self.updater.found()?.cloned())
     }
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// What a web server makes of a URL's path.

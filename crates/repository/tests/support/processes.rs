@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{
@@ -23,7 +23,7 @@ use sealdex_testkit::archive::sha256_hex;
 use sealdex_testkit::clock::START;
 use sealdex_tuf::{KeyPair, Scheme, Signer};
 
-use crate::support::{self, stage};
+use crate::support::{self, Public, stage};
 
 const PROJECTS: u64 = 101;
 
@@ -142,20 +142,14 @@ impl Drop for Victim {
 #[derive(Default)]
 pub(crate) struct Witness {
     pub(crate) contents: BTreeMap<String, String>,
-    looked_at: HashMap<PathBuf, (SystemTime, u64)>,
+    looked_at: HashMap<String, String>,
 }
 
 impl Witness {
-    pub(crate) fn look(&mut self, metadata: &Path) {
-        for entry in std::fs::read_dir(metadata).unwrap() {
-            let path = entry.unwrap().path();
-            let found = std::fs::metadata(&path).unwrap();
-            let stamp = (found.modified().unwrap(), std::os::unix::fs::MetadataExt::ino(&found));
-            if self.looked_at.insert(path.clone(), stamp) == Some(stamp) {
-                continue;
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            let mut name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    pub(crate) fn look(&mut self, public: &Public) {
+        for path in public.changed("metadata", &mut self.looked_at) {
+            let bytes = public.read(&path).unwrap();
+            let mut name = path.strip_prefix("metadata/").unwrap().to_owned();
             if name == "timestamp.json" {
                 let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
                 name = format!("{}.timestamp.json", json["signed"]["version"]);
@@ -183,6 +177,7 @@ pub(crate) fn create_with(
     (keys.targets, keys.targets_threshold) = (vec![new_key(folder, TARGETS)], 1);
     let mut settings = Settings::new(layout);
     settings.storage.database = database;
+    settings.storage.bucket = support::shared_bucket();
     let directory = RepositoryDirectory::new(folder.join("repository"));
     runtime.block_on(Repository::create(directory, settings, &keys, clock())).unwrap();
 }

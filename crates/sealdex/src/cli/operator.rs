@@ -62,6 +62,19 @@ pub(crate) struct InitArguments {
     /// Signature scheme of all keys
     #[arg(long, value_enum, default_value_t)]
     pub(crate) scheme: SchemeChoice,
+    /// Bucket of an S3-compatible object store for everything public, in place of DIR/public; credentials come from the
+    /// environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
+    /// URL of the object store [default: the cloud's own]
+    #[arg(long, value_name = "URL", requires = "bucket")]
+    pub(crate) bucket_endpoint: Option<String>,
+    /// Region of the bucket [default: us-east-1]
+    #[arg(long, value_name = "REGION", requires = "bucket")]
+    pub(crate) bucket_region: Option<String>,
+    /// What the names of all objects begin with [default: nothing]
+    #[arg(long, value_name = "PREFIX", requires = "bucket")]
+    pub(crate) bucket_prefix: Option<String>,
     /// File with the passphrase for the offline keys; without it SEALDEX_OFFLINE_PASSPHRASE is used, else you are asked
     #[arg(long, value_name = "FILE", env = environment::OFFLINE_PASSPHRASE_FILE)]
     pub(crate) offline_passphrase_file: Option<PathBuf>,

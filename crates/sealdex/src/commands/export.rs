@@ -10,13 +10,10 @@ use crate::output::{GOOD, bytes, result, say, spinner, styled};
 pub(super) async fn run(arguments: ExportArguments, format: Format) -> Result<(), Failure> {
     // Says it if there is no repository.
     let repository = open(&arguments.repository.repository).await?;
-    let directory = repository.directory().clone();
-    let destination = arguments.destination.clone();
+    let destination = &arguments.destination;
     let waiting = spinner(format!("exporting to {}", destination.display()));
-    let exporting = tokio::task::spawn_blocking(move || sealdex_server::export(&directory, &destination));
-    let exported = exporting
+    let exported = sealdex_server::export(repository.blobs(), destination)
         .await
-        .map_err(|error| Failure::new(Kind::Failed, error))?
         .map_err(|error| Failure::new(Kind::Failed, error).hint("what was exported before is unharmed"))?;
     waiting.finish_and_clear();
     let summary = json!({

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sealdex_keys::{Passphrase, Protection, write_key};
-use sealdex_repository::{Development, InitialKeys, Layout, Repository, RepositoryDirectory, Settings};
+use sealdex_repository::{
+    BucketSettings, Development, InitialKeys, Layout, Repository, RepositoryDirectory, Settings,
+};
 use sealdex_tuf::{KeyPair, Scheme, Signer};
 use serde::Serialize;
 
 use super::layout::{bin_style, bit_length, layout_name};
 use super::offline::{default_directory, passphrase};
-use super::publish::{database_named, online_passphrase};
+use super::publish::{database_named, online_passphrase, root_file};
 use crate::cli::{Format, InitArguments, SchemeChoice};
 use crate::failure::{Failure, Kind};
 use crate::output::{FAINT, GOOD, WARNING, result, say, spinner, styled};
@@ -44,9 +46,12 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
         arguments.offline_keys.clone().unwrap_or_else(|| default_directory(&arguments.directory));
     let mut settings = Settings::new(layout(&arguments)?);
     settings.storage.database.clone_from(&arguments.database);
+    settings.storage.bucket = bucket(&arguments);
+    // Before any key is made: most of what can be wrong is wrong with the database or the bucket.
     settings.storage.database_url().map_err(|error| Failure::new(Kind::Usage, error))?;
     let database = database_named()?;
     settings.check_database(database.as_ref()).await?;
+    Repository::check_storage(&settings).await.map_err(unusable_bucket)?;
     let protections = Protections::ask(&arguments)?;
 
     let waiting = spinner("making keys");
@@ -76,16 +81,41 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     let clock = Arc::new(jiff::Timestamp::now);
     let repository =
         Repository::create_with_database(directory.clone(), settings, &keys, clock, database).await?;
+    let root_file = root_file(&repository);
+    if repository.settings().storage.bucket.is_some() {
+        // Those who hand it out have it at hand.
+        std::fs::write(&root_file, repository.root_bytes().await?)
+            .map_err(|error| Failure::message(Kind::Failed, format!("{}: {error}", root_file.display())))?;
+    }
     waiting.finish_and_clear();
     let summary = Summary {
         repository: arguments.directory.clone(),
-        root_file: directory.metadata().join("1.root.json"),
+        root_file,
         root_fingerprint: repository.status().await?.root_fingerprint,
         offline_keys: root.iter().chain(&targets).map(|made| made.file.clone()).collect(),
         development: dev,
     };
     result(format, &summary, || tell_people(&summary, &offline_directory))?;
     Ok(())
+}
+
+fn bucket(arguments: &InitArguments) -> Option<BucketSettings> {
+    Some(BucketSettings {
+        name: arguments.bucket.clone()?,
+        endpoint: arguments.bucket_endpoint.clone(),
+        region: arguments.bucket_region.clone(),
+        prefix: arguments.bucket_prefix.clone().unwrap_or_default(),
+    })
+}
+
+fn unusable_bucket(error: sealdex_repository::Error) -> Failure {
+    let hint = match &error {
+        sealdex_repository::Error::BucketNotEmpty { .. } => "empty it, or choose another --bucket-prefix",
+        _ => {
+            "the bucket must exist; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role, must allow to use it"
+        }
+    };
+    Failure::new(Kind::Failed, error).hint(format!("{hint}; nothing was made"))
 }
 
 /// Makes a folder that its owner alone can look into; one that is there already stays as it is.

@@ -1,6 +1,6 @@
 //! Publishing from the command line: through the process that serves, or as the writer for a moment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,15 @@ pub(super) fn database_named() -> Result<Option<DatabaseUrl>, Failure> {
     named.map(|named| DatabaseUrl::parse(&named)).transpose().map_err(|error| {
         Failure::new(Kind::Usage, error).hint(format!("correct the variable {}", environment::DATABASE))
     })
+}
+
+/// The first root metadata, as a file that can be handed out.
+pub(super) fn root_file(repository: &Repository) -> PathBuf {
+    let directory = repository.directory();
+    match repository.settings().storage.bucket {
+        None => directory.metadata().join("1.root.json"),
+        Some(_) => directory.path().join("1.root.json"),
+    }
 }
 
 /// The repository's online key.

@@ -7,7 +7,7 @@ use sealdex_server::{Server, ServerConfig, WriterState};
 use sealdex_tuf::Signer;
 use tokio::sync::oneshot;
 
-use super::publish::{online_key, open};
+use super::publish::{online_key, open, root_file};
 use crate::cli::ServeArguments;
 use crate::failure::{Failure, Kind};
 use crate::output::{GOOD, WARNING, styled, tell};
@@ -26,7 +26,10 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     if repository.is_development().await? {
         tell(styled(WARNING, "DEVELOPMENT KEYS: this repository protects nobody"));
     }
-    tell(format!("  trust it:  sealdex trust add NAME http://{address}/ --root {}", root_file(&repository)));
+    tell(format!(
+        "  trust it:  sealdex trust add NAME http://{address}/ --root {}",
+        root_file(&repository).display()
+    ));
     tell(format!("  upload:    twine upload --repository-url http://{address}/legacy/ dist/*"));
     serve(server, writer).await
 }
@@ -107,8 +110,4 @@ pub(super) fn server_config(repository: &Repository) -> Result<ServerConfig, Fai
         let file = repository.directory().settings_file();
         Failure::message(Kind::Usage, format!("{}: [server]: {}", file.display(), error.message()))
     })
-}
-
-fn root_file(repository: &Repository) -> String {
-    repository.directory().metadata().join("1.root.json").display().to_string()
 }

@@ -7,14 +7,14 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method};
-use sealdex_repository::Error;
+use sealdex_repository::{BlobName, Error};
 use sealdex_simple::{FileName, ProjectName};
 
 use crate::app::App;
-use crate::disk_file::{DiskFile, content_type};
 use crate::document::Freshness;
 use crate::protocol::conditional::EntityTag;
 use crate::refusal::Refusal;
+use crate::stored_file::StoredFile;
 use crate::versioned;
 
 pub(crate) async fn serve(
@@ -33,14 +33,14 @@ pub(crate) async fn serve(
         Ok(Some(file)) if filename.as_str().ends_with(".metadata") => {
             versioned::respond_packed(&app, file, &method, &headers).await
         }
-        Ok(Some(file)) => file.respond(&method, &headers).await,
+        Ok(Some(file)) => file.respond(&app, &method, &headers).await,
         Ok(None) => no_such_file(),
-        Err(error) => Refusal::of_repository(&error).into_response(),
+        Err(error) => Refusal::failed(&error).into_response(),
     }
 }
 
 /// The file of that name, or the metadata of the file that the name without `.metadata` is of.
-async fn find(app: &App, project: &ProjectName, filename: &str) -> Result<Option<DiskFile>, Error> {
+async fn find(app: &App, project: &ProjectName, filename: &str) -> Result<Option<StoredFile>, Error> {
     let Some(page) = app.pages.page(&app.repository, project).await? else { return Ok(None) };
     let (name, tag, suffix) = if let Some(file) = page.file(filename) {
         (filename, file.sha256(), "")
@@ -54,9 +54,9 @@ async fn find(app: &App, project: &ProjectName, filename: &str) -> Result<Option
     let sha256 = page.file(name).and_then(sealdex_simple::IndexFile::sha256);
     let (Some(sha256), Some(tag)) = (sha256, tag.and_then(EntityTag::from_sha256)) else { return Ok(None) };
     let target = format!("files/{project}/{sha256}.{name}{suffix}");
-    Ok(app.repository.directory().servable_target(&target).map(|path| DiskFile {
-        path,
-        content_type: content_type(filename),
+    Ok(BlobName::servable_target(&target).map(|name| StoredFile {
+        content_type: name.content_type(),
+        name,
         tag: Some(tag),
         freshness: Freshness::Immutable,
     }))

@@ -12,12 +12,14 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::health::WriterState;
-use crate::status_cache::Unread;
 
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
     let readiness = match app.status.status(&app.repository).await {
-        Ok(status) => Readiness::assess(&status, app.writer.state(), app.clock.now()),
-        Err(unread) => Readiness::unreadable(unread, app.writer.state()),
+        Ok(status) => {
+            let fault = app.repository.publishing_fault();
+            Readiness::assess(&status, app.writer.state(), fault, app.clock.now())
+        }
+        Err(problem) => Readiness::unreadable(problem, app.writer.state()),
     };
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
@@ -53,7 +55,12 @@ struct Expiry {
 
 impl Readiness {
     /// Whether clients accept what is served now, and who publishes is alive.
-    pub(crate) fn assess(status: &Status, writer: WriterState, now: Timestamp) -> Self {
+    pub(crate) fn assess(
+        status: &Status,
+        writer: WriterState,
+        fault: Option<String>,
+        now: Timestamp,
+    ) -> Self {
         let expiry = |name: &str, version, expires: Timestamp| Expiry {
             role: name.to_owned(),
             version,
@@ -85,6 +92,9 @@ impl Readiness {
                 problems.push("no snapshot process runs: uploads are not published".to_owned());
             }
         }
+        if let Some(fault) = fault {
+            problems.push(format!("publishing is paused, and tried again every few seconds: {fault}"));
+        }
         Self {
             status: if problems.is_empty() { "ready" } else { "unready" },
             problems,
@@ -98,13 +108,7 @@ impl Readiness {
     }
 
     /// The repository's state could not be read.
-    fn unreadable(unread: Unread, writer: WriterState) -> Self {
-        let problem = match unread {
-            Unread::DatabaseAway => {
-                "the database cannot be reached: nothing is taken in or published until it is back"
-            }
-            Unread::Otherwise => "the repository's state cannot be read, see the server's log",
-        };
+    fn unreadable(problem: &str, writer: WriterState) -> Self {
         Self {
             status: "unready",
             problems: vec![problem.to_owned()],

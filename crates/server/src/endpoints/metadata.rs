@@ -6,11 +6,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method};
+use sealdex_repository::BlobName;
 
 use crate::app::App;
-use crate::disk_file::{self, DiskFile};
 use crate::document::{Freshness, vary_by_encoding};
 use crate::refusal::Refusal;
+use crate::stored_file::StoredFile;
 use crate::versioned;
 
 const CONTENT_TYPE: &str = "application/json";
@@ -23,28 +24,32 @@ pub(crate) async fn serve(
 ) -> Response {
     let absent = || Refusal::not_found("no such metadata").into_response();
     let Ok(Path(name)) = name else { return absent() };
-    let directory = app.repository.directory();
-    let Some(path) = directory.servable_metadata(&name) else { return absent() };
+    let Some(stored) = BlobName::servable_metadata(&name) else { return absent() };
     if let Some(role) = role_suffix(&name) {
-        let file = DiskFile { path, content_type: CONTENT_TYPE, tag: None, freshness: Freshness::Immutable };
+        let file = StoredFile {
+            name: stored,
+            content_type: CONTENT_TYPE,
+            tag: None,
+            freshness: Freshness::Immutable,
+        };
         // An older version of the same role.
         let older =
-            |id: &str| (role_suffix(id) == Some(role)).then(|| directory.servable_metadata(id)).flatten();
+            |id: &str| (role_suffix(id) == Some(role)).then(|| BlobName::servable_metadata(id)).flatten();
         return versioned::respond(&app, file, &name, role, older, &method, &headers).await;
     }
     if name != "timestamp.json" {
         return absent();
     }
     let freshness = Freshness::Revalidate;
-    match app.timestamp.document(path.clone()).await {
+    match app.timestamp.document().await {
         Ok(Some(document)) => document.respond(&headers, freshness, vary_by_encoding(), None).await,
         // Too long to be held in memory.
         Ok(None) => {
-            let file = DiskFile { path, content_type: CONTENT_TYPE, tag: None, freshness };
-            file.respond(&method, &headers).await
+            let file = StoredFile { name: stored, content_type: CONTENT_TYPE, tag: None, freshness };
+            file.respond(&app, &method, &headers).await
         }
-        Err(error) if disk_file::is_absent(&error) => absent(),
-        Err(error) => Refusal::internal(&error).into_response(),
+        Err(error) if error.is_absent() => absent(),
+        Err(error) => Refusal::failed(&error).into_response(),
     }
 }
 

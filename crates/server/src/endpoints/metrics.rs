@@ -13,7 +13,8 @@ pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
     let now = app.clock.now();
     match app.status.status(&app.repository).await {
         Ok(status) => {
-            let ready = Readiness::assess(&status, app.writer.state(), now).is_ready();
+            let fault = app.repository.publishing_fault();
+            let ready = Readiness::assess(&status, app.writer.state(), fault, now).is_ready();
             app.metrics.gauge("sealdex_ready", None, i64::from(ready));
             for role in &status.roles {
                 let remaining = role.expires.as_second().saturating_sub(now.as_second());

@@ -18,7 +18,7 @@ pub(crate) async fn serve(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
     };
     match app.project_list.document(&app.repository, content_type).await {
         Ok(document) => document.respond(&headers, Freshness::Revalidate, vary(), None).await,
-        Err(error) => Refusal::of_repository(&error).into_response(),
+        Err(error) => Refusal::failed(&error).into_response(),
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) async fn serve(
     let page = match app.pages.page(&app.repository, &project).await {
         Ok(Some(page)) => page,
         Ok(None) => return no_such_project(),
-        Err(error) => return Refusal::of_repository(&error).into_response(),
+        Err(error) => return Refusal::failed(&error).into_response(),
     };
     let Some(document) = page.document(content_type).await else {
         return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping").into_response();

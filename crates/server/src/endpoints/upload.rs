@@ -93,7 +93,8 @@ async fn published(app: &App, receipt: &Receipt, filename: &str) -> Result<Strin
     let start = Instant::now();
     let patience = Duration::from_secs(app.config.uploads.publish_seconds);
     let publication = app.repository.published(receipt, patience).await.map_err(|error| match error {
-        Error::NotPublishedYet { .. } => {
+        // It is durable in any case.
+        Error::NotPublishedYet { .. } | Error::Bucket { .. } => {
             tracing::error!(transaction = %receipt.transaction, "an upload is still not published");
             Refusal::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -130,13 +130,13 @@ pub(crate) fn unauthorized(error: Error) -> Refusal {
     }
 }
 
-/// The disk, or the database.
+/// The disk, the object store, or the database.
 pub(crate) fn storage_fault(error: &Error) -> Refusal {
     if error.is_disk_full() {
         tracing::error!(error = %chain(error), "the disk is full");
         return Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "the server's disk is full, nothing was kept");
     }
-    Refusal::of_repository(error)
+    Refusal::failed(error)
 }
 
 /// 413

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealdex_repository::{
-    Action, Actor, Development, InitialKeys, Layout, Projects, Repository, RepositoryDirectory, Settings,
-    SnapshotProcess, TokenScope, Transaction, Turn,
+    Action, Actor, BlobName, BucketSettings, Development, InitialKeys, Layout, Projects, Repository,
+    RepositoryDirectory, Settings, SnapshotProcess, Storage, TokenScope, Transaction, Turn,
 };
 use sealdex_server::{Server, ServerConfig, UploadLimits, WriterHealth, WriterState};
 use sealdex_simple::ProjectName;
 use sealdex_testkit::archive::Archive;
+use sealdex_testkit::object_store::ObjectStore;
 use sealdex_tuf::{KeyPair, Scheme, Signer};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -53,18 +54,33 @@ impl TestApp {
         config: ServerConfig,
         clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
     ) -> Self {
-        Self::start_all(config, clock, sealdex_testdatabase::schema().unwrap())
+        // In a run over an object store, each test has a bucket of its own; over PostgreSQL, a schema.
+        Self::start_all(config, clock, Self::storage())
+    }
+
+    fn storage() -> Storage {
+        let bucket = ObjectStore::shared().map(|store| bucket(&store, store.endpoint()));
+        Storage { database: sealdex_testdatabase::schema().unwrap(), bucket }
     }
 
     /// With its state in this database.
     pub(crate) fn start_on(config: ServerConfig, database: Option<String>) -> Self {
-        Self::start_all(config, jiff::Timestamp::now, database)
+        Self::start_all(config, jiff::Timestamp::now, Storage { database, ..Self::storage() })
+    }
+
+    /// With everything public in a bucket, or in a directory.
+    pub(crate) fn start_over(
+        bucket: Option<BucketSettings>,
+        config: ServerConfig,
+        clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_all(config, clock, Storage { bucket, ..Self::storage() })
     }
 
     fn start_all(
         config: ServerConfig,
         clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
-        database: Option<String>,
+        storage: Storage,
     ) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -81,7 +97,7 @@ impl TestApp {
             development: Development::Yes,
         };
         let mut settings = Settings::new(Layout::default());
-        settings.storage.database = database;
+        settings.storage = storage;
         let system_clock = Arc::new(jiff::Timestamp::now);
         let created = Repository::create(directory, settings, &keys, system_clock);
         let repository = runtime.block_on(created).unwrap();
@@ -120,6 +136,17 @@ impl TestApp {
 
     pub(crate) fn directory(&self) -> &RepositoryDirectory {
         self.repository.directory()
+    }
+
+    /// Something public, as it is stored.
+    pub(crate) fn stored(&self, name: &BlobName) -> Vec<u8> {
+        self.block_on(self.repository.blobs().fetch(name, 1 << 30)).unwrap().unwrap()
+    }
+
+    /// The names in `metadata/`.
+    pub(crate) fn metadata_names(&self) -> Vec<String> {
+        let (_, entries) = self.block_on(self.repository.blobs().walk("metadata").next()).unwrap().unwrap();
+        entries.iter().map(|entry| entry.name.name().to_owned()).collect()
     }
 
     pub(crate) fn repository(&self) -> &Repository {
@@ -239,6 +266,16 @@ impl Drop for TestApp {
         self.wait_until_stopped();
         self.stop_writer();
         assert_eq!(self.staged(), Vec::<PathBuf>::new(), "files that were being received are left");
+    }
+}
+
+/// A new bucket, reached at `endpoint`.
+pub(crate) fn bucket(store: &ObjectStore, endpoint: &str) -> BucketSettings {
+    BucketSettings {
+        endpoint: Some(endpoint.to_owned()),
+        region: None,
+        name: store.new_bucket(),
+        prefix: String::new(),
     }
 }
 

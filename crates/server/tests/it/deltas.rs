@@ -28,11 +28,9 @@ fn published() -> (TestApp, Vec<String>) {
 
 /// The latest version of a role's metadata by its file name, and the one before.
 fn versions(app: &TestApp, role: &str) -> (String, String) {
-    let names = std::fs::read_dir(app.directory().metadata()).unwrap();
-    let versions = names.filter_map(|entry| {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        name.strip_suffix(&format!(".{role}.json"))?.parse::<u64>().ok()
-    });
+    let names = app.metadata_names();
+    let versions =
+        names.iter().filter_map(|name| name.strip_suffix(&format!(".{role}.json"))?.parse::<u64>().ok());
     let latest = versions.max().unwrap();
     (format!("{}.{role}.json", latest - 1), format!("{latest}.{role}.json"))
 }
@@ -149,7 +147,7 @@ fn nothing_else_becomes_a_dictionary() {
 
 #[test]
 fn a_delta_that_saves_nothing_is_not_sent() {
-    let app = TestApp::start();
+    let app = TestApp::start_over(None, crate::app::config(), jiff::Timestamp::now);
     let folder: PathBuf = app.directory().metadata();
     let noise = |mut seed: u32| {
         let mut next = || {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
 mod app;
+mod bucket;
 mod client;
 mod database;
 mod deltas;

@@ -1,5 +1,6 @@
 //! TUF metadata and targets as an updater fetches them.
 
+use sealdex_repository::BlobName;
 use sealdex_testkit::wheel::WheelBuilder;
 use sealdex_tuf::metadata::{Snapshot, Timestamp, Unverified};
 
@@ -38,7 +39,7 @@ fn a_new_timestamp_is_served_at_once() {
     for version in ["1.0", "1.1", "1.2"] {
         app.publish(&WheelBuilder::new("six", version).build());
         let response = app.get("/metadata/timestamp.json");
-        assert_eq!(response.body, std::fs::read(app.directory().timestamp_file()).unwrap());
+        assert_eq!(response.body, app.stored(&BlobName::timestamp()));
         let tag = response.header("etag").unwrap().to_owned();
         let again = app.get_with("/metadata/timestamp.json", &[("if-none-match", &tag)]);
         assert_eq!(again.status, 304);

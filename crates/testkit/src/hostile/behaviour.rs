@@ -62,6 +62,8 @@ pub enum Paths {
     All,
     /// This path alone.
     Exactly(String),
+    /// This path, when it is read (GET).
+    Reading(String),
     /// Paths that begin so.
     StartingWith(String),
     /// Paths that end so, such as `.whl`.
@@ -97,6 +99,7 @@ impl Paths {
         match self {
             Self::All => true,
             Self::Exactly(whole) => path == whole,
+            Self::Reading(whole) => request.method == "GET" && path == whole,
             Self::StartingWith(start) => path.starts_with(start.as_str()),
             Self::EndingWith(end) => path.ends_with(end.as_str()),
             Self::Containing(text) => path.contains(text.as_str()),

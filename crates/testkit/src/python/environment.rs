@@ -36,6 +36,11 @@ impl Environment {
         executable("pip", "python")
     }
 
+    /// moto's server, an object store.
+    pub fn moto() -> PathBuf {
+        executable("s3", "moto_server")
+    }
+
     /// The folder with the pinned pip as a wheel, to install it offline.
     pub(super) fn wheels() -> PathBuf {
         let folder = root().join("wheels");

@@ -51,9 +51,10 @@ impl Directory {
                 continue;
             };
             if kind.is_file() {
-                let file = imported(feed.repository(), &path, filename);
+                let file = imported(feed.repository(), &path, filename)
+                    .map_or_else(go_on_with_others, |file| Ok(Ok(file)))?;
                 self.read_bytes += file.as_ref().map_or(0, |file| file.length);
-                feed.add(shown(below), file.map_err(|error| format!("{error:#}")));
+                feed.add(shown(below), file);
                 self.position.after = Some(shown(below));
             }
             if feed.is_due() && flush(feed, &self.position, self.read_bytes)? == Go::Home {
@@ -85,6 +86,14 @@ impl Source for Directory {
         }
         Ok(())
     }
+}
+
+/// What is wrong with one file; what is wrong with the object store ends the import, which goes on from there later.
+pub(super) fn go_on_with_others<T>(error: anyhow::Error) -> Result<Result<T, String>, Failure> {
+    let is_failing = error
+        .downcast_ref::<sealdex_repository::Error>()
+        .is_some_and(sealdex_repository::Error::is_bucket_failing);
+    if is_failing { Err(error.into()) } else { Ok(Err(format!("{error:#}"))) }
 }
 
 /// Copies a distribution to its place and looks into it.

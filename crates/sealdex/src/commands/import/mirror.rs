@@ -12,7 +12,7 @@ use url::Url;
 
 use super::Source;
 use super::batch::{Feed, Go, Position};
-use super::directory::{flush, name_of, shown, sorted};
+use super::directory::{flush, go_on_with_others, name_of, shown, sorted};
 use crate::failure::Failure;
 
 /// The JSON page of a project.
@@ -39,21 +39,22 @@ impl Mirror {
     }
 
     /// Takes in the files of one project.
-    fn project(&mut self, folder: &Path, name: &str, feed: &mut Feed) {
+    fn project(&mut self, folder: &Path, name: &str, feed: &mut Feed) -> Result<(), Failure> {
         let page = match page(folder, name) {
             Ok(page) => page,
-            Err(error) => return feed.add(name.to_owned(), Err(format!("{error:#}"))),
+            Err(error) => {
+                feed.add(name.to_owned(), Err(format!("{error:#}")));
+                return Ok(());
+            }
         };
         for listed in &page.files {
             let place = format!("{name}: {}", listed.filename);
-            match imported(feed.repository(), &self.web, &page.name, listed) {
-                Ok(file) => {
-                    self.read_bytes += file.length;
-                    feed.add(place, Ok(file));
-                }
-                Err(error) => feed.add(place, Err(format!("{error:#}"))),
-            }
+            let file = imported(feed.repository(), &self.web, &page.name, listed);
+            let file = file.map_or_else(go_on_with_others, |file| Ok(Ok(file)))?;
+            self.read_bytes += file.as_ref().map_or(0, |file| file.length);
+            feed.add(place, file);
         }
+        Ok(())
     }
 }
 
@@ -77,7 +78,7 @@ impl Source for Mirror {
             if !entry.file_type()?.is_dir() || self.position.is_behind(Path::new(&name)) {
                 continue;
             }
-            self.project(&entry.path(), &name, &mut feed);
+            self.project(&entry.path(), &name, &mut feed)?;
             self.position.after = Some(name);
             if feed.is_due() && flush(&mut feed, &self.position, self.read_bytes)? == Go::Home {
                 return Ok(());

@@ -1,4 +1,4 @@
-//! Files from disk: whole, in parts, conditionally; with at most one buffer of each in memory.
+//! Stored files: whole, in parts, conditionally; with at most one buffer of each in memory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,12 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
 };
 use http::{HeaderMap, Method, StatusCode};
+use sealdex_repository::{BlobName, Error};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
+use crate::app::App;
 use crate::document::{Freshness, precondition_failed};
 use crate::protocol::conditional::{EntityTag, Outcome};
 use crate::protocol::range::{self, ByteRange, Requested};
@@ -21,31 +23,34 @@ use crate::refusal::Refusal;
 /// The buffer of a file that is being sent; what is shorter is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// What a length takes in memory beside the name, about.
+const LENGTH_BYTES: u64 = 100;
+
+/// Lengths that are remembered, in bytes of memory.
+pub(crate) const MAX_LENGTHS_BYTES: u64 = 8 * 1024 * 1024;
+
 /// A file to be sent.
 #[derive(Debug)]
-pub(crate) struct DiskFile {
-    pub(crate) path: PathBuf,
+pub(crate) struct StoredFile {
+    pub(crate) name: BlobName,
     pub(crate) content_type: &'static str,
     /// What its bytes are known by, where its name or a page says.
     pub(crate) tag: Option<EntityTag>,
     pub(crate) freshness: Freshness,
 }
 
-impl DiskFile {
+impl StoredFile {
     /// Answers a request; 404 where there is no such file.
-    pub(crate) async fn respond(self, method: &Method, request: &HeaderMap) -> Response {
-        match self.try_respond(method, request).await {
+    pub(crate) async fn respond(self, app: &App, method: &Method, request: &HeaderMap) -> Response {
+        match self.try_respond(app, method, request).await {
             Ok(response) => response,
-            Err(error) if is_absent(&error) => Refusal::not_found("no such file").into_response(),
-            Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "cannot read a file");
-                Refusal::internal(&error).into_response()
-            }
+            Err(error) if error.is_absent() => Refusal::not_found("no such file").into_response(),
+            Err(error) => Refusal::failed(&error).into_response(),
         }
     }
 
-    async fn try_respond(&self, method: &Method, request: &HeaderMap) -> io::Result<Response> {
-        let (file, total) = open(&self.path).await?;
+    async fn try_respond(&self, app: &App, method: &Method, request: &HeaderMap) -> Result<Response, Error> {
+        let (source, total) = Source::open(app, &self.name).await?;
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -90,39 +95,66 @@ impl DiskFile {
         };
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(part.length));
         if *method != Method::HEAD {
-            *response.body_mut() = body(file, part).await?;
+            *response.body_mut() = source.body(part).await?;
         }
         Ok(response)
     }
 }
 
-/// The `Content-Type` for a file's name. None of them is ever shown in a browser as a page.
-pub(crate) fn content_type(filename: &str) -> &'static str {
-    let is = |suffix: &str| filename.len() > suffix.len() && filename.ends_with(suffix);
-    if is(".metadata") {
-        "text/plain; charset=utf-8"
-    } else if is(".whl") || is(".zip") {
-        "application/zip"
-    } else if is(".tar.gz") || is(".tgz") {
-        "application/gzip"
-    } else if is(".json") {
-        "application/json"
-    } else {
-        "application/octet-stream"
+/// Where the bytes come from.
+enum Source<'a> {
+    Disk(PathBuf, std::fs::File),
+    Bucket(&'a App, &'a BlobName),
+}
+
+impl<'a> Source<'a> {
+    /// Gives the length in bytes, too.
+    async fn open(app: &'a App, name: &'a BlobName) -> Result<(Self, u64), Error> {
+        let blobs = app.repository.blobs();
+        if let Some(path) = blobs.file(name) {
+            let own = path.clone();
+            let (file, length) = read(&path, async { spawn_blocking(move || open(&own)).await? }).await?;
+            return Ok((Self::Disk(path, file), length));
+        }
+        // It never changes, and installers ask for parts of a file one after the other.
+        let length = match app.lengths.value(name) {
+            Some(length) => length,
+            None => {
+                let length = blobs.fetch_length(name).await?;
+                app.lengths.keep(name.clone(), length, LENGTH_BYTES + name.as_str().len() as u64);
+                length
+            }
+        };
+        Ok((Self::Bucket(app, name), length))
+    }
+
+    async fn body(self, part: ByteRange) -> Result<Body, Error> {
+        match self {
+            Self::Disk(path, file) => read(&path, disk_body(file, part)).await,
+            Self::Bucket(..) if part.length == 0 => Ok(Body::empty()),
+            Self::Bucket(app, name) => {
+                let range = part.start..part.start + part.length;
+                // What fails on the way breaks the connection off: the length was announced.
+                let pieces = app.repository.blobs().stream(name, range).await?;
+                let pieces = pieces.ok_or_else(|| Error::State { reason: format!("{name} has moved") })?;
+                Ok(Body::from_stream(pieces))
+            }
+        }
     }
 }
 
-async fn open(path: &Path) -> io::Result<(std::fs::File, u64)> {
-    let path = path.to_owned();
-    spawn_blocking(move || {
-        let file = std::fs::File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_file() { Ok((file, metadata.len())) } else { Err(io::ErrorKind::NotFound.into()) }
-    })
-    .await?
+/// What was tried with a file, and failed.
+async fn read<T>(path: &Path, work: impl Future<Output = io::Result<T>>) -> Result<T, Error> {
+    work.await.map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })
 }
 
-async fn body(file: std::fs::File, part: ByteRange) -> io::Result<Body> {
+fn open(path: &Path) -> io::Result<(std::fs::File, u64)> {
+    let file = std::fs::File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata.len())) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+async fn disk_body(file: std::fs::File, part: ByteRange) -> io::Result<Body> {
     let mut file = tokio::fs::File::from_std(file);
     file.set_max_buf_size(BUFFER_BYTES);
     if part.start > 0 {
@@ -135,36 +167,5 @@ async fn body(file: std::fs::File, part: ByteRange) -> io::Result<Body> {
             Ok(Body::from(bytes))
         }
         _ => Ok(Body::from_stream(ReaderStream::with_capacity(file.take(part.length), BUFFER_BYTES))),
-    }
-}
-
-/// No such file, or a name that the file system cannot have.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::IsADirectory
-            | io::ErrorKind::InvalidFilename
-            | io::ErrorKind::InvalidInput
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::content_type;
-
-    #[test]
-    fn content_types() {
-        for (filename, expected) in [
-            ("a-1-py3-none-any.whl", "application/zip"),
-            ("a-1.tar.gz", "application/gzip"),
-            ("a-1-py3-none-any.whl.metadata", "text/plain; charset=utf-8"),
-            ("index.json", "application/json"),
-            ("evil.html", "application/octet-stream"),
-            (".whl", "application/octet-stream"),
-        ] {
-            assert_eq!(content_type(filename), expected, "{filename}");
-        }
     }
 }
