@@ -4,7 +4,12 @@
 //! The test binary starts itself as the process to be killed: it submits and publishes, and says on its standard output
 //! what it was given receipts for.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a panic is a test's failure report, and a line says what was done"
+)]
 
 #[path = "support/processes.rs"]
 mod processes;
