@@ -1,7 +1,5 @@
 //! `cargo xtask replay`: uploads to a repository as it is in use, at several rates.
 
-use std::process::Command;
-
 use anyhow::Result;
 use clap::Args;
 
@@ -17,6 +15,7 @@ of its own; a client that was here before verifies each, or a part of them when 
 Examples:
   cargo xtask replay                                   500,000 files; 7.4 and 60 a minute, 20 a second, flat out
   cargo xtask replay --projects 740000                 at the size of PyPI
+  cargo xtask replay --postgresql                      the state in a PostgreSQL of its own
   cargo xtask replay --rate flat-out --directory /dev/shm/replay")]
 pub(crate) struct Arguments {
     /// Projects that are there before the first upload; files a project are as on PyPI.
@@ -42,13 +41,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let Arguments { projects, place, rates, seconds, connections } = arguments;
     let repository = place.repository(workspace);
     let is_there = repository.exists();
+    let database = scale::Database::of(place)?;
     if !is_there {
-        scale::build(workspace, *projects, place)?;
+        scale::build(workspace, *projects, place, &database)?;
     }
     let mut build = workspace.cargo()?;
     command::run(build.args(["build", "--release", "--package", "sealdex", "--package", "sealdex-replay"]))?;
     let tools = workspace.target.join("release");
-    let mut replay = Command::new(tools.join("sealdex-replay"));
+    let mut replay = database.command(&tools.join("sealdex-replay"));
     replay.arg("--sealdex").arg(tools.join("sealdex")).arg("--repository").arg(&repository);
     for (name, value) in [
         ("--projects", u64::from(*projects)),

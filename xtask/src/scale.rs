@@ -7,12 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use sealdex_testdatabase::{PostgresServer, Synchronise};
 use serde_json::Value;
 
-use crate::command;
 use crate::workspace::Workspace;
+use crate::{command, postgresql};
 
 /// How often a running command's memory is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -29,6 +30,7 @@ Examples:
   cargo xtask scale                           740,000 projects, 18 million files
   cargo xtask scale --projects 20000          a small one, to try it
   cargo xtask scale --layout pep458           every file a target of its own as well
+  cargo xtask scale --postgresql              the state in a PostgreSQL of its own
   cargo xtask scale --projects 100000 --bins 4096 --relayout-bins 16384
                                               and then four times as many bins")]
 pub(crate) struct Arguments {
@@ -53,6 +55,10 @@ pub(crate) struct Place {
     /// Number of hashed bins.
     #[arg(long, default_value_t = 16_384)]
     bins: u32,
+
+    /// Keep the state in a PostgreSQL that is started for it, and gone with it.
+    #[arg(long, conflicts_with = "keep")]
+    postgresql: bool,
 
     /// Where to work; by default below target/.
     #[arg(long, value_name = "DIR")]
@@ -86,16 +92,42 @@ impl Place {
     }
 }
 
+/// The database that a repository is in.
+pub(crate) enum Database {
+    Sqlite,
+    Postgres(PostgresServer),
+}
+
+impl Database {
+    pub(crate) fn of(place: &Place) -> Result<Self> {
+        if !place.postgresql {
+            return Ok(Self::Sqlite);
+        }
+        postgresql::ensure()?;
+        PostgresServer::start(Synchronise::Yes).map(Self::Postgres).map_err(|reason| anyhow!(reason))
+    }
+
+    /// A command that works in it.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Self::Postgres(server) = self {
+            command.env("SEALDEX_DATABASE", server.url());
+        }
+        command
+    }
+}
+
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    build(workspace, arguments.projects, &arguments.place)?;
+    let database = Database::of(&arguments.place)?;
+    build(workspace, arguments.projects, &arguments.place, &database)?;
     if let Some(bins) = arguments.relayout_bins {
-        relayout(workspace, bins, &arguments.place)?;
+        relayout(workspace, bins, &arguments.place, &database)?;
     }
     arguments.place.clean(workspace)
 }
 
 /// Builds the repository, and prints what that takes.
-pub(crate) fn build(workspace: &Workspace, projects: u32, place: &Place) -> Result<()> {
+pub(crate) fn build(workspace: &Workspace, projects: u32, place: &Place, database: &Database) -> Result<()> {
     let (folder, manifest) = (place.folder(workspace), place.manifest(workspace));
     let repository = place.repository(workspace);
     if repository.exists() {
@@ -105,7 +137,7 @@ pub(crate) fn build(workspace: &Workspace, projects: u32, place: &Place) -> Resu
     let mut build = workspace.cargo()?;
     build.args(["build", "--release", "--package", "sealdex", "--package", "sealdex-workload"]);
     command::run(&mut build)?;
-    let tool = |name: &str| Command::new(workspace.target.join("release").join(name));
+    let tool = |name: &str| database.command(&workspace.target.join("release").join(name));
 
     let projects = projects.to_string();
     let written = measured(
@@ -139,19 +171,19 @@ pub(crate) fn build(workspace: &Workspace, projects: u32, place: &Place) -> Resu
     println!("\n| what | number | bytes |\n|---|---|---|");
     let files = &summary["verification"]["files"];
     println!("| manifest | {files} files | {} |", fs::metadata(&manifest)?.len());
-    for (what, number, bytes) in sizes(&repository)? {
+    for (what, number, bytes) in sizes(&repository, database)? {
         println!("| {what} | {number} | {bytes} |");
     }
     Ok(())
 }
 
 /// Changes the number of bins, verifies everything again, and prints what that takes.
-fn relayout(workspace: &Workspace, bins: u32, place: &Place) -> Result<()> {
+fn relayout(workspace: &Workspace, bins: u32, place: &Place, database: &Database) -> Result<()> {
     let (sealdex, repository) = (workspace.target.join("release/sealdex"), place.repository(workspace));
-    let mut change = Command::new(&sealdex);
+    let mut change = database.command(&sealdex);
     change.args(["--format", "json", "layout", "change", "--bins", &bins.to_string(), "--repository"]);
     let changed = measured(change.arg(&repository))?;
-    let mut verify = Command::new(&sealdex);
+    let mut verify = database.command(&sealdex);
     let verified = measured(verify.args(["verify", "--repository"]).arg(&repository))?;
     println!("\n| step | seconds | CPU seconds | peak MiB |\n|---|---|---|---|");
     for (step, cost) in [("change the number of bins", &changed), ("verify again", &verified)] {
@@ -217,8 +249,12 @@ fn field(status: &str, name: &str) -> Option<u64> {
 }
 
 /// Numbers and bytes of what lies in a repository, kind by kind.
-fn sizes(repository: &Path) -> Result<Vec<(&'static str, u64, u64)>> {
+fn sizes(repository: &Path, database: &Database) -> Result<Vec<(&'static str, u64, u64)>> {
     let mut state = (0, 0);
+    if let Database::Postgres(server) = database {
+        let size = server.query("SELECT pg_database_size('postgres')").map_err(|reason| anyhow!(reason))?;
+        state = (1, size.trim().parse()?);
+    }
     for name in ["state.sqlite", "state.sqlite-wal"] {
         if let Ok(file) = fs::metadata(repository.join(name)) {
             state = (state.0 + 1, state.1 + file.len());
