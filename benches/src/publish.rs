@@ -1,16 +1,21 @@
-//! Publishing one file: from a complete upload to the new timestamp, and many at once by group commit.
+//! Publishing one file, from a complete upload to the new timestamp, and many at the same time.
 
 use std::time::{Duration, Instant};
 
 use sealdex_repository::layout::BinStyle;
 use sealdex_testdatabase::{PostgresServer, Synchronise};
+use sealdex_testkit::archive::Archive;
+use sealdex_testkit::wheel::WheelBuilder;
 
 use crate::figures::{Row, Spread};
 use crate::python;
-use crate::scene::{Scene, memory};
+use crate::scene::{Scene, memory, submit};
 
 const RUNS: usize = 60;
-const GROUP: usize = 500;
+
+/// Who uploads at the same time, and how many files each.
+const UPLOADERS: usize = 128;
+const EACH: usize = 32;
 
 pub(crate) async fn measure(bit_length: u8) -> anyhow::Result<Vec<Row>> {
     let bins = 1_u64 << bit_length;
@@ -21,11 +26,14 @@ pub(crate) async fn measure(bit_length: u8) -> anyhow::Result<Vec<Row>> {
     let peer = python::run(&["publish", &bit_length.to_string(), &RUNS.to_string(), &directory])?;
     let peer = python::spread(&peer, "milliseconds")?;
     let mut rows = ours.rows(&format!("{bins} bins"), Some(peer));
+    rows.push(together(scene, &format!("{bins} bins")).await?);
 
     let server = PostgresServer::start_in(&memory(), Synchronise::Yes).map_err(anyhow::Error::msg)?;
     let database = server.schema().map_err(anyhow::Error::msg)?;
     let mut scene = Scene::on(database, BinStyle::Succinct, bit_length).await?;
-    rows.extend(publish(&mut scene).await?.rows(&format!("{bins} bins, PostgreSQL"), None));
+    let of = format!("{bins} bins, PostgreSQL");
+    rows.extend(publish(&mut scene).await?.rows(&of, None));
+    rows.push(together(scene, &of).await?);
     Ok(rows)
 }
 
@@ -33,7 +41,6 @@ pub(crate) async fn measure(bit_length: u8) -> anyhow::Result<Vec<Row>> {
 struct Took {
     alone: Vec<Duration>,
     submitted: Duration,
-    group: Duration,
 }
 
 async fn publish(scene: &mut Scene) -> anyhow::Result<Took> {
@@ -45,23 +52,55 @@ async fn publish(scene: &mut Scene) -> anyhow::Result<Took> {
         alone.push(start.elapsed());
     }
     let start = Instant::now();
-    for run in 0..GROUP {
-        scene.submit(&format!("group{run}")).await?;
+    for run in 0..RUNS {
+        scene.submit(&format!("accepted{run}")).await?;
     }
     let submitted = start.elapsed();
     scene.process.publish_pending().await?;
-    Ok(Took { alone, submitted, group: start.elapsed() })
+    Ok(Took { alone, submitted })
+}
+
+/// Files a second from many who upload at the same time and wait until each of theirs is public, as a server's clients do.
+async fn together(scene: Scene, of: &str) -> anyhow::Result<Row> {
+    let Scene { repository, process, place: _place } = scene;
+    let wheels = |uploader: usize| {
+        (0..EACH).map(move |file| WheelBuilder::new(&format!("together{uploader}-{file}"), "1.0").build())
+    };
+    let wheels: Vec<Vec<Archive>> = (0..UPLOADERS).map(|uploader| wheels(uploader).collect()).collect();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let writer = tokio::spawn(process.run(async move { drop(stopped.await) }));
+    let start = Instant::now();
+    let mut uploaders = tokio::task::JoinSet::new();
+    for wheels in wheels {
+        let repository = repository.clone();
+        uploaders.spawn(async move {
+            for wheel in wheels {
+                let receipt = submit(&repository, &wheel).await?;
+                repository.published(&receipt, Duration::from_secs(60)).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(uploader) = uploaders.join_next().await {
+        uploader??;
+    }
+    let took = start.elapsed();
+    drop(stop);
+    writer.await??;
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let rate = (UPLOADERS * EACH) as f64 / took.as_secs_f64();
+    let job = format!("publish {} files, {UPLOADERS} at the same time, {of}", UPLOADERS * EACH);
+    Ok(Row::new(job, "files/s", Spread::of(vec![rate]), None))
 }
 
 impl Took {
     fn rows(&self, of: &str, peer: Option<Spread>) -> Vec<Row> {
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let rate = |took: Duration| Spread::of(vec![GROUP as f64 / took.as_secs_f64()]);
-        let group = format!("publish {GROUP} files by group commit, {of}");
+        let rate = Spread::of(vec![RUNS as f64 / self.submitted.as_secs_f64()]);
+        let accept = format!("accept files durably, one after the other, {of}");
         vec![
             Row::new(format!("publish one file, {of}"), "ms", Spread::milliseconds(&self.alone), peer),
-            Row::new(format!("accept files durably, {of}"), "files/s", rate(self.submitted), None),
-            Row::new(group, "files/s", rate(self.group), None),
+            Row::new(accept, "files/s", rate, None),
         ]
     }
 }

@@ -11,6 +11,7 @@ use sealdex_repository::{
 };
 use sealdex_simple::DistributionFilename;
 use sealdex_simple::distribution::{ArchiveLimits, inspect};
+use sealdex_testkit::archive::Archive;
 use sealdex_testkit::wheel::WheelBuilder;
 use sealdex_tuf::{Clock, KeyPair, Scheme, Signer};
 use tempfile::TempDir;
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 pub(crate) struct Scene {
     pub(crate) repository: Repository,
     pub(crate) process: SnapshotProcess,
-    place: TempDir,
+    pub(crate) place: TempDir,
 }
 
 impl Scene {
@@ -74,15 +75,19 @@ impl Scene {
 
     /// Stages and submits a small wheel.
     pub(crate) async fn submit_version(&self, name: &str, version: &str) -> anyhow::Result<Receipt> {
-        let wheel = WheelBuilder::new(name, version).build();
-        let filename = DistributionFilename::parse(&wheel.file_name)?;
-        let mut staged = self.repository.stage()?;
-        staged.write(&wheel.bytes)?;
-        let received = staged.finish().await?;
-        let metadata = inspect(received.open()?, &filename, &ArchiveLimits::default())?;
-        let add = AddDistribution { filename, received, metadata: Some(metadata), upload_time: None };
-        Ok(self.repository.submit(Transaction::AddDistribution(add), Actor::Local).await?)
+        submit(&self.repository, &WheelBuilder::new(name, version).build()).await
     }
+}
+
+/// Stages and submits a wheel.
+pub(crate) async fn submit(repository: &Repository, wheel: &Archive) -> anyhow::Result<Receipt> {
+    let filename = DistributionFilename::parse(&wheel.file_name)?;
+    let mut staged = repository.stage()?;
+    staged.write(&wheel.bytes)?;
+    let received = staged.finish().await?;
+    let metadata = inspect(received.open()?, &filename, &ArchiveLimits::default())?;
+    let add = AddDistribution { filename, received, metadata: Some(metadata), upload_time: None };
+    Ok(repository.submit(Transaction::AddDistribution(add), Actor::Local).await?)
 }
 
 /// Where the system keeps files in memory; elsewhere its folder for temporary ones.

@@ -56,7 +56,7 @@ impl Refusal {
             return Self::internal(error);
         };
         tracing::error!(error = %chain(error), "{log}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: try again in a moment, which is safe"))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: try again, which is safe"))
             .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
