@@ -75,25 +75,26 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Outcom
     }
     command::run(&mut all)?;
 
-    // Once more, with the state in PostgreSQL.
-    let stores: Vec<&str> =
-        STORES.into_iter().filter(|store| everything || packages.contains(store)).collect();
-    if !stores.is_empty() {
+    // A part of them once more. What is run of it the profile says; what a filter leaves may be in other packages alone.
+    let again = |of: &[&str], profile: &str| -> Result<Option<Command>> {
+        let of: Vec<&str> = packages.iter().copied().filter(|package| of.contains(package)).collect();
+        if of.is_empty() && !everything {
+            return Ok(None);
+        }
+        let mut again = nextest(&of)?;
+        if everything {
+            again.arg("--workspace");
+        }
+        again.args(["--profile", profile, "--no-tests", "pass"]);
+        Ok(Some(again))
+    };
+    if let Some(mut again) = again(&STORES, "postgresql")? {
         let server = postgresql::start()?;
-        let mut again = nextest(&stores)?;
-        again.env(VARIABLE, server.url()).args(["--profile", "postgresql", "--no-tests", "pass"]);
-        command::run(&mut again)?;
+        command::run(again.env(VARIABLE, server.url()))?;
     }
-    // And with everything public in an object store.
-    let again: Vec<&str> =
-        OVER_BUCKET.into_iter().filter(|package| everything || packages.contains(package)).collect();
-    if !again.is_empty() {
+    if let Some(mut again) = again(&OVER_BUCKET, "object-store")? {
         let store = ObjectStore::start(&environment)?;
-        let mut over = nextest(&again)?;
-        over.env(object_store::VARIABLE, &store.endpoint);
-        // What a filter leaves may be in other packages alone.
-        over.args(["--no-tests", "pass"]);
-        command::run(&mut over)?;
+        command::run(again.env(object_store::VARIABLE, &store.endpoint))?;
     }
 
     if everything && arguments.filter.is_empty() {
