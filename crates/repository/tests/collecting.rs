@@ -135,7 +135,7 @@ async fn what_is_new_or_waits_is_left_alone() {
 
 #[tokio::test]
 async fn what_a_killed_collection_left_half_removed_is_finished() {
-    let world = World::new(Layout::tree(BinStyle::Succinct, 1).unwrap()).await;
+    let world = World::in_directory(Layout::tree(BinStyle::Succinct, 1).unwrap()).await;
     let repository = &world.repository;
     let mut known = BTreeSet::new();
     add_target(repository, "a/b.txt", b"one", Existing::Keep).await.unwrap();

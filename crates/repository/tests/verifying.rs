@@ -46,7 +46,7 @@ async fn damaged_pages_distributions_and_core_metadata_are_found() {
     for layout in
         [Layout::index_only(BinStyle::Succinct, 2).unwrap(), Layout::pep458(BinStyle::Explicit, 2).unwrap()]
     {
-        let world = World::new(layout).await;
+        let world = World::in_directory(layout).await;
         add_wheel(&world.repository, &wheel("six", "1.0")).await.unwrap();
         world.writer().await.publish_pending().await.unwrap().unwrap();
         let targets = world.repository.directory().targets();
@@ -60,7 +60,7 @@ async fn damaged_pages_distributions_and_core_metadata_are_found() {
 
 #[tokio::test]
 async fn damaged_files_of_a_tree_are_found() {
-    let world = World::new(Layout::tree(BinStyle::Succinct, 2).unwrap()).await;
+    let world = World::in_directory(Layout::tree(BinStyle::Succinct, 2).unwrap()).await;
     add_target(&world.repository, "docs/guide.txt", b"a guide", Existing::Keep).await.unwrap();
     // In no other tree is this a page.
     add_target(&world.repository, "simple/six/index.json", b"no page", Existing::Keep).await.unwrap();
