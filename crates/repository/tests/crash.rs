@@ -32,6 +32,7 @@ use support::{Judge, Public, Stored};
 
 /// How often the process is killed.
 const KILLS: usize = 220;
+/// In their place, where everything public is in a bucket.
 const KILLS_OVER_BUCKET: usize = 40;
 
 /// How often while the layout changes all the time, which takes longer.
@@ -184,7 +185,7 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
     // In a bucket everything takes longer, the looking too.
     let (kills, longest) = match public {
         Public::Folder(_) => (kills, slower * beside.longest_micros()),
-        Public::Bucket(..) => (kills.min(KILLS_OVER_BUCKET), 6 * beside.longest_micros()),
+        Public::Bucket(..) => (kills * KILLS_OVER_BUCKET / KILLS, 6 * beside.longest_micros()),
     };
     let seed =
         std::env::var("SEALDEX_TEST_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());

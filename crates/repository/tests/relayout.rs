@@ -16,7 +16,7 @@ use sealdex_repository::{
 use sealdex_simple::{DistributionFilename, Yanked};
 use sealdex_tuf::metadata::{Snapshot, Timestamp, Unverified};
 use sealdex_tuf::{Clock, Signer, Version};
-use support::{Judge, Stored, World, add_target, add_wheel, file_name, key, project, wheel};
+use support::{Judge, Public, Stored, World, add_target, add_wheel, file_name, key, project, wheel};
 
 fn pep458(style: BinStyle, bit_length: u8) -> Layout {
     Layout::pep458(style, bit_length).unwrap()
@@ -38,8 +38,8 @@ async fn relayout(world: &World, writer: &mut SnapshotProcess, layout: &Layout) 
 
 /// The versions in the snapshot that is served.
 fn versions(world: &World) -> BTreeMap<String, Version> {
-    let directory = world.repository.directory();
-    let read = |name: String| std::fs::read(directory.metadata().join(name)).unwrap();
+    let public = Public::of(world.repository.directory());
+    let read = |name: String| public.read(&format!("metadata/{name}")).unwrap();
     let timestamp = Unverified::<Timestamp>::parse(&read("timestamp.json".to_owned())).unwrap();
     let version = timestamp.unverified_metadata().snapshot.version;
     let snapshot = Unverified::<Snapshot>::parse(&read(format!("{version}.snapshot.json"))).unwrap();
@@ -238,7 +238,7 @@ async fn a_change_can_be_abandoned_until_it_is_public() {
 /// A publication that fails in the middle has used up its versions; the next one begins anew.
 #[tokio::test]
 async fn versions_of_a_failed_change_are_not_used_again() {
-    let world = World::new(index_only(BinStyle::Succinct, 1)).await;
+    let world = World::in_directory(index_only(BinStyle::Succinct, 1)).await;
     let repository = &world.repository;
     let mut writer = world.writer().await;
     add_wheel(repository, &wheel("six", "1.0")).await.unwrap();
