@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sealdex_repository::layout::BinStyle;
-use sealdex_repository::{Actor, Error, Layout, Repository, RepositoryDirectory, SnapshotProcess};
+use sealdex_repository::{Actor, Error, Layout, Repository, RepositoryDirectory, SnapshotProcess, Storage};
 use sealdex_testkit::clock::START;
 use sealdex_tuf::Signer;
 
@@ -179,7 +179,8 @@ fn kill_again_and_again(kills: usize, beside: Beside) {
     // A process that has just started has to connect to PostgreSQL first.
     let slower = if database.is_some() { 2 } else { 1 };
     let [layout, ..] = layouts();
-    create_with(folder.path(), layout, database, &runtime);
+    let storage = Storage { database, bucket: support::shared_bucket() };
+    create_with(folder.path(), layout, storage, &runtime);
     let directory = RepositoryDirectory::new(folder.path().join("repository"));
     let public = Public::of(&directory);
     // In a bucket everything takes longer, the looking too.

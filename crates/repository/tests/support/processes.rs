@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{
     Actor, AddDistribution, Error, Layout, Receipt, Repository, RepositoryDirectory, Settings,
-    SnapshotProcess, Transaction,
+    SnapshotProcess, Storage, Transaction,
 };
 use sealdex_simple::DistributionFilename;
 use sealdex_testkit::archive::sha256_hex;
@@ -162,22 +162,23 @@ impl Witness {
     }
 }
 
-/// Makes the repository that the processes work in, and keeps its online key and its targets key beside it.
+/// Makes the repository that the processes work in, with everything public in a directory, and keeps its online key and
+/// its targets key beside it.
 pub(crate) fn create(folder: &Path, database: Option<String>, runtime: &tokio::runtime::Runtime) {
-    create_with(folder, Layout::pep458(BinStyle::Succinct, 4).unwrap(), database, runtime);
+    let storage = Storage { database, bucket: None };
+    create_with(folder, Layout::pep458(BinStyle::Succinct, 4).unwrap(), storage, runtime);
 }
 
 pub(crate) fn create_with(
     folder: &Path,
     layout: Layout,
-    database: Option<String>,
+    storage: Storage,
     runtime: &tokio::runtime::Runtime,
 ) {
     let mut keys = support::initial_keys(new_key(folder, ONLINE));
     (keys.targets, keys.targets_threshold) = (vec![new_key(folder, TARGETS)], 1);
     let mut settings = Settings::new(layout);
-    settings.storage.database = database;
-    settings.storage.bucket = support::shared_bucket();
+    settings.storage = storage;
     let directory = RepositoryDirectory::new(folder.join("repository"));
     runtime.block_on(Repository::create(directory, settings, &keys, clock())).unwrap();
 }

@@ -63,9 +63,9 @@ impl TestApp {
         Storage { database: sealdex_testdatabase::schema().unwrap(), bucket }
     }
 
-    /// With its state in this database.
+    /// With its state in this database, and everything public in a directory.
     pub(crate) fn start_on(config: ServerConfig, database: Option<String>) -> Self {
-        Self::start_all(config, jiff::Timestamp::now, Storage { database, ..Self::storage() })
+        Self::start_all(config, jiff::Timestamp::now, Storage { database, bucket: None })
     }
 
     /// With everything public in a bucket, or in a directory.
