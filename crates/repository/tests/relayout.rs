@@ -336,8 +336,8 @@ async fn what_is_left_behind_is_listed_and_not_renewed() {
     let later =
         Repository::open(RepositoryDirectory::new(repository.directory().path()), real).await.unwrap();
     later.collect(Duration::from_secs(3600), Sweep::Remove, |_| {}).await.unwrap();
-    let metadata = repository.directory().metadata();
-    let is_there = |role: &str| metadata.join(format!("{}.{role}.json", after[role])).exists();
+    let public = Public::of(repository.directory());
+    let is_there = |role: &str| public.read(&format!("metadata/{}.{role}.json", after[role])).is_some();
     for role in ["files", "files-0", "files-f", "index-0", "index-f"] {
         assert!(!is_there(role), "{role} is of no use");
     }
