@@ -33,7 +33,7 @@ use support::{Judge, Public, Stored};
 /// How often the process is killed.
 const KILLS: usize = 220;
 /// In their place, where everything public is in a bucket.
-const KILLS_OVER_BUCKET: usize = 40;
+const KILLS_OVER_BUCKET: usize = 25;
 
 /// How often while the layout changes all the time, which takes longer.
 const KILLS_OF_RELAYOUTS: usize = 60;
