@@ -1,7 +1,7 @@
 //! Changes of the layout, and the roles signed offline for the one that waits.
 
 use super::log::Versions;
-use super::query::query;
+use super::query::{Query, query};
 use super::{RoleRow, Transaction, next_number, signed, time, unsigned};
 use crate::error::Error;
 use jiff::Timestamp;
@@ -120,44 +120,31 @@ pub(crate) async fn outcome(transaction: &mut Transaction, id: u64) -> Result<Ou
 
 /// Marks a change as published, unless it was abandoned meanwhile. Whether it waited.
 pub(crate) async fn publish(transaction: &mut Transaction, id: u64, publication: u64) -> Result<bool, Error> {
-    let done = query(
+    let mark = query(
         "UPDATE relayouts SET publication = $1 WHERE id = $2 AND publication IS NULL AND abandoned IS NULL",
-    )
-    .bind(signed(publication)?)
-    .bind(signed(id)?)
-    .execute(transaction)
-    .await
-    .map_err(Error::database("mark the change of the layout"))?;
-    let waited = done == 1;
-    if waited {
-        forget_offline_roles(transaction).await?;
-    }
-    Ok(waited)
+    );
+    end(transaction, mark.bind(signed(publication)?).bind(signed(id)?)).await
 }
 
 /// Marks a change as abandoned, if it still waits. Whether it did.
 pub(crate) async fn abandon(transaction: &mut Transaction, id: u64, reason: &str) -> Result<bool, Error> {
-    let done = query(
+    let mark = query(
         "UPDATE relayouts SET abandoned = $1 WHERE id = $2 AND publication IS NULL AND abandoned IS NULL",
-    )
-    .bind(reason)
-    .bind(signed(id)?)
-    .execute(transaction)
-    .await
-    .map_err(Error::database("mark the change of the layout"))?;
-    let waited = done == 1;
-    if waited {
-        forget_offline_roles(transaction).await?;
-    }
-    Ok(waited)
+    );
+    end(transaction, mark.bind(reason).bind(signed(id)?)).await
 }
 
-async fn forget_offline_roles(transaction: &mut Transaction) -> Result<(), Error> {
+/// Marks the change that waits, and forgets what was signed for it. Whether there was one to mark.
+async fn end(transaction: &mut Transaction, mark: Query<'_>) -> Result<bool, Error> {
+    let marked = mark.execute(transaction).await.map_err(Error::database("mark the change of the layout"))?;
+    if marked == 0 {
+        return Ok(false);
+    }
     query("DELETE FROM relayout_roles")
         .execute(transaction)
         .await
         .map_err(Error::database("forget the roles signed offline"))?;
-    Ok(())
+    Ok(true)
 }
 
 /// When the layout was changed last.
