@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,7 @@ use sealdex_repository::{
     SnapshotProcess, Sweep, Transaction,
 };
 use sealdex_simple::{DistributionFilename, Yanked};
-use sealdex_tuf::metadata::{Snapshot, Timestamp, Unverified};
-use sealdex_tuf::{Clock, Signer, Version};
+use sealdex_tuf::{Clock, Signer};
 use support::{Judge, Public, Stored, World, add_target, add_wheel, file_name, key, project, wheel};
 
 fn pep458(style: BinStyle, bit_length: u8) -> Layout {
@@ -34,17 +33,6 @@ async fn relayout(world: &World, writer: &mut SnapshotProcess, layout: &Layout) 
     assert_eq!(repository.relayout_published(id, Duration::ZERO).await.unwrap(), publication);
     assert_eq!(repository.layout().as_ref(), layout);
     publication
-}
-
-/// The versions in the snapshot that is served.
-fn versions(world: &World) -> BTreeMap<String, Version> {
-    let public = Public::of(world.repository.directory());
-    let read = |name: String| public.read(&format!("metadata/{name}")).unwrap();
-    let timestamp = Unverified::<Timestamp>::parse(&read("timestamp.json".to_owned())).unwrap();
-    let version = timestamp.unverified_metadata().snapshot.version;
-    let snapshot = Unverified::<Snapshot>::parse(&read(format!("{version}.snapshot.json"))).unwrap();
-    let meta = &snapshot.unverified_metadata().meta;
-    meta.iter().map(|(role, file)| (role.as_str().to_owned(), file.version)).collect()
 }
 
 async fn verify(world: &World) -> u64 {
@@ -109,7 +97,7 @@ async fn each_layout_becomes_each_other_one() {
     writer.publish_pending().await.unwrap().unwrap();
     let (always, mut last) = (Stored::default(), Stored::default());
     let mut pairs = BTreeSet::new();
-    let mut before = versions(&world);
+    let mut before = world.versions();
     for (step, at) in tour.iter().enumerate().skip(1) {
         let layout = &layouts[*at];
         pairs.insert((tour[step - 1], *at));
@@ -118,7 +106,7 @@ async fn each_layout_becomes_each_other_one() {
         let waiting = wheel(&format!("p{}", step % 30), &format!("2.{step}"));
         add_wheel(repository, &waiting).await.unwrap();
         relayout(&world, &mut writer, layout).await;
-        let after = versions(&world);
+        let after = world.versions();
         for (role, version) in &before {
             assert!(after.get(role).is_some_and(|new| new >= version), "{role} went back from {version}");
         }
@@ -231,7 +219,7 @@ async fn a_change_can_be_abandoned_until_it_is_public() {
     assert_eq!(repository.layout().as_ref(), &pep458(BinStyle::Succinct, 4));
     // What was signed for it is never used.
     relayout(&world, &mut writer, &second).await;
-    assert_eq!(versions(&world)["index"].number(), 3);
+    assert_eq!(world.versions()["index"].number(), 3);
     assert!(world.judge().target("simple/six/index.json").is_some());
 }
 
@@ -255,7 +243,7 @@ async fn versions_of_a_failed_change_are_not_used_again() {
     std::fs::remove_dir(&obstacle).unwrap();
     writer.publish_pending().await.unwrap().unwrap();
     assert_eq!(std::fs::read(metadata.join("1.index-00.json")).unwrap(), seen);
-    assert_eq!(versions(&world)["index-00"].number(), 2);
+    assert_eq!(world.versions()["index-00"].number(), 2);
     assert_eq!(repository.layout().as_ref(), &layout);
     check(&mut world.judge(), &layout, &["six-1.0-py3-none-any.whl".to_owned()]);
 }
@@ -316,12 +304,12 @@ async fn what_is_left_behind_is_listed_and_not_renewed() {
     Judge::with_stored(repository.directory(), world.clock.now(), &stored).unwrap();
     let layout = index_only(BinStyle::Succinct, 8);
     relayout(&world, &mut writer, &layout).await;
-    let before = versions(&world);
+    let before = world.versions();
     for _ in 0..100 {
         world.clock.advance(Duration::from_secs(86_400));
         while writer.renew().await.unwrap().is_some() {}
     }
-    let after = versions(&world);
+    let after = world.versions();
     assert!(after["index-00"] > before["index-00"]);
     for role in ["files", "files-0", "files-f", "index-0", "index-f"] {
         assert_eq!(after[role], before[role], "{role} was signed again");
@@ -348,7 +336,7 @@ async fn what_is_left_behind_is_listed_and_not_renewed() {
     let layout = pep458(BinStyle::Explicit, 4);
     relayout(&world, &mut writer, &layout).await;
     check(&mut judge(), &layout, &published);
-    assert!(versions(&world).iter().all(|(role, version)| *version >= after[role]));
+    assert!(world.versions().iter().all(|(role, version)| *version >= after[role]));
 }
 
 #[tokio::test]

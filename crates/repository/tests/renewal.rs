@@ -4,14 +4,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{Layout, Settings};
-use sealdex_tuf::metadata::{Snapshot, Timestamp, Unverified};
-use sealdex_tuf::{Clock, Version};
-use support::{Judge, Public, World, add_wheel, wheel};
+use sealdex_tuf::Clock;
+use support::{Judge, World, add_wheel, wheel};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -26,11 +24,11 @@ async fn an_idle_repository_stays_fresh() {
     writer.publish_pending().await.unwrap().unwrap();
     assert!(writer.renew().await.unwrap().is_none(), "nothing is due yet");
     let (mut most, mut bins) = (0, 0);
-    let mut before = versions(&world);
+    let mut before = world.versions();
     for _ in 0..350 {
         world.clock.advance(DAY);
         while writer.renew().await.unwrap().is_some() {}
-        let after = versions(&world);
+        let after = world.versions();
         let renewed = after.iter().filter(|(name, version)| before[name.as_str()] != **version).count();
         most = most.max(renewed);
         bins += renewed;
@@ -55,15 +53,4 @@ async fn after_a_long_absence_everything_is_renewed_in_portions() {
     }
     assert_eq!(portions, 2, "512 bins, 256 at a time");
     assert_eq!(world.judge().target("simple/six/index.json"), None);
-}
-
-/// The versions in the snapshot that is served.
-fn versions(world: &World) -> BTreeMap<String, Version> {
-    let public = Public::of(world.repository.directory());
-    let read = |name: String| public.read(&format!("metadata/{name}")).unwrap();
-    let timestamp = Unverified::<Timestamp>::parse(&read("timestamp.json".to_owned())).unwrap();
-    let version = timestamp.unverified_metadata().snapshot.version;
-    let snapshot = Unverified::<Snapshot>::parse(&read(format!("{version}.snapshot.json"))).unwrap();
-    let meta = &snapshot.unverified_metadata().meta;
-    meta.iter().map(|(role, file)| (role.as_str().to_owned(), file.version)).collect()
 }

@@ -6,7 +6,7 @@
     reason = "each test binary uses a part of this, and a panic is a test's failure report"
 )]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,8 +22,10 @@ use sealdex_testkit::archive::Archive;
 use sealdex_testkit::clock::START;
 use sealdex_testkit::object_store::ObjectStore;
 use sealdex_testkit::wheel::WheelBuilder;
+use sealdex_tuf::metadata::{self, Snapshot, Unverified};
 use sealdex_tuf::{
     Answer, Clock, KeyPair, Limits, RoleName, Scheme, Signer, Step, TargetPath, Updater, VerifiedTarget,
+    Version,
 };
 
 /// A clock that goes when it is told to.
@@ -112,6 +114,17 @@ impl World {
 
     pub(crate) fn judge(&self) -> Judge {
         Judge::new(self.repository.directory(), self.clock.now()).unwrap()
+    }
+
+    /// The versions in the snapshot that is served.
+    pub(crate) fn versions(&self) -> BTreeMap<String, Version> {
+        let public = Public::of(self.repository.directory());
+        let read = |name: String| public.read(&format!("metadata/{name}")).unwrap();
+        let timestamp = Unverified::<metadata::Timestamp>::parse(&read("timestamp.json".to_owned())).unwrap();
+        let version = timestamp.unverified_metadata().snapshot.version;
+        let snapshot = Unverified::<Snapshot>::parse(&read(format!("{version}.snapshot.json"))).unwrap();
+        let meta = &snapshot.unverified_metadata().meta;
+        meta.iter().map(|(role, file)| (role.as_str().to_owned(), file.version)).collect()
     }
 }
 
