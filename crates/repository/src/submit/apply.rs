@@ -261,3 +261,101 @@ fn unchanged(transaction: u64) -> Receipt {
     let transaction = TransactionId(transaction);
     Receipt { transaction, outcome: Outcome::Unchanged, may_be_import: true }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::{Location, Open, Store, commit};
+
+    /// Few names and few contents, so that changes meet.
+    fn changes() -> impl Strategy<Value = Vec<Change>> {
+        let distribution = |project: u8, content: u8| DistributionRow {
+            project: format!("p{project}"),
+            filename: format!("p{project}-1.0.tar.gz"),
+            version: "1.0".to_owned(),
+            sha256: content.to_string().repeat(64),
+            length: u64::from(content),
+            sidecar_sha256: None,
+            requires_python: None,
+            uploaded_at: Timestamp::UNIX_EPOCH,
+            yanked: None,
+            removed: false,
+            url: None,
+            changed_by: 0,
+        };
+        let name = |project: u8| {
+            let filename = FileName::parse(&format!("p{project}-1.0.tar.gz")).unwrap();
+            (ProjectName::parse(&format!("p{project}")).unwrap(), filename)
+        };
+        let file = |path: u8, content: u8| PlainFileRow {
+            path: format!("f{path}"),
+            sha256: content.to_string().repeat(64),
+            length: u64::from(content),
+            removed: false,
+            changed_by: 0,
+        };
+        let change = (0..6_u8, 0..3_u8, 0..2_u8).prop_map(move |(kind, about, content)| {
+            let (project, filename) = name(about);
+            match kind {
+                0 => Change::PutDistribution(distribution(about, content)),
+                1 => Change::RemoveDistribution { project, filename },
+                2 => Change::SetYanked { project, filename, yanked: (content == 0).then_some(None) },
+                3 => Change::PutFile(file(about, content), Existing::Keep),
+                4 => Change::PutFile(file(about, content), Existing::Replace),
+                _ => Change::RemoveFile(TargetPath::parse(format!("f{about}")).unwrap()),
+            }
+        });
+        prop::collection::vec(change, 1..12)
+    }
+
+    async fn new_store(folder: &std::path::Path, name: &str) -> Store {
+        Store::open(&Location::Sqlite(folder.join(name)), Open::New).await.unwrap()
+    }
+
+    /// Applies all of these in one database transaction; gives what each came to.
+    async fn apply_together(store: &Store, changes: &[Change]) -> Vec<String> {
+        let at = Timestamp::UNIX_EPOCH;
+        let asked: Vec<Asked<'_>> =
+            changes.iter().map(|change| Asked { change, actor: "test", at }).collect();
+        let mut write = store.write().await.unwrap();
+        let results = apply(&mut write, &asked).await.unwrap();
+        commit(write).await.unwrap();
+        results.into_iter().map(|result| format!("{result:?}")).collect()
+    }
+
+    /// The log and every row.
+    async fn contents(store: &Store) -> String {
+        let mut read = store.read().await.unwrap();
+        let log = log::entries(&mut read, 0, 1000).await.unwrap();
+        let projects = ["p0", "p1", "p2"].map(str::to_owned).to_vec();
+        let distributions = rows::by_project(&mut read, projects).await.unwrap();
+        let files = rows::plain_files(&mut read, &["f0", "f1", "f2"]).await.unwrap();
+        let files: std::collections::BTreeMap<_, _> = files.into_iter().collect();
+        format!("{log:#?} {distributions:#?} {files:#?}")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn together_is_as_one_after_the_other(before in changes(), changes in changes()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let (together, alone) = runtime.block_on(async {
+                let folder = tempfile::tempdir().unwrap();
+                let (together, alone) =
+                    (new_store(folder.path(), "together").await, new_store(folder.path(), "alone").await);
+                for store in [&together, &alone] {
+                    apply_together(store, &before).await;
+                }
+                let all = apply_together(&together, &changes).await;
+                let mut each = Vec::new();
+                for change in &changes {
+                    each.extend(apply_together(&alone, std::slice::from_ref(change)).await);
+                }
+                ((all, contents(&together).await), (each, contents(&alone).await))
+            });
+            prop_assert_eq!(together, alone);
+        }
+    }
+}
