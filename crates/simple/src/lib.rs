@@ -29,6 +29,7 @@ mod strict_json;
 pub use distribution::{ArchiveLimits, DistributionMetadata, inspect, inspect_sdist, inspect_wheel};
 pub use error::Error;
 pub use filename::{DistributionFilename, DistributionKind, FileName};
+pub use json::{Amendment, amend_page};
 pub use list::ProjectList;
 pub use name::ProjectName;
 pub use negotiate::{ContentType, negotiate};

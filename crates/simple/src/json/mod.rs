@@ -1,11 +1,13 @@
 //! Pages and lists as JSON (PEP 691, 700, 714, 740, 792).
 
+mod amend;
 mod fields;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use amend::{Amendment, amend_page};
 pub(crate) use read::{read_document, read_page};
 pub(crate) use write::{write_list, write_page};
 

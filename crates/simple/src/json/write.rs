@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 
 use pep440_rs::Version;
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::CORE_METADATA_KEYS;
@@ -21,7 +22,8 @@ pub(crate) fn write_page(page: &IndexPage) -> Vec<u8> {
     let status = page.project_status.as_ref().map(|status| Value::Object(write_status(status)));
     let known = ["files", "meta", "name", "project-status", "versions"];
     let mut top = Members::new(&page.extra, &known);
-    let (files, meta) = (page.sorted_files(), Value::Object(meta));
+    let files: Vec<FileEntry<'_>> = page.sorted_files().into_iter().map(FileEntry::Whole).collect();
+    let meta = Value::Object(meta);
     top.add("files", Member::Files(&files));
     top.add("meta", Member::Value(&meta));
     top.add("name", Member::Text(page.name.as_str()));
@@ -29,40 +31,52 @@ pub(crate) fn write_page(page: &IndexPage) -> Vec<u8> {
     let versions = sorted_versions(&page.versions);
     top.add("versions", Member::Texts(&versions));
     // About so long is what is said of a file.
-    let mut out = Vec::with_capacity(256 + 400 * files.len());
-    // Writing to memory cannot fail, and every key is a string.
-    let _ = serde_json::to_writer(&mut out, &top);
-    out
+    top.to_json(256 + 400 * files.len())
 }
 
 /// The members of an object, written in the order of their names.
-struct Members<'a>(Vec<(&'a str, Member<'a>)>);
+pub(super) struct Members<'a>(Vec<(&'a str, Member<'a>)>);
 
 /// A member's value. Few files have fields that this crate does not know, and there are thousands of files: what is
 /// written does not become a [`Value`] first.
-enum Member<'a> {
+pub(super) enum Member<'a> {
     Bool(bool),
     Number(u64),
     Text(&'a str),
     Texts(&'a [&'a str]),
     Hashes(&'a BTreeMap<String, String>),
     Value(&'a Value),
-    Files(&'a [&'a IndexFile]),
+    Files(&'a [FileEntry<'a>]),
+}
+
+/// What a page says of a file.
+pub(super) enum FileEntry<'a> {
+    Whole(&'a IndexFile),
+    /// As it is written.
+    Written(&'a RawValue),
 }
 
 impl<'a> Members<'a> {
     /// Begins with what this crate does not know.
-    fn new(extra: &'a Map<String, Value>, known: &[&str]) -> Self {
+    pub(super) fn new(extra: &'a Map<String, Value>, known: &[&str]) -> Self {
         let extra = extra.iter().filter(|(name, _)| !known.contains(&name.as_str()));
         Self(extra.map(|(name, value)| (name.as_str(), Member::Value(value))).collect())
     }
 
-    fn add(&mut self, name: &'a str, value: Member<'a>) {
+    pub(super) fn add(&mut self, name: &'a str, value: Member<'a>) {
         self.0.push((name, value));
     }
 
     fn add_some(&mut self, name: &'a str, value: Option<Member<'a>>) {
         self.0.extend(value.map(|value| (name, value)));
+    }
+
+    /// About `length` bytes.
+    pub(super) fn to_json(&self, length: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(length);
+        // Writing to memory cannot fail, and every key is a string.
+        let _ = serde_json::to_writer(&mut out, self);
+        out
     }
 }
 
@@ -94,7 +108,10 @@ impl Serialize for Member<'_> {
             Self::Files(files) => {
                 let mut sequence = serializer.serialize_seq(Some(files.len()))?;
                 for file in *files {
-                    sequence.serialize_element(&write_file(file))?;
+                    match file {
+                        FileEntry::Whole(file) => sequence.serialize_element(&write_file(file))?,
+                        FileEntry::Written(file) => sequence.serialize_element(file)?,
+                    }
                 }
                 sequence.end()
             }
