@@ -1,7 +1,5 @@
 //! Metadata is renewed long before it expires, a little at a time.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
-
 mod support;
 
 use std::time::Duration;

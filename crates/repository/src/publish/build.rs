@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp as Time;
 use sealdex_simple::FileName;
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
-use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::metadata::{Common, MetaFile, Timestamp};
 use sealdex_tuf::sign::sign;
 use sealdex_tuf::{RoleName, Signer, TargetPath};
@@ -13,9 +12,8 @@ use sealdex_tuf::{RoleName, Signer, TargetPath};
 use super::bin::sign_bin;
 use super::deliver::TIMESTAMP_FILE;
 use super::gather::{Batch, ProjectChange};
-use super::pages::build_page;
+use super::new_pages::NewPage;
 use super::state::State;
-use crate::blobs::BlobName;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::repository::Repository;
@@ -57,25 +55,25 @@ pub(crate) enum PreparedTargets {
     None,
 }
 
-/// Makes and signs everything; pages are on the disk when this returns. The state's snapshot then lists the new versions
+/// Makes and signs everything but the pages, which are on the disk already. The state's snapshot then lists the new versions
 /// already: unless they are committed, the state is worth nothing any more.
 pub(crate) fn build(
     repository: &Repository,
     state: &mut State,
     batch: &Batch,
+    pages: Vec<(ProjectChange, NewPage)>,
     online: &dyn Signer,
 ) -> Result<Signed, Error> {
     let at = repository.clock().now();
     let mut changes = Changes::new(&batch.layout, at);
-    for project in &batch.projects {
-        changes.add_project(project)?;
+    for (project, page) in pages {
+        changes.add_project(&project, page)?;
     }
     for (path, row) in &batch.files {
         let target = TargetRow { path: row.path.clone(), length: row.length, sha256: row.sha256.clone() };
         let role = batch.layout.role_of(path)?;
         changes.set(role, target, if row.removed { Presence::Removed } else { Presence::Present });
     }
-    changes.write_pages(repository)?;
     let mut signer = Signing::begin(repository, state, online, at);
     for (role, held) in &batch.roles {
         signer.sign_targets(role, held, changes.targets.get(role))?;
@@ -118,29 +116,24 @@ pub(super) struct Changes<'a> {
     at: Time,
     pub(super) targets: BTreeMap<RoleName, RoleChanges>,
     pub(super) pages: Vec<PageRow>,
-    /// Pages to be written.
-    pub(super) files: Vec<(BlobName, Vec<u8>)>,
 }
 
 impl<'a> Changes<'a> {
     pub(super) fn new(layout: &'a Layout, at: Time) -> Self {
-        Self { layout, at, targets: BTreeMap::new(), pages: Vec::new(), files: Vec::new() }
+        Self { layout, at, targets: BTreeMap::new(), pages: Vec::new() }
     }
 
     fn set(&mut self, role: RoleName, target: TargetRow, presence: Presence) {
         self.targets.entry(role).or_default().insert(target.path.clone(), (target, presence));
     }
 
-    pub(super) fn add_project(&mut self, change: &ProjectChange) -> Result<(), Error> {
-        let ProjectChange { project, distributions, touched } = change;
-        let (page, serial) = build_page(project, distributions)?;
-        let json = page.to_json();
-        let sha256 = HashAlgorithm::Sha256.hex_digest(&json);
+    /// A project, and its new page.
+    pub(super) fn add_project(&mut self, change: &ProjectChange, page: NewPage) -> Result<(), Error> {
+        let ProjectChange { project, distributions, touched, .. } = change;
+        let NewPage { sha256, length, serial } = page;
         let path = TargetPath::parse(index_page_target_path(project))?;
-        let (name, length) = (path.as_str().to_owned(), json.len() as u64);
-        let target = TargetRow { path: name, length, sha256: sha256.clone() };
+        let target = TargetRow { path: path.as_str().to_owned(), length, sha256: sha256.clone() };
         self.set(self.layout.role_of(&path)?, target, Presence::Present);
-        self.files.push((BlobName::target(&path, &sha256)?, json));
         let project_name = project.to_string();
         self.pages.push(PageRow { project: project_name, sha256, serial, published_at: self.at });
         for row in distributions {
@@ -156,15 +149,6 @@ impl<'a> Changes<'a> {
             }
         }
         Ok(())
-    }
-
-    /// The pages to be written, as [`crate::blobs`] wants them.
-    pub(super) fn blobs(&self) -> Vec<(BlobName, &[u8])> {
-        self.files.iter().map(|(key, json)| (key.clone(), json.as_slice())).collect()
-    }
-
-    fn write_pages(&self, repository: &Repository) -> Result<(), Error> {
-        repository.blobs().put(&self.blobs())
     }
 
     /// Rows to put and paths to remove.

@@ -24,6 +24,7 @@ use super::bin::sign_bin;
 use super::build::{Changes, Presence, RoleChanges, Signed, SignedBulk, Signing};
 use super::gather::ProjectChange;
 use super::lock::WriterLock;
+use super::new_pages::NewPage;
 use super::state::State;
 use crate::blobs::BlobName;
 use crate::disk;
@@ -176,11 +177,16 @@ fn make_pages(
 ) -> Result<Made, Error> {
     let parts = in_lanes(projects, |part| {
         let mut changes = Changes::new(layout, at);
+        let mut files = Vec::with_capacity(part.len());
         for (project, distributions) in part {
-            let change = ProjectChange::since(oldest, &project, distributions)?;
-            changes.add_project(&change)?;
+            let change = ProjectChange::since(oldest, &project, None, distributions)?;
+            let (page, file) = NewPage::whole(&change.project, &change.distributions)?;
+            changes.add_project(&change, page)?;
+            files.push(file);
         }
-        repository.blobs().put_in_bulk(&changes.blobs())?;
+        let files: Vec<(BlobName, &[u8])> =
+            files.iter().map(|(name, json)| (name.clone(), json.as_slice())).collect();
+        repository.blobs().put_in_bulk(&files)?;
         Ok(changes)
     })?;
     let (mut pages, mut targets) = (Vec::new(), Vec::new());

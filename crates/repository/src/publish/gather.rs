@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::repository::Repository;
 use crate::store::{
-    DistributionRow, OfflineRole, PlainFileRow, TargetRow, Transaction, WaitingRelayout, log, relayouts,
-    rows, targets,
+    DistributionRow, OfflineRole, PageRow, PlainFileRow, TargetRow, Transaction, WaitingRelayout, log,
+    relayouts, rows, targets,
 };
 
 /// A publication that is made in parts.
@@ -50,6 +50,10 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 pub(crate) struct ProjectChange {
     pub(crate) project: ProjectName,
+    /// The page that is to be amended. `None`: it is made of all distributions.
+    pub(crate) published: Option<PageRow>,
+    /// Those that changed since that page was made, and those that changed since the last publication; without a page,
+    /// all.
     pub(crate) distributions: Vec<DistributionRow>,
     /// The target paths of the distributions that changed since the last publication.
     pub(crate) touched: BTreeSet<String>,
@@ -63,6 +67,7 @@ impl ProjectChange {
     pub(super) fn since(
         oldest: u64,
         project: &str,
+        published: Option<PageRow>,
         distributions: Vec<DistributionRow>,
     ) -> Result<Self, Error> {
         let project = ProjectName::parse(project)?;
@@ -70,15 +75,17 @@ impl ProjectChange {
         let touched = changed
             .map(|row| Ok(file_target_path(&project, &FileName::parse(&row.filename)?)))
             .collect::<Result<_, Error>>()?;
-        Ok(Self { project, distributions, touched })
+        Ok(Self { project, published, distributions, touched })
     }
 }
 
-/// Reads up to `limit` pending transactions and what they touch, and the targets of the roles in `renew`.
+/// Reads up to `limit` pending transactions and what they touch, and the targets of the roles in `renew`. The pages of
+/// the projects in `anew` are not amended.
 pub(crate) async fn gather(
     repository: &Repository,
     renew: Vec<RoleName>,
     limit: u32,
+    anew: &BTreeSet<String>,
 ) -> Result<Batch, Error> {
     let mut read = repository.store().read().await?;
     let layout = repository.read_layout(&mut read).await?;
@@ -108,8 +115,13 @@ pub(crate) async fn gather(
         };
     }
     let projects: Vec<String> = projects.into_iter().collect();
-    for (project, distributions) in rows::by_project(&mut read, projects).await? {
-        let change = ProjectChange::since(oldest, &project, distributions)?;
+    let mut pages = rows::pages(&mut read, &projects).await?;
+    pages.retain(|project, _| !anew.contains(project));
+    let since = |project: &String| pages.get(project).map_or(0, |page| page.serial.min(oldest - 1));
+    let projects = projects.into_iter().map(|project| (since(&project), project));
+    let projects = projects.map(|(since, project)| (project, since)).collect();
+    for (project, distributions) in rows::changed_by_project(&mut read, projects).await? {
+        let change = ProjectChange::since(oldest, &project, pages.remove(&project), distributions)?;
         let page = TargetPath::parse(index_page_target_path(&change.project))?;
         roles.insert(batch.layout.role_of(&page)?);
         for path in &change.touched {

@@ -22,6 +22,7 @@ mod bulk;
 mod deliver;
 mod gather;
 mod lock;
+mod new_pages;
 mod pages;
 mod relayout;
 mod renewal;
@@ -30,6 +31,7 @@ mod snapshot;
 mod standby;
 mod state;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,8 +55,9 @@ use crate::store::{
 };
 use crate::transaction::Publication;
 use build::{PreparedTargets, Signed, SignedBulk, build};
-use gather::{Batch, Bulk, gather};
+use gather::{Batch, Bulk, ProjectChange, gather};
 use lock::WriterLock;
+use new_pages::{NewPage, NewPages};
 use state::State;
 
 /// Transactions taken into one snapshot. More of them wait for the next one, some milliseconds later.
@@ -102,24 +105,34 @@ impl SnapshotProcess {
     /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
         let state = self.take_state().await?;
-        let mut batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS).await?;
-        match batch.bulk.take() {
-            Some(Bulk::Import(through)) => {
-                let (layout, online) = (&batch.layout, Arc::clone(&self.online));
-                let (state, signed) =
-                    bulk::build(&self.repository, state, layout, through, online, &self.lock).await?;
-                return self.serve(state, signed).await.map(Some);
+        let mut anew = BTreeSet::new();
+        loop {
+            let mut batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS, &anew).await?;
+            match batch.bulk.take() {
+                Some(Bulk::Import(through)) => {
+                    let (layout, online) = (&batch.layout, Arc::clone(&self.online));
+                    let (state, signed) =
+                        bulk::build(&self.repository, state, layout, through, online, &self.lock).await?;
+                    return self.serve(state, signed).await.map(Some);
+                }
+                Some(Bulk::Relayout(relayout, offline)) => {
+                    return self.publish_relayout(state, &batch.layout, relayout, offline).await;
+                }
+                None => {}
             }
-            Some(Bulk::Relayout(relayout, offline)) => {
-                return self.publish_relayout(state, &batch.layout, relayout, offline).await;
+            if batch.through.is_none() {
+                self.state = Some(state);
+                return Ok(None);
             }
-            None => {}
+            let projects = std::mem::take(&mut batch.projects);
+            match new_pages::write(&self.repository, projects, &self.lock).await? {
+                NewPages::Written(pages) => return self.publish(state, batch, pages).await.map(Some),
+                NewPages::Unreadable(projects) => {
+                    tracing::warn!(?projects, "pages are made anew from the database");
+                    anew.extend(projects);
+                }
+            }
         }
-        if batch.through.is_none() {
-            self.state = Some(state);
-            return Ok(None);
-        }
-        self.publish(state, batch).await.map(Some)
     }
 
     /// Signs anew what would expire before long: at most some hundred bins at a time, so that nothing has to wait for
@@ -138,9 +151,9 @@ impl SnapshotProcess {
             self.state = Some(state);
             return Ok(None);
         }
-        let mut batch = gather(&self.repository, due.roles, 0).await?;
+        let mut batch = gather(&self.repository, due.roles, 0, &BTreeSet::new()).await?;
         batch.renew_snapshot = due.snapshot;
-        self.publish(state, batch).await.map(Some)
+        self.publish(state, batch, Vec::new()).await.map(Some)
     }
 
     /// Publishes another layout. `None`: it was abandoned.
@@ -189,12 +202,17 @@ impl SnapshotProcess {
     }
 
     /// The four steps. The state comes back only if all of them were done.
-    async fn publish(&mut self, mut state: State, batch: Batch) -> Result<Publication, Error> {
+    async fn publish(
+        &mut self,
+        mut state: State,
+        batch: Batch,
+        pages: Vec<(ProjectChange, NewPage)>,
+    ) -> Result<Publication, Error> {
         let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
         let lock = Arc::clone(&self.lock);
         let (signed, state) = disk::blocking(move || {
             let _lock = lock;
-            let signed = build(&repository, &mut state, &batch, online.as_ref())?;
+            let signed = build(&repository, &mut state, &batch, pages, online.as_ref())?;
             Ok((signed, state))
         })
         .await?;

@@ -28,7 +28,8 @@ pub(crate) fn build_page(
     Ok((page, serial))
 }
 
-fn index_file(project: &ProjectName, row: &DistributionRow) -> Result<IndexFile, Error> {
+/// What a page says of a distribution.
+pub(super) fn index_file(project: &ProjectName, row: &DistributionRow) -> Result<IndexFile, Error> {
     let filename = FileName::parse(&row.filename)?;
     Ok(IndexFile {
         url: row.url.clone().unwrap_or_else(|| relative_file_url(project, &filename)),

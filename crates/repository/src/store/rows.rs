@@ -171,7 +171,16 @@ pub(crate) async fn by_project(
     transaction: &mut Transaction,
     projects: Vec<String>,
 ) -> Result<Vec<(String, Vec<DistributionRow>)>, Error> {
-    let mut rows = distributions_of(transaction, &projects).await?.into_iter().peekable();
+    let rows = distributions_of(transaction, &projects).await?;
+    Ok(grouped(projects, rows))
+}
+
+/// Rows by project; both are in order.
+fn grouped(
+    projects: impl IntoIterator<Item = String>,
+    rows: Vec<DistributionRow>,
+) -> Vec<(String, Vec<DistributionRow>)> {
+    let mut rows = rows.into_iter().peekable();
     let take = |project: String| {
         let mut own = Vec::new();
         while let Some(row) = rows.next_if(|row| row.project == project) {
@@ -179,7 +188,7 @@ pub(crate) async fn by_project(
         }
         (project, own)
     };
-    Ok(projects.into_iter().map(take).collect())
+    projects.into_iter().map(take).collect()
 }
 
 /// Adds distributions, none of which is there.
@@ -281,6 +290,52 @@ pub(crate) async fn put_plain_files(
         put.execute(transaction).await.map_err(Error::database("write files"))?;
     }
     Ok(())
+}
+
+/// The distributions of these projects that were changed by a transaction after the one named with each; the projects
+/// are in order.
+pub(crate) async fn changed_by_project(
+    transaction: &mut Transaction,
+    projects: Vec<(String, u64)>,
+) -> Result<Vec<(String, Vec<DistributionRow>)>, Error> {
+    let mut found = Vec::new();
+    for chunk in projects.chunks(ROWS) {
+        let wanted = chunk.iter().map(|(project, since)| Ok((project, signed(*since)?)));
+        let wanted = wanted.collect::<Result<Vec<_>, Error>>()?;
+        let wanted = wanted.into_iter().map(|(project, since)| [project.into(), since.into()]);
+        // Project by project: in this order SQLite keeps to a cross join.
+        let after = ") SELECT distributions.* FROM wanted CROSS JOIN distributions \
+                     WHERE distributions.project = wanted.project AND changed_by > since \
+                     ORDER BY distributions.project, filename";
+        let select = query_rows(transaction, "WITH wanted (project, since) AS (", wanted, after);
+        let rows: Vec<Raw> =
+            select.fetch_all(transaction).await.map_err(Error::database("read what changed"))?;
+        found.extend(rows.into_iter().map(Raw::checked).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(grouped(projects.into_iter().map(|(project, _)| project), found))
+}
+
+/// The pages of those of these projects that have one.
+pub(crate) async fn pages(
+    transaction: &mut Transaction,
+    projects: &[String],
+) -> Result<HashMap<String, PageRow>, Error> {
+    let mut found = HashMap::with_capacity(projects.len());
+    for chunk in projects.chunks(ROWS) {
+        let select = query_list(
+            transaction,
+            "SELECT project, sha256, serial, published_at FROM pages WHERE project IN ",
+            chunk.iter().map(String::as_str),
+            "",
+        );
+        let rows: Vec<(String, String, i64, i64)> =
+            select.fetch_all(transaction).await.map_err(Error::database("read pages"))?;
+        for (project, sha256, serial, published_at) in rows {
+            let (serial, published_at) = (unsigned(serial)?, time(published_at)?);
+            found.insert(project.clone(), PageRow { project, sha256, serial, published_at });
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) async fn page(transaction: &mut Transaction, project: &str) -> Result<Option<PageRow>, Error> {

@@ -19,7 +19,7 @@ use crate::{DistributionFilename, FileName, ProjectName};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Amendment {
     /// It is added, or takes the place of what the page said of it. It has a size and no provenance.
-    Put(IndexFile),
+    Put(Box<IndexFile>),
     /// It is not listed any more.
     Remove(FileName),
 }
@@ -107,7 +107,11 @@ pub fn amend_page(
 }
 
 /// Where a file is, or belongs, among files in the order of [`crate::IndexPage::sorted_files`].
-fn place(files: &[FileEntry<'_>], project: &ProjectName, filename: &FileName) -> Option<Result<usize, usize>> {
+fn place(
+    files: &[FileEntry<'_>],
+    project: &ProjectName,
+    filename: &FileName,
+) -> Option<Result<usize, usize>> {
     let version = |filename: &str| {
         DistributionFilename::parse_for(project, filename).ok().map(|parsed| parsed.version().clone())
     };
@@ -184,7 +188,7 @@ mod tests {
             let mut amendments = Vec::new();
             for ((version, kind), number) in &put {
                 after.insert((*version, *kind), *number);
-                amendments.push(Amendment::Put(file(*version, *kind, *number)));
+                amendments.push(Amendment::Put(Box::new(file(*version, *kind, *number))));
             }
             for key in remove.keys().filter(|key| !put.contains_key(*key)) {
                 after.remove(key);
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn other_pages_are_left_alone() {
-        let new = [Amendment::Put(file(2, 0, 5))];
+        let new = [Amendment::Put(Box::new(file(2, 0, 5)))];
         let good = page(vec![file(1, 0, 1), file(2, 0, 2), file(3, 0, 3)], &[]);
         let amend = |json: &[u8], new: &[Amendment]| amend_page(json, &project(), new, &["2.0"], 9);
         assert!(amend(&good.to_json(), &new).is_some());
@@ -219,7 +223,7 @@ mod tests {
         assert!(amend(&older.to_json(), &new).is_none());
         let mut sizeless = file(2, 0, 5);
         sizeless.size = None;
-        assert!(amend(&good.to_json(), &[Amendment::Put(sizeless)]).is_none());
+        assert!(amend(&good.to_json(), &[Amendment::Put(Box::new(sizeless))]).is_none());
 
         // In another order the file is not where it is looked for.
         let text = String::from_utf8(good.to_json()).unwrap();
