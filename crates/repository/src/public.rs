@@ -115,9 +115,9 @@ impl Repository {
         if looked.is_some_and(|at| at.elapsed() < POLL) {
             return Ok(());
         }
-        let mut read = self.store().read().await?;
-        let found = log::published_through(&mut read).await?;
-        drop(read);
+        let mut look = self.store().look().await?;
+        let found = log::published_through(&mut look).await?;
+        drop(look);
         *looked = Some(Instant::now());
         let Some((through, versions)) = found else { return Ok(()) };
         if let Some(publication) = self.if_served(versions).await? {
@@ -132,9 +132,9 @@ impl Repository {
 
     /// The publication that includes a transaction, if it is served already.
     async fn publication_of(&self, transaction: TransactionId) -> Result<Option<Publication>, Error> {
-        let mut read = self.store().read().await?;
-        let Some(versions) = log::published_in(&mut read, transaction).await? else { return Ok(None) };
-        drop(read);
+        let mut look = self.store().look().await?;
+        let Some(versions) = log::published_in(&mut look, transaction).await? else { return Ok(None) };
+        drop(look);
         self.if_served(versions).await
     }
 

@@ -282,8 +282,8 @@ impl Repository {
 
     /// The layout as it is now.
     pub(crate) async fn current_layout(&self) -> Result<Arc<Layout>, Error> {
-        let mut read = self.store().read().await?;
-        self.read_layout(&mut read).await
+        let mut look = self.store().look().await?;
+        self.read_layout(&mut look).await
     }
 
     fn known_layout(&self) -> MutexGuard<'_, KnownLayout> {

@@ -78,9 +78,9 @@ impl Repository {
         if let Some((_, page)) = cached.as_ref().filter(|(of, _)| *of == served) {
             return Ok(Some(Arc::clone(page)));
         }
-        let mut read = self.store().read().await?;
-        let Some(row) = rows::page(&mut read, project.as_str()).await? else { return Ok(None) };
-        drop(read);
+        let mut look = self.store().look().await?;
+        let Some(row) = rows::page(&mut look, project.as_str()).await? else { return Ok(None) };
+        drop(look);
         let page = match cached {
             Some((_, page)) if page.sha256 == row.sha256 => page,
             _ => Arc::new(self.read_page(project, row).await?),

@@ -20,7 +20,7 @@ use crate::blobs::{Beside, BlobName};
 use crate::directory::check_target_path;
 use crate::disk;
 use crate::error::Error;
-use crate::layout::Content;
+use crate::layout::{Content, Layout};
 use crate::repository::Repository;
 use crate::staging::Received;
 use crate::store::{DistributionRow, PlainFileRow, rows};
@@ -86,7 +86,9 @@ impl Repository {
     async fn prepare_distribution(&self, add: AddDistribution) -> Result<Change, Error> {
         let AddDistribution { filename, received, metadata, upload_time } = add;
         let project = filename.project().clone();
-        self.check_distribution_paths(&project, filename.file_name()).await?;
+        let mut look = self.store().look().await?;
+        let layout = self.read_layout(&mut look).await?;
+        check_distribution_paths(&layout, &project, filename.file_name())?;
         if let Some(metadata) = &metadata {
             self.check_metadata(&filename, metadata)?;
         }
@@ -107,13 +109,12 @@ impl Repository {
             changed_by: 0,
         };
         // A first look, so that a refused file never comes near its place; the log looks again.
-        let mut read = self.store().read().await?;
-        let known = rows::distribution(&mut read, &row.project, &row.filename).await?;
+        let known = rows::distribution(&mut look, &row.project, &row.filename).await?;
+        drop(look);
         if let Some(receipt) = apply::existing_distribution(known.as_ref(), &row)? {
             tracing::debug!(transaction = %receipt.transaction, file = %row.filename, "the file is there already");
             return Ok(Change::PutDistribution(row));
         }
-        drop(read);
         let place = BlobName::distribution(&project, filename.file_name(), &row.sha256);
         let beside = BlobName::sidecar(&project, filename.file_name(), &row.sha256);
         self.place(received, place, sidecar.map(|bytes| (beside, bytes))).await?;
@@ -123,7 +124,8 @@ impl Repository {
     async fn prepare_target(&self, add: AddTarget) -> Result<Change, Error> {
         let AddTarget { path, received, existing } = add;
         check_target_path(&path)?;
-        let layout = self.current_layout().await?;
+        let mut look = self.store().look().await?;
+        let layout = self.read_layout(&mut look).await?;
         if layout.content == Content::PythonIndex && is_reserved(&path) {
             return Err(Error::ReservedPath { path: path.to_string() });
         }
@@ -135,31 +137,13 @@ impl Repository {
             removed: false,
             changed_by: 0,
         };
-        let mut read = self.store().read().await?;
-        let known = rows::plain_files(&mut read, &[&row.path]).await?;
+        let known = rows::plain_files(&mut look, &[&row.path]).await?;
+        drop(look);
         let there = apply::existing_file(known.get(&row.path), &row, existing)?;
-        drop(read);
         if there.is_none() {
             self.place(received, BlobName::target(&path, &row.sha256)?, None).await?;
         }
         Ok(Change::PutFile(row, existing))
-    }
-
-    /// The layout must have a role for the page, and may have one for the file.
-    async fn check_distribution_paths(
-        &self,
-        project: &ProjectName,
-        filename: &FileName,
-    ) -> Result<(), Error> {
-        let layout = self.current_layout().await?;
-        let file = TargetPath::parse(file_target_path(project, filename))?;
-        check_target_path(&file)?;
-        let page = TargetPath::parse(index_page_target_path(project))?;
-        if layout.content != Content::PythonIndex {
-            return Err(layout.unsupported(&file));
-        }
-        layout.role_of(&page)?;
-        Ok(())
     }
 
     fn check_metadata(
@@ -183,6 +167,22 @@ impl Repository {
         let blobs = self.blobs().clone();
         disk::blocking(move || blobs.put_received(&place, received, beside)).await
     }
+}
+
+/// The layout must have a role for the page, and may have one for the file.
+fn check_distribution_paths(
+    layout: &Layout,
+    project: &ProjectName,
+    filename: &FileName,
+) -> Result<(), Error> {
+    let file = TargetPath::parse(file_target_path(project, filename))?;
+    check_target_path(&file)?;
+    let page = TargetPath::parse(index_page_target_path(project))?;
+    if layout.content != Content::PythonIndex {
+        return Err(layout.unsupported(&file));
+    }
+    layout.role_of(&page)?;
+    Ok(())
 }
 
 /// Whether the index layer makes the targets of this path.

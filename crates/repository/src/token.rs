@@ -189,9 +189,9 @@ impl Repository {
     pub async fn authenticate(&self, secret: &str) -> Result<Token, Error> {
         let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
         let id = id.and_then(TokenId::parse).ok_or(Error::InvalidToken)?;
-        let mut read = self.store().read().await?;
-        let row = tokens::by_id(&mut read, id.as_str()).await?.ok_or(Error::InvalidToken)?;
-        drop(read);
+        let mut look = self.store().look().await?;
+        let row = tokens::by_id(&mut look, id.as_str()).await?.ok_or(Error::InvalidToken)?;
+        drop(look);
         let found = HashAlgorithm::Sha256.hex_digest(secret.as_bytes());
         if !equal_in_constant_time(found.as_bytes(), row.secret_sha256.as_bytes()) {
             return Err(Error::InvalidToken);

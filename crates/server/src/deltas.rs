@@ -25,6 +25,8 @@ const PLACES: usize = 2;
 const QUEUE: usize = 64;
 /// Longest wait for one of them; a plain answer is better than a late one, and the next request finds it made.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// A delta with less than this part of the file's length is not compared with the file packed by itself.
+const SURELY_SHORTER: usize = 32;
 /// What a delta takes in memory beside its bytes, about.
 const OVERHEAD_BYTES: u64 = 256;
 
@@ -100,7 +102,6 @@ impl Deltas {
 /// Makes a delta, if it is shorter than the whole. An error is a shutdown.
 async fn make(places: &Arc<Semaphore>, older: &HeldFile, newer: &HeldFile) -> Result<Option<Bytes>, ()> {
     let place = Arc::clone(places).acquire_owned().await.map_err(drop)?;
-    let whole = newer.document.packed(Coding::Zstd).await.ok_or(())?;
     let (dictionary, bytes) = (older.document.bytes().clone(), newer.document.bytes().clone());
     let sha256 = older.sha256;
     let made = spawn_blocking(move || {
@@ -109,5 +110,10 @@ async fn make(places: &Arc<Semaphore>, older: &HeldFile, newer: &HeldFile) -> Re
         delta
     });
     let delta = made.await.map_err(drop)?.map_err(drop)?;
+    // Nothing of what there is here packs to so little, and to find out takes longer than the delta did.
+    if delta.len() < newer.document.bytes().len() / SURELY_SHORTER {
+        return Ok(Some(delta));
+    }
+    let whole = newer.document.packed(Coding::Zstd).await.ok_or(())?;
     Ok((delta.len() < whole.len()).then_some(delta))
 }

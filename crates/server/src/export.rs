@@ -113,7 +113,7 @@ impl Export {
         }
         if is_text(&to) && entry.length <= MAX_PACKED_BYTES {
             self.packed(&to, ".gz", packing::gzip)?;
-            self.packed(&to, ".zst", packing::zstd)?;
+            self.packed(&to, ".zst", packing::zstd_kept)?;
         }
         Ok(())
     }

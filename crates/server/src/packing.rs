@@ -13,8 +13,12 @@ use zstd::stream::write::Encoder;
 pub(crate) const MAX_DELTA_BYTES: usize = 1 << WINDOW_LOG;
 
 const WINDOW_LOG: u32 = 23;
-/// Higher levels make deltas larger, if anything.
+/// Higher levels make deltas larger, if anything. With a snapshot's a client waits, and each publication has another:
+/// there the quickest level that finds what is alike (decision 12).
 const DELTA_LEVEL: i32 = 9;
+const LONG_DELTA_LEVEL: i32 = 3;
+/// Bytes from which on something is long.
+const LONG: usize = 256 * 1024 + 1;
 /// A frame of the user's own that zstd itself skips, with 32 bytes in it: the dictionary's SHA-256 (RFC 9842, 5).
 const DCZ_MAGIC: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 0x20, 0, 0, 0];
 
@@ -25,9 +29,18 @@ pub(crate) fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
-/// The bytes as one zstd frame.
+/// The bytes as one zstd frame, for a client that waits for it.
 pub(crate) fn zstd(bytes: &[u8]) -> io::Result<Bytes> {
-    let mut encoder = Encoder::new(Vec::with_capacity(bytes.len() / 4), zstd_level(bytes.len()))?;
+    zstd_at(zstd_level(bytes.len()), bytes)
+}
+
+/// The bytes as one zstd frame, packed once and for all.
+pub(crate) fn zstd_kept(bytes: &[u8]) -> io::Result<Bytes> {
+    zstd_at(zstd_level(bytes.len()).max(9), bytes)
+}
+
+fn zstd_at(level: i32, bytes: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = Encoder::new(Vec::with_capacity(bytes.len() / 4), level)?;
     encoder.set_parameter(CParameter::WindowLog(window_log(bytes.len())))?;
     frame(encoder, bytes)
 }
@@ -36,19 +49,18 @@ pub(crate) fn zstd(bytes: &[u8]) -> io::Result<Bytes> {
 pub(crate) fn dcz(dictionary: &[u8], dictionary_sha256: &[u8; 32], bytes: &[u8]) -> io::Result<Bytes> {
     let mut body = DCZ_MAGIC.to_vec();
     body.extend_from_slice(dictionary_sha256);
-    let mut encoder = Encoder::with_ref_prefix(body, DELTA_LEVEL, dictionary)?;
+    let level = if bytes.len() < LONG { DELTA_LEVEL } else { LONG_DELTA_LEVEL };
+    let mut encoder = Encoder::with_ref_prefix(body, level, dictionary)?;
     // The dictionary can be referred to for as long as the window reaches back to it.
     encoder.set_parameter(CParameter::WindowLog(window_log(bytes.len().max(dictionary.len()))))?;
     frame(encoder, bytes)
 }
 
-/// The highest level that makes no request wait noticeably: a few milliseconds for pages and bins, some tens for a
-/// snapshot.
+/// The highest level that makes no request wait noticeably: a few milliseconds, some tens for long pages.
 fn zstd_level(length: usize) -> i32 {
     match length {
         0..=32_768 => 19,
-        32_769..=262_144 => 15,
-        262_145..=8_388_608 => 9,
+        32_769..LONG => 15,
         _ => 3,
     }
 }

@@ -32,6 +32,7 @@ pub(crate) use rows::{DistributionRow, PageRow, PlainFileRow, TargetRow};
 pub(crate) use session::{Purpose, SessionLock};
 pub(crate) use signals::{Signal, announce};
 pub(crate) use tokens::TokenRow;
+use transaction::Session;
 pub(crate) use transaction::{Transaction, commit};
 pub(crate) use writer::WriterRow;
 
@@ -76,8 +77,18 @@ impl Store {
     /// Begins to read: everything read with it is of one moment.
     pub(crate) async fn read(&self) -> Result<Transaction, Error> {
         match self {
-            Self::Sqlite(own) => own.read().await.map(Transaction::Sqlite),
-            Self::Postgres(own) => own.read().await.map(Transaction::Postgres),
+            Self::Sqlite(own) => own.read().await.map(Session::Begun).map(Transaction::Sqlite),
+            Self::Postgres(own) => own.read().await.map(Session::Begun).map(Transaction::Postgres),
+        }
+        .map_err(Error::database("begin to read"))
+    }
+
+    /// To read single facts: each statement sees a moment of its own, and takes a third of what it does in a
+    /// transaction.
+    pub(crate) async fn look(&self) -> Result<Transaction, Error> {
+        match self {
+            Self::Sqlite(own) => own.look().await.map(Session::Looking).map(Transaction::Sqlite),
+            Self::Postgres(own) => own.look().await.map(Session::Looking).map(Transaction::Postgres),
         }
         .map_err(Error::database("begin to read"))
     }
@@ -85,8 +96,8 @@ impl Store {
     /// Begins to write, once nobody else does, but for the writer. Nothing is kept unless the transaction is committed.
     pub(crate) async fn write(&self) -> Result<Transaction, Error> {
         match self {
-            Self::Sqlite(own) => own.write().await.map(Transaction::Sqlite),
-            Self::Postgres(own) => own.write().await.map(Transaction::Postgres),
+            Self::Sqlite(own) => own.write().await.map(Session::Begun).map(Transaction::Sqlite),
+            Self::Postgres(own) => own.write().await.map(Session::Begun).map(Transaction::Postgres),
         }
         .map_err(Error::database("begin to write"))
     }
@@ -107,7 +118,8 @@ impl Store {
         match self {
             Self::Sqlite(_) => self.write().await,
             Self::Postgres(own) => {
-                own.publish().await.map(Transaction::Postgres).map_err(Error::database("begin to publish"))
+                let begun = own.publish().await.map(Session::Begun).map(Transaction::Postgres);
+                begun.map_err(Error::database("begin to publish"))
             }
         }
     }

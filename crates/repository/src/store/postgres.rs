@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
 
@@ -93,6 +94,10 @@ impl PostgresStore {
 
     pub(super) async fn read(&self) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
         self.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    pub(super) async fn look(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.read.acquire().await
     }
 
     /// Begins to write into the log, once nobody else does.

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool};
 
@@ -61,6 +62,10 @@ impl SqliteStore {
 
     pub(super) async fn read(&self) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
         self.read.begin().await
+    }
+
+    pub(super) async fn look(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.read.acquire().await
     }
 
     pub(super) async fn write(&self) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
