@@ -9,6 +9,7 @@ use std::time::Duration;
 use sealdex_repository::layout::{AllPaths, BinStyle, Content, KeyHolder, LayoutName, Paths, Role, Search};
 use sealdex_repository::{Actor, Existing, Layout, Repository, Transaction};
 use sealdex_simple::{IndexPage, PageLimits, Yanked};
+use sealdex_testkit::archive::Archive;
 use sealdex_tuf::TargetPath;
 use support::{World, add_target, add_wheel, file_name, project, wheel};
 
@@ -157,6 +158,51 @@ async fn a_layout_of_the_operators_own() {
         assert_eq!(judge.target(path).unwrap(), path.as_bytes());
         assert_eq!(judge.search(path).unwrap().unwrap().role().as_str(), role);
     }
+}
+
+/// Each page of a project in turn; the one before is damaged, or taken away, first, so that it is of no use.
+async fn pages_of_six(damaged: bool) -> Vec<Vec<u8>> {
+    let world = World::in_directory(Layout::index_only(BinStyle::Succinct, 2).unwrap()).await;
+    let (repository, six) = (&world.repository, project("six"));
+    let mut writer = world.writer().await;
+    let first = wheel("six", "1.0");
+    add_wheel(repository, &first).await.unwrap();
+    writer.publish_pending().await.unwrap().unwrap();
+    let name = |wheel: &Archive| file_name(&wheel.file_name);
+    let mut pages = Vec::new();
+    for (step, version) in ["2.0rc1", "1.10", "0.9", "3", "2"].into_iter().enumerate() {
+        let before = repository.project_page(&six).await.unwrap().unwrap();
+        let before = format!("simple/six/{}.index.json", before.sha256);
+        let before = repository.directory().targets().join(before);
+        match (damaged, step % 2) {
+            (false, _) => {}
+            (true, 0) => std::fs::write(before, "{}").unwrap(),
+            (true, _) => std::fs::remove_file(before).unwrap(),
+        }
+        let change = match step {
+            3 => Transaction::RemoveDistribution { project: six.clone(), filename: name(&first) },
+            _ => Transaction::Yank {
+                project: six.clone(),
+                filename: name(&first),
+                reason: Some(format!("\"filename\":{version}")),
+            },
+        };
+        if step != 4 {
+            repository.submit(change, Actor::Local).await.unwrap();
+        }
+        add_wheel(repository, &wheel("six", version)).await.unwrap();
+        writer.publish_pending().await.unwrap().unwrap();
+        pages.push(repository.project_page(&six).await.unwrap().unwrap().json.to_vec());
+    }
+    let page = page(&world).unwrap();
+    assert_eq!(page.versions, ["0.9", "1.0", "1.10", "2.0rc1", "2", "3"]);
+    assert_eq!(page.files.len(), 5);
+    pages
+}
+
+#[tokio::test]
+async fn a_page_is_the_same_however_it_is_made() {
+    assert_eq!(pages_of_six(true).await, pages_of_six(false).await);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use super::deliver::TIMESTAMP_FILE;
 use super::gather::{Batch, ProjectChange};
 use super::new_pages::NewPage;
 use super::state::State;
+use crate::blobs::BlobName;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::repository::Repository;
@@ -55,8 +56,8 @@ pub(crate) enum PreparedTargets {
     None,
 }
 
-/// Makes and signs everything but the pages, which are on the disk already. The state's snapshot then lists the new versions
-/// already: unless they are committed, the state is worth nothing any more.
+/// Makes and signs everything but the pages; the snapshot is on the disk when this returns. The state's snapshot then lists
+/// the new versions already: unless they are committed, the state is worth nothing any more.
 pub(crate) fn build(
     repository: &Repository,
     state: &mut State,
@@ -200,16 +201,19 @@ impl<'a> Signing<'a> {
         Ok(())
     }
 
-    /// Signs a snapshot that lists `roles` as they are signed by now.
+    /// Signs a snapshot that lists `roles` as they are signed by now, and writes it. It is half a megabyte at PyPI's size,
+    /// too much for the outbox of each publication.
     pub(super) fn sign_snapshot(&mut self) -> Result<MetaFile, Error> {
         self.state.list_in_snapshot(&self.roles)?;
         let role = RoleName::snapshot();
         let expires = self.repository.settings().expiry.snapshot.from(self.at);
-        let common = Common::new(self.state.next_version(role.as_str())?, expires);
+        let common = Common::new(self.state.next_snapshot()?, expires);
         let content = self.state.snapshot().sign(&common, self.online)?;
         let file = MetaFile::of_bytes(common.version, &content);
-        let name = role.versioned_file_name(common.version);
-        self.put(&role, &common, OutboxFile { name, content });
+        self.repository.blobs().put(&[(BlobName::role(&role, common.version), content.as_slice())])?;
+        let version = common.version.number();
+        let name = role.as_str().to_owned();
+        self.roles.push(RoleRow { name, version, reserved: version + 1, expires: common.expires });
         Ok(file)
     }
 

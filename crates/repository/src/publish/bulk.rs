@@ -10,7 +10,8 @@
 //! 3. The bins are signed and written under these versions, where no snapshot refers to them. *After a crash*: what was
 //!    written stays unseen.
 //!
-//! From here on it is a publication like any other, with the snapshot and the timestamp alone in the outbox.
+//! From here on it is a publication like any other, with the timestamp alone in the outbox. Bins that are renewed take
+//! steps 2 and 3 as well.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -46,6 +47,23 @@ const BINS: usize = 256;
 /// Bins that are written at once.
 const WRITTEN: usize = 32;
 
+/// Step 1 of a publication that renews these roles.
+pub(super) async fn renew(
+    repository: &Repository,
+    state: State,
+    roles: &[RoleName],
+    online: Arc<dyn Signer>,
+    lock: &Arc<WriterLock>,
+) -> Result<(State, Signed), Error> {
+    let at = repository.clock().now();
+    let names: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
+    let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
+    let reserved = publications::reserve_versions(&mut write, &names).await?;
+    commit(write).await?;
+    let roles = sign_bins(repository, reserved, Held::Unchanged, at, &online, lock).await?;
+    sign_top(repository, state, roles, None, 0, at, online, lock).await
+}
+
 /// The last transaction of a complete import that waits to be published.
 pub(super) async fn waiting(transaction: &mut Transaction) -> Result<Option<u64>, Error> {
     let Some(fact) = store::fact(transaction, IMPORT_COMPLETE_FACT).await? else { return Ok(None) };
@@ -69,7 +87,7 @@ pub(super) async fn build(
     let roles = publications::reserve_versions(&mut write, &roles).await?;
     commit(write).await?;
     let roles = sign_bins(repository, roles, Held::Kept, at, &online, lock).await?;
-    sign_top(repository, state, roles, SignedBulk::Import(through), projects, at, online, lock).await
+    sign_top(repository, state, roles, Some(SignedBulk::Import(through)), projects, at, online, lock).await
 }
 
 /// The rest of step 1: a snapshot that lists these roles, and its timestamp.
@@ -78,7 +96,7 @@ pub(super) async fn sign_top(
     repository: &Repository,
     mut state: State,
     roles: Vec<RoleRow>,
-    bulk: SignedBulk,
+    bulk: Option<SignedBulk>,
     transactions: usize,
     at: Time,
     online: Arc<dyn Signer>,
@@ -95,7 +113,7 @@ pub(super) async fn sign_top(
         let signed = Signed {
             at,
             through: None,
-            bulk: Some(bulk),
+            bulk,
             transactions,
             roles,
             versions: (snapshot_file.version.number(), timestamp),
@@ -224,6 +242,8 @@ pub(super) enum Held {
     Kept,
     /// What was prepared takes their place.
     Replaced,
+    /// They stay, whatever was prepared.
+    Unchanged,
 }
 
 /// Signs every role in the version reserved for it, and gives the roles as they are then. All of it survives a crash when
@@ -259,11 +279,14 @@ async fn read_bins(repository: &Repository, roles: &[RoleRow], held: Held) -> Re
     let mut read = repository.store().read().await?;
     let mut bins = Vec::with_capacity(roles.len());
     let names: Vec<&str> = roles.iter().map(|row| row.name.as_str()).collect();
+    let mut changes = match held {
+        Held::Kept | Held::Replaced => prepared::of_roles(&mut read, &names).await?,
+        Held::Unchanged => HashMap::new(),
+    };
     let mut held = match held {
-        Held::Kept => targets::of_roles(&mut read, &names).await?,
+        Held::Kept | Held::Unchanged => targets::of_roles(&mut read, &names).await?,
         Held::Replaced => HashMap::new(),
     };
-    let mut changes = prepared::of_roles(&mut read, &names).await?;
     for row in roles {
         let version = Version::new(row.reserved)
             .ok_or_else(|| Error::State { reason: format!("{} has version 0 reserved", row.name) })?;

@@ -79,11 +79,9 @@ impl ProjectChange {
     }
 }
 
-/// Reads up to `limit` pending transactions and what they touch, and the targets of the roles in `renew`. The pages of
-/// the projects in `anew` are not amended.
+/// Reads up to `limit` pending transactions and what they touch. The pages of the projects in `anew` are not amended.
 pub(crate) async fn gather(
     repository: &Repository,
-    renew: Vec<RoleName>,
     limit: u32,
     anew: &BTreeSet<String>,
 ) -> Result<Batch, Error> {
@@ -105,7 +103,7 @@ pub(crate) async fn gather(
         transactions: pending.len(),
         ..Batch::default()
     };
-    let mut roles: BTreeSet<RoleName> = renew.into_iter().collect();
+    let mut roles: BTreeSet<RoleName> = BTreeSet::new();
     let mut projects = BTreeSet::new();
     let mut files = BTreeSet::new();
     for transaction in pending {

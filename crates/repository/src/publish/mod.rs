@@ -3,13 +3,14 @@
 //!
 //! A publication has four steps. A crash between any two of them is made good by whoever is the writer next.
 //!
-//! 1. Everything pending is read at one moment. Pages and touched bins are made anew from their rows and signed, then
-//!    snapshot and timestamp. Pages are written below `public/targets`, where nothing refers to them yet.
-//!    *After a crash*: nothing of it was seen; it is made again.
-//! 2. One database transaction marks the transactions as published, moves the versions on, and puts the signed bytes into
-//!    the outbox. *After a crash*: the outbox is written again, the same bytes under the same versions.
-//! 3. The outbox is written below `public/metadata`: bins and snapshot first. *After a crash*: no client can see them,
-//!    since the timestamp still names the snapshot before.
+//! 1. Everything pending is read at one moment. Pages and touched bins are made and signed, then snapshot and timestamp.
+//!    Pages are written below `public/targets`, where nothing refers to them yet, and the snapshot, which is large, below
+//!    `public/metadata`, in a version that was reserved for it. *After a crash*: nothing of it was seen; it is made again,
+//!    with a snapshot of another version.
+//! 2. One database transaction marks the transactions as published, moves the versions on, and puts bins and timestamp
+//!    into the outbox. *After a crash*: the outbox is written again, the same bytes under the same versions.
+//! 3. The outbox is written below `public/metadata`: bins first. *After a crash*: no client can see them, since the
+//!    timestamp still names the snapshot before.
 //! 4. `timestamp.json` is replaced in one step. *After a crash*: everything is served; writing the outbox again changes
 //!    nothing.
 //!
@@ -57,7 +58,7 @@ use crate::transaction::Publication;
 use build::{PreparedTargets, Signed, SignedBulk, build};
 use gather::{Batch, Bulk, ProjectChange, gather};
 use lock::WriterLock;
-use new_pages::{NewPage, NewPages};
+use new_pages::{LastPages, NewPage, NewPages};
 use state::State;
 
 /// Transactions taken into one snapshot. More of them wait for the next one, some milliseconds later.
@@ -107,7 +108,7 @@ impl SnapshotProcess {
         let state = self.take_state().await?;
         let mut anew = BTreeSet::new();
         loop {
-            let mut batch = gather(&self.repository, Vec::new(), MAX_TRANSACTIONS, &anew).await?;
+            let mut batch = gather(&self.repository, MAX_TRANSACTIONS, &anew).await?;
             match batch.bulk.take() {
                 Some(Bulk::Import(through)) => {
                     let (layout, online) = (&batch.layout, Arc::clone(&self.online));
@@ -126,7 +127,9 @@ impl SnapshotProcess {
             }
             let projects = std::mem::take(&mut batch.projects);
             match new_pages::write(&self.repository, projects, &self.lock).await? {
-                NewPages::Written(pages) => return self.publish(state, batch, pages).await.map(Some),
+                NewPages::Made(pages, last) => {
+                    return self.publish(state, batch, pages, last).await.map(Some);
+                }
                 NewPages::Unreadable(projects) => {
                     tracing::warn!(?projects, "pages are made anew from the database");
                     anew.extend(projects);
@@ -151,9 +154,15 @@ impl SnapshotProcess {
             self.state = Some(state);
             return Ok(None);
         }
-        let mut batch = gather(&self.repository, due.roles, 0, &BTreeSet::new()).await?;
+        if !due.roles.is_empty() {
+            let online = Arc::clone(&self.online);
+            let (state, signed) =
+                bulk::renew(&self.repository, state, &due.roles, online, &self.lock).await?;
+            return self.serve(state, signed).await.map(Some);
+        }
+        let mut batch = gather(&self.repository, 0, &BTreeSet::new()).await?;
         batch.renew_snapshot = due.snapshot;
-        self.publish(state, batch, Vec::new()).await.map(Some)
+        self.publish(state, batch, Vec::new(), None).await.map(Some)
     }
 
     /// Publishes another layout. `None`: it was abandoned.
@@ -207,6 +216,7 @@ impl SnapshotProcess {
         mut state: State,
         batch: Batch,
         pages: Vec<(ProjectChange, NewPage)>,
+        last_pages: LastPages,
     ) -> Result<Publication, Error> {
         let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
         let lock = Arc::clone(&self.lock);
@@ -216,6 +226,7 @@ impl SnapshotProcess {
             Ok((signed, state))
         })
         .await?;
+        new_pages::written(last_pages).await?;
         self.serve(state, signed).await
     }
 

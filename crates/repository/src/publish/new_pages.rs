@@ -9,6 +9,7 @@ use sealdex_simple::layout::index_page_target_path;
 use sealdex_simple::{Amendment, FileName, ProjectName, amend_page};
 use sealdex_tuf::TargetPath;
 use sealdex_tuf::digest::HashAlgorithm;
+use tokio::task::JoinHandle;
 
 use super::bulk::in_lanes;
 use super::gather::ProjectChange;
@@ -84,53 +85,81 @@ fn page_name(project: &ProjectName, sha256: &str) -> Result<BlobName, Error> {
 
 /// The pages of a publication.
 pub(super) enum NewPages {
-    Written(Vec<(ProjectChange, NewPage)>),
+    /// They survive a crash once the last of them is written.
+    Made(Vec<(ProjectChange, NewPage)>, LastPages),
     /// The pages of these projects cannot be amended: all their distributions are needed.
     Unreadable(Vec<String>),
 }
 
-/// Makes and writes the page of each of these projects. They survive a crash when this returns.
+/// Pages that are being written while what refers to them is signed.
+pub(super) type LastPages = Option<JoinHandle<Result<(), Error>>>;
+
+/// Waits until they are written.
+pub(super) async fn written(pages: LastPages) -> Result<(), Error> {
+    match pages {
+        Some(pages) => pages.await.map_err(|_| Error::Interrupted)?,
+        None => Ok(()),
+    }
+}
+
+/// Makes and writes the page of each of these projects.
 pub(super) async fn write(
     repository: &Repository,
     mut projects: Vec<ProjectChange>,
     lock: &Arc<WriterLock>,
 ) -> Result<NewPages, Error> {
-    let (mut written, mut unreadable) = (Vec::with_capacity(projects.len()), Vec::new());
+    let (mut made, mut unreadable) = (Vec::with_capacity(projects.len()), Vec::new());
+    let mut last = None;
     while !projects.is_empty() {
         let rest = projects.split_off(AT_ONCE.min(projects.len()));
         let chunk = std::mem::replace(&mut projects, rest);
         let (own, held) = (repository.clone(), Arc::clone(lock));
-        let (done, left) = disk::blocking(move || {
+        let chunk = disk::blocking(move || {
             let _held = held;
-            write_chunk(own.blobs(), chunk)
+            make_chunk(own.blobs(), chunk)
         })
         .await?;
-        written.extend(done);
-        unreadable.extend(left);
+        made.extend(chunk.made);
+        unreadable.extend(chunk.unreadable);
+        written(last).await?;
+        let (own, held, files) = (repository.clone(), Arc::clone(lock), chunk.files);
+        last = Some(tokio::spawn(disk::blocking(move || {
+            let _held = held;
+            let files: Vec<(BlobName, &[u8])> =
+                files.iter().map(|(name, json)| (name.clone(), json.as_slice())).collect();
+            own.blobs().put(&files)
+        })));
     }
-    Ok(if unreadable.is_empty() { NewPages::Written(written) } else { NewPages::Unreadable(unreadable) })
+    if unreadable.is_empty() {
+        return Ok(NewPages::Made(made, last));
+    }
+    written(last).await?;
+    Ok(NewPages::Unreadable(unreadable))
 }
 
-type Written = Vec<(ProjectChange, NewPage)>;
+#[derive(Default)]
+struct Chunk {
+    made: Vec<(ProjectChange, NewPage)>,
+    files: Vec<PageFile>,
+    unreadable: Vec<String>,
+}
 
-fn write_chunk(blobs: &Blobs, projects: Vec<ProjectChange>) -> Result<(Written, Vec<String>), Error> {
+fn make_chunk(blobs: &Blobs, projects: Vec<ProjectChange>) -> Result<Chunk, Error> {
     let parts = in_lanes(projects, |part| {
         let made = part.into_iter().map(|change| Ok((make(blobs, &change)?, change)));
         made.collect::<Result<Vec<_>, Error>>()
     })?;
-    let (mut written, mut unreadable, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    let mut chunk = Chunk::default();
     for (made, change) in parts.into_iter().flatten() {
-        let Some((page, file)) = made else {
-            unreadable.push(change.project.to_string());
-            continue;
-        };
-        written.push((change, page));
-        files.push(file);
+        match made {
+            Some((page, file)) => {
+                chunk.made.push((change, page));
+                chunk.files.push(file);
+            }
+            None => chunk.unreadable.push(change.project.to_string()),
+        }
     }
-    let files: Vec<(BlobName, &[u8])> =
-        files.iter().map(|(name, json)| (name.clone(), json.as_slice())).collect();
-    blobs.put(&files)?;
-    Ok((written, unreadable))
+    Ok(chunk)
 }
 
 fn make(blobs: &Blobs, change: &ProjectChange) -> Result<Option<(NewPage, PageFile)>, Error> {

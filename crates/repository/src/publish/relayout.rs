@@ -66,7 +66,7 @@ pub(super) async fn build(
     };
     write_offline(repository, offline, lock).await?;
     let bulk = SignedBulk::Relayout { id: relayout.id, layout: relayout.layout, targets: prepared };
-    bulk::sign_top(repository, state, roles, bulk, 0, at, online, lock).await
+    bulk::sign_top(repository, state, roles, Some(bulk), 0, at, online, lock).await
 }
 
 /// What was signed offline may have waited for long. It must still be newer than what is public, and not have expired.

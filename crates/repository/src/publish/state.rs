@@ -15,7 +15,7 @@ use crate::disk;
 use crate::error::Error;
 use crate::repository::Repository;
 use crate::served::served_timestamp;
-use crate::store::{RoleRow, publications};
+use crate::store::{RoleRow, commit, publications};
 use crate::transaction::Publication;
 
 /// Versions and expiries of all roles, as they are in the database and served.
@@ -51,6 +51,13 @@ impl State {
     pub(crate) fn next_version(&self, role: &str) -> Result<Version, Error> {
         let used = self.current(role)?.reserved;
         used.next().ok_or_else(|| Error::State { reason: format!("{role} has no versions left") })
+    }
+
+    /// The version of the next snapshot. It is reserved: its file is written before the database knows of it.
+    pub(crate) fn next_snapshot(&self) -> Result<Version, Error> {
+        let Current { version, reserved, .. } = self.current(RoleName::snapshot().as_str())?;
+        let none = || Error::State { reason: "no version is reserved for the snapshot".to_owned() };
+        (reserved > version).then_some(reserved).ok_or_else(none)
     }
 
     pub(crate) fn roles(&self) -> impl Iterator<Item = (&str, Current)> {
@@ -92,13 +99,15 @@ impl State {
     }
 }
 
-/// Writes what is in the outbox, in case the last writer did not get to it, and reads the state.
+/// Writes what is in the outbox, in case the last writer did not get to it, and reads the state. The version of the next
+/// snapshot is one that nobody has used, whatever the last writer has written.
 pub(crate) async fn recover(repository: &Repository, lock: &Arc<WriterLock>) -> Result<State, Error> {
     // As a writer: a commit whose caller gave up comes to its end first.
-    let mut read = repository.store().write_in_epoch(lock.epoch()).await?;
-    let mut rows = publications::roles(&mut read).await?;
-    let outbox = publications::outbox(&mut read).await?;
-    drop(read);
+    let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
+    publications::reserve_versions(&mut write, &[RoleName::snapshot().as_str().to_owned()]).await?;
+    let mut rows = publications::roles(&mut write).await?;
+    let outbox = publications::outbox(&mut write).await?;
+    commit(write).await?;
     // Those for which versions are reserved and none was published.
     rows.retain(|row| row.version > 0);
     let (blobs, lock) = (repository.blobs().clone(), Arc::clone(lock));

@@ -101,16 +101,19 @@ pub(crate) async fn advance_roles(
     roles: &[(&RoleRow, u64)],
 ) -> Result<(), Error> {
     for chunk in roles.chunks(ROWS) {
-        let rows = chunk.iter().map(|(row, before)| Ok((row, signed(row.version)?, signed(*before)?)));
+        let rows = chunk
+            .iter()
+            .map(|(row, before)| Ok((row, signed(row.version)?, signed(row.reserved)?, signed(*before)?)));
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
-        let rows = rows.into_iter().map(|(row, version, before)| {
-            [(&row.name).into(), version.into(), row.expires.as_second().into(), before.into()]
+        let rows = rows.into_iter().map(|(row, version, reserved, before)| {
+            let expires = row.expires.as_second();
+            [(&row.name).into(), version.into(), reserved.into(), expires.into(), before.into()]
         });
         let advance = query_rows(
             transaction,
-            "WITH next (name, version, expires, before) AS (",
+            "WITH next (name, version, reserved, expires, before) AS (",
             rows,
-            ") UPDATE roles SET version = next.version, expires = next.expires FROM next \
+            ") UPDATE roles SET version = next.version, reserved = next.reserved, expires = next.expires FROM next \
              WHERE roles.name = next.name AND roles.version = next.before",
         );
         let done = advance.execute(transaction).await.map_err(Error::database("write roles"))?;
