@@ -31,7 +31,7 @@ fn signal(process: &Process, signal: &str) {
 
 #[test]
 fn a_layout_changes_beside_a_running_server_and_uploads() {
-    let stage = Stage::with_repository(&[]);
+    let stage = Stage::with_repository(&["--layout", "pep458"]);
     stage.add(&wheels(&stage, 1));
     let served = stage.serve();
     stage.trust("play", &served.url);
@@ -87,7 +87,8 @@ fn the_keys_that_must_sign_are_asked_for_and_no_others_do() {
     std::fs::write(stage.path("offline"), "offline passphrase\n").unwrap();
     std::fs::write(stage.path("online"), "online passphrase\n").unwrap();
     let both = ["--offline-passphrase-file", "offline", "--online-passphrase-file", "online"];
-    let init = [&["init", "--bins", "4", "--targets-keys", "3"][..], &both, &["index"]].concat();
+    let init = [&["init", "--bins", "4", "--targets-keys", "3", "--layout", "pep458"][..], &both, &["index"]]
+        .concat();
     stage.run(&init).expect_success();
     let change = |flags: &[&str]| {
         stage.run(&[&["layout", "change", "--repository", "index", "--bins", "8"][..], flags].concat())
@@ -126,7 +127,7 @@ fn the_keys_that_must_sign_are_asked_for_and_no_others_do() {
 /// Earlier versions kept the layout in sealdex.toml.
 #[test]
 fn a_layout_in_the_settings_must_agree_and_go() {
-    let stage = Stage::with_repository(&[]);
+    let stage = Stage::with_repository(&["--layout", "pep458"]);
     let shown = stage.run(&["--format", "json", "layout", "show", "--repository", "repository"]);
     let shown: Value = serde_json::from_str(&shown.expect_success().stdout).unwrap();
     assert_eq!(shown["waiting"], Value::Null);
@@ -154,7 +155,7 @@ fn a_layout_in_the_settings_must_agree_and_go() {
 
 #[test]
 fn a_change_that_nobody_publishes_waits_and_can_be_abandoned() {
-    let stage = Stage::with_repository(&[]);
+    let stage = Stage::with_repository(&["--layout", "pep458"]);
     stage.add(&wheels(&stage, 1));
     // A server that publishes, and is stopped in the middle of it: the change is entered and waits.
     let served = stage.serve();

@@ -62,18 +62,25 @@ simple/nobody/index.json absent
 
 #[test]
 fn succinct_bins() {
-    assert_eq!(ngclient_verifies(&["--bin-style", "succinct"], &INDEX_TARGETS), INDEX_VERIFIED);
+    assert_eq!(ngclient_verifies(&["--layout", "pep458"], &INDEX_TARGETS), INDEX_VERIFIED);
 }
 
 #[test]
 fn explicit_bins() {
-    assert_eq!(ngclient_verifies(&["--bin-style", "explicit"], &INDEX_TARGETS), INDEX_VERIFIED);
+    assert_eq!(
+        ngclient_verifies(&["--layout", "pep458", "--bin-style", "explicit"], &INDEX_TARGETS),
+        INDEX_VERIFIED
+    );
 }
 
 #[test]
 fn other_key_types() {
     for scheme in ["ecdsa-p256", "ecdsa-p384", "rsa", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"] {
-        assert_eq!(ngclient_verifies(&["--scheme", scheme], &INDEX_TARGETS), INDEX_VERIFIED, "{scheme}");
+        assert_eq!(
+            ngclient_verifies(&["--layout", "pep458", "--scheme", scheme], &INDEX_TARGETS),
+            INDEX_VERIFIED,
+            "{scheme}"
+        );
     }
 }
 
@@ -86,7 +93,7 @@ fn any_tree_of_files() {
 /// A client that keeps its metadata updates across changes of the layout and finds everything; so does a new one.
 #[test]
 fn another_layout() {
-    let stage = Stage::with_repository(&[]);
+    let stage = Stage::with_repository(&["--layout", "pep458"]);
     stage.add(&stage.two_wheels());
     let served = stage.serve();
     assert_eq!(ngclient(&stage, &served, "kept", &INDEX_TARGETS), INDEX_VERIFIED);

@@ -261,11 +261,10 @@ impl Layout {
 }
 
 impl Default for Layout {
-    /// [`Layout::pep458`] with 256 succinct bins.
+    /// [`Layout::index_only`] with 256 succinct bins (decision 18).
     fn default() -> Self {
-        let (style, bits) = (BinStyle::Succinct, DEFAULT_BIT_LENGTH);
-        let roles = vec![index_role(style, bits), files_role(style, bits)];
-        Self { name: LayoutName::Pep458.to_string(), content: Content::PythonIndex, roles }
+        let roles = vec![index_role(BinStyle::Succinct, DEFAULT_BIT_LENGTH)];
+        Self { name: LayoutName::IndexOnly.to_string(), content: Content::PythonIndex, roles }
     }
 }
 
@@ -326,7 +325,7 @@ mod tests {
             let text = toml::to_string_pretty(&layout).unwrap();
             assert_eq!(toml::from_str::<Layout>(&text).unwrap(), layout, "{text}");
         }
-        assert_eq!(Layout::default(), Layout::pep458(BinStyle::Succinct, 8).unwrap());
+        assert_eq!(Layout::default(), Layout::index_only(BinStyle::Succinct, 8).unwrap());
         assert_eq!("index-only".parse::<LayoutName>().unwrap(), LayoutName::IndexOnly);
         assert!("pep480".parse::<LayoutName>().is_err());
     }

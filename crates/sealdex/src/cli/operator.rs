@@ -34,7 +34,7 @@ pub(crate) struct InitArguments {
     /// The tree of roles: who signs what
     #[arg(long, value_enum, default_value_t)]
     pub(crate) layout: LayoutChoice,
-    /// Number of hashed bins, a power of two: about one for every 50 projects
+    /// Number of hashed bins, a power of two: about one for every 50 projects; can be changed later
     #[arg(long, default_value_t = 256, value_parser = parse_bins)]
     pub(crate) bins: u64,
     /// How bins are delegated to
@@ -92,11 +92,11 @@ fn parse_bins(text: &str) -> Result<u64, String> {
 /// The role trees to choose from.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum LayoutChoice {
-    /// PEP 458: index pages and files, each in hashed bins
+    /// Index pages in hashed bins; pages bind the files by their hashes
     #[default]
-    Pep458,
-    /// Index pages alone: smaller; pages bind the files by their hashes
     IndexOnly,
+    /// PEP 458: files too, so that any TUF client fetches them by name; twice the metadata
+    Pep458,
     /// Any tree of files, not only Python's
     Tree,
 }
