@@ -12,7 +12,7 @@ use super::state::{Current, State};
 use crate::lifetime::{Expiries, Lifetime};
 
 /// Roles renewed in one publication.
-const MAX_ROLES: usize = 256;
+const MAX_ROLES: usize = 128;
 
 /// What is to be signed anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,8 +47,12 @@ pub(crate) fn due(
             _ => {}
         }
     }
+    // After a long absence all are due, and each portion looks at them again.
+    if bins.len() > MAX_ROLES {
+        bins.select_nth_unstable(MAX_ROLES);
+        bins.truncate(MAX_ROLES);
+    }
     bins.sort_unstable();
-    bins.truncate(MAX_ROLES);
     due.roles = bins.into_iter().filter_map(|(_, name)| RoleName::parse(name).ok()).collect();
     due
 }
