@@ -22,6 +22,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         compile.current_dir(&folder);
         compile.args(["pip", "compile", "--quiet", "--universal", "--python-version", "3.10"]);
         compile.args(["--generate-hashes", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]);
+        // pip, asked for hashes, takes a pin without the extra for none.
+        compile.arg("--no-strip-extras");
         compile.arg(format!("{name}.in")).arg("--output-file").arg(format!("{name}.txt"));
         command::run(&mut compile)?;
     }

@@ -128,6 +128,7 @@ pub fn run_environment(
     settings.extend([
         set("PIP_DISABLE_PIP_VERSION_CHECK", "1", VERSION_CHECK),
         set("PDM_CHECK_UPDATE", "0", VERSION_CHECK),
+        set("VIRTUALENV_NO_PERIODIC_UPDATE", "1", VERSION_CHECK),
         set("GIT_ALLOW_PROTOCOL", "none", GIT),
     ]);
     settings

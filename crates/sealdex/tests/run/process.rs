@@ -1,0 +1,99 @@
+//! What a run is as a process: exit codes, signals, what it leaves behind, who may use its proxy.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sealdex_testkit::process::{Output, Process};
+
+use crate::support::{PATIENCE, Stage};
+
+fn shell(stage: &Stage, script: &str) -> Output {
+    stage.run(&["run", "--", "sh", "-c", script])
+}
+
+#[test]
+fn the_commands_exit_code_is_passed_on() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    for (script, expected) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 128 + 15)] {
+        let output = shell(&stage, script);
+        assert_eq!(output.code(), Some(expected), "{script}\n{}", output.report());
+    }
+    let output = stage.run(&["run", "no-such-command"]).expect_failure();
+    assert_eq!(output.code(), Some(127), "{}", output.report());
+    assert!(output.stderr.contains("no-such-command could not be started"), "{}", output.report());
+    let output = stage.run(&["run"]).expect_failure();
+    assert_eq!(output.code(), Some(2), "{}", output.report());
+    let output = stage.run(&["run", "--", "pip", "install", "--proxy", "http://127.0.0.1:9", "six"]);
+    assert_eq!(output.code(), Some(2), "{}", output.report());
+    let output =
+        stage.run(&["run", "--allow-host", "127.0.0.1:1", "--for", "http://127.0.0.1:1/", "--", "true"]);
+    assert!(output.expect_failure().stderr.contains("the repository stands for an index there"));
+}
+
+#[test]
+fn nothing_stays_but_what_was_made_on_purpose() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let output = shell(&stage, "echo $SSL_CERT_FILE; ls -a $(dirname $SSL_CERT_FILE); cat $SSL_CERT_FILE");
+    let output = output.expect_success();
+    let mut lines = output.stdout.lines();
+    let file = PathBuf::from(lines.next().unwrap());
+    assert_eq!(
+        lines.by_ref().take(4).collect::<Vec<_>>(),
+        [".", "..", "authority.pem", "-----BEGIN CERTIFICATE-----"]
+    );
+    assert!(!output.stdout.contains("KEY"), "{}", output.report());
+    assert_eq!(output.stdout.matches("BEGIN").count(), 1, "{}", output.report());
+    assert!(!file.parent().unwrap().exists(), "{}", file.display());
+}
+
+/// Runs a shell that says who it is and where its authority is, and waits.
+fn waiting(stage: &Stage, script: &str) -> (Process, u32, PathBuf) {
+    let script = format!("{script}\necho ready $$ $SSL_CERT_FILE\nwhile :; do sleep 0.05; done");
+    let process = Process::start(&mut stage.sealdex(&["run", "--", "sh", "-c", &script]));
+    let line = process.wait_for_line("ready", PATIENCE);
+    let mut words = line.split(' ').skip(1);
+    let id = words.next().unwrap().parse().unwrap();
+    (process, id, PathBuf::from(words.next().unwrap()))
+}
+
+#[test]
+fn signals_are_the_commands_business() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    for (name, send) in [("TERM", Process::terminate as fn(&Process)), ("INT", Process::interrupt)] {
+        let (process, _, file) = waiting(&stage, &format!("trap 'echo bye; exit 9' {name}"));
+        send(&process);
+        let (status, log) = process.wait(PATIENCE);
+        assert_eq!(status.code(), Some(9), "{log}");
+        assert!(log.contains("bye"), "{log}");
+        assert!(!file.exists());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_run_leaves_no_command_and_no_key() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let (process, id, file) = waiting(&stage, "");
+    assert!(Path::new(&format!("/proc/{id}")).exists());
+    let own = kill_alone(process.id());
+    assert!(own.succeeded());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    // Whoever adopts it may not have reaped it yet: a zombie has no command line.
+    let runs = || std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| !line.is_empty());
+    while runs() {
+        assert!(Instant::now() < deadline, "the command outlives its run");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let left = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
+    assert_eq!(left.collect::<Vec<_>>(), [file.clone()]);
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("KEY"));
+    std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    drop(process);
+}
+
+/// Kills that process alone, not its group: the group would take the command with it.
+#[cfg(target_os = "linux")]
+fn kill_alone(id: u32) -> Output {
+    let mut command = std::process::Command::new("sh");
+    sealdex_testkit::process::run(command.args(["-c", &format!("kill -KILL {id}")]), PATIENCE)
+}
