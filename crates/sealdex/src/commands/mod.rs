@@ -22,6 +22,7 @@ mod status;
 mod token;
 mod trust;
 mod trusted;
+mod uv_settings;
 mod verify;
 mod yank;
 

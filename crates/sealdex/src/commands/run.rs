@@ -15,6 +15,7 @@ use super::installer::{self, Others};
 use super::pip::refuse_other_proxy;
 use super::trust::indexes;
 use super::trusted::{Chosen, choose, refused};
+use super::uv_settings;
 use crate::cli::{ChildArguments, RunArguments};
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, styled, tell};
@@ -24,6 +25,7 @@ pub(super) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     if is_pip(&arguments.command) {
         refuse_other_proxy(&arguments.command)?;
     }
+    uv_settings::refuse_other_proxy()?;
     let chosen = choose(&arguments.store)?;
     let mut command = bound_to_this_process(&arguments.command)?;
     let running = start(&chosen, &arguments, &mut command).await?;

@@ -66,35 +66,40 @@ fn a_further_index_in_pips_configuration() {
 }
 
 #[test]
-fn another_proxy_in_pips_and_uvs_configuration() {
+fn another_proxy_in_pips_configuration_and_no_proxy_at_all() {
+    let project = Project::new();
+    let folder = project.stage.path("home/config/pip");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = format!("[global]\nindex-url = {INDEX}\nproxy = http://127.0.0.1:9\n");
+    std::fs::write(folder.join("pip.conf"), text).unwrap();
+    let (fresh, python) = environment(&project, "venv");
+    let arguments = ["--python", &python, "install", "alpha"];
+    let mut command = project.sealed_command("app", &[], &pip(), &arguments);
+    command.env("NO_PROXY", "*").env("no_proxy", "index.example");
+    python::run(&mut command, PATIENCE).expect_success();
+    assert_eq!(alpha(&fresh), "1.0");
+}
+
+/// uv's own settings count more than variables; so a run does not begin where uv would find one.
+#[test]
+fn another_proxy_in_uvs_configuration() {
     let project = Project::new();
     for (folder, name, text) in [
-        (
-            "home/config/pip",
-            "pip.conf",
-            format!("[global]\nindex-url = {INDEX}\nproxy = http://127.0.0.1:9\n"),
-        ),
-        (
-            "home/config/uv",
-            "uv.toml",
-            format!(
-                "https-proxy = \"http://127.0.0.1:9\"\nno-proxy = [\"*\"]\n[[index]]\nurl = \"{INDEX}\"\ndefault = true\n"
-            ),
-        ),
+        ("home/config/uv", "uv.toml", "no-proxy = [\"*\"]\n"),
+        ("app", "uv.toml", "https-proxy = \"http://127.0.0.1:9\"\n"),
+        ("app", "pyproject.toml", "[tool.uv]\nhttp-proxy = \"http://127.0.0.1:9\"\n"),
     ] {
-        std::fs::create_dir_all(project.stage.path(folder)).unwrap();
-        std::fs::write(project.stage.path(folder).join(name), text).unwrap();
+        project.write(folder, name, text);
+        // Also for a folder below.
+        let output = project.sealed("app/below", &uv(), &["--version"]);
+        assert_eq!(output.code(), Some(2), "{}", output.report());
+        assert!(output.text().contains("would lead uv around the verification"), "{}", output.report());
+        let mut command = project.sealed_command("app/below", &[], &uv(), &["--version"]);
+        python::run(command.env("UV_NO_CONFIG", "1"), PATIENCE).expect_success();
+        std::fs::remove_file(project.stage.path(folder).join(name)).unwrap();
     }
-    for (name, program, arguments) in [("pip", pip(), &PIP_INSTALL[..]), ("uv", uv(), &UV_INSTALL[..])] {
-        let (fresh, python) = environment(&project, name);
-        let arguments: Vec<&str> =
-            arguments.iter().map(|word| if *word == "PYTHON" { python.as_str() } else { word }).collect();
-        let mut command =
-            project.sealed_command("app", &[], &program, &[&arguments[..], &["alpha"]].concat());
-        command.env("NO_PROXY", "*").env("no_proxy", "index.example");
-        python::run(&mut command, PATIENCE).expect_success();
-        assert_eq!(alpha(&fresh), "1.0");
-    }
+    project.write("app", "uv.toml", "offline = true\n");
+    project.sealed("app/below", &uv(), &["--version"]).expect_success();
 }
 
 #[test]

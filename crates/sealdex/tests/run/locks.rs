@@ -6,6 +6,7 @@ use sealdex_testkit::archive::sha256_hex;
 use sealdex_testkit::hostile::{HostileServer, Origin};
 use sealdex_testkit::python::Environment;
 use sealdex_testkit::sdist::SdistBuilder;
+use sealdex_testkit::wheel::WheelBuilder;
 use serde_json::json;
 
 use crate::project::{INDEX, Project, alpha_in, environment, pip, pyproject, uv, uv_index};
@@ -111,23 +112,23 @@ fn pip_freezes_and_installs_with_hashes() {
     assert_eq!((crate::project::alpha(&bare), crate::project::alpha(&sealed)), ("1.0".into(), "1.0".into()));
 }
 
-/// pip builds a source distribution in an environment of its own, with a pip of its own: that one is led as well.
+/// An installer builds a source distribution in an environment of its own, and gets what that needs from the index.
 #[test]
-fn pip_builds_in_isolation() {
+fn builds_in_isolation() {
     let stage = Stage::with_repository(&[]);
-    let backend = stage.wheel(
-        &sealdex_testkit::wheel::WheelBuilder::new("helper", "1.0")
-            .module("helper.py", "VALUE = 7\n")
-            .build(),
-    );
-    let sdist = stage.wheel(&SdistBuilder::new("alpha", "1.0").build());
-    stage.add(&[backend, sdist]);
+    let helper = stage.wheel(&WheelBuilder::new("helper", "1.0").build());
+    let alpha = stage.wheel(&SdistBuilder::new("alpha", "1.0").build_requires("helper").build());
+    stage.add(&[helper, alpha]);
     let served = stage.serve();
     stage.trust("play", &served.url);
     let project = Project::with(stage, served, &[]);
-    let (fresh, python) = environment(&project, "venv");
-    let arguments = ["--python", &python, "install", "--index-url", INDEX, "alpha", "helper"];
+    let (fresh, python) = environment(&project, "pip");
+    let arguments = ["--python", &python, "install", "--index-url", INDEX, "alpha"];
     project.sealed("app", &pip(), &arguments).expect_success();
+    assert_eq!(crate::project::alpha(&fresh), "1.0");
+    let (fresh, python) = environment(&project, "uv");
+    let arguments = ["pip", "install", "--python", &python, "--default-index", INDEX, "alpha"];
+    project.sealed("app", &uv(), &arguments).expect_success();
     assert_eq!(crate::project::alpha(&fresh), "1.0");
 }
 
