@@ -76,7 +76,7 @@ pub(crate) enum TrustCommand {
     StandsFor {
         /// Its name here
         name: String,
-        /// The URLs under which the indexes have their pages, such as https://index.example/simple/; none for none
+        /// The URLs under which the indexes have their pages, such as `https://index.example/simple/`; none for none
         #[arg(value_name = "URL")]
         indexes: Vec<String>,
     },

@@ -85,7 +85,7 @@ fn a_killed_run_leaves_no_command_and_no_key() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let left = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
-    assert_eq!(left.collect::<Vec<_>>(), [file.clone()]);
+    assert_eq!(left.collect::<Vec<_>>(), std::slice::from_ref(&file));
     assert!(!std::fs::read_to_string(&file).unwrap().contains("KEY"));
     std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
     drop(process);
