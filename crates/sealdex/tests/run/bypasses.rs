@@ -1,6 +1,6 @@
 //! Each way around an index in environment variables, with the real tool: open without us, closed with us.
 
-use sealdex_testkit::python::{self, Environment};
+use sealdex_testkit::python;
 
 use crate::project::{EVIL, EVIL_WHEEL, INDEX, Project, alpha, environment, pip, pyproject, uv, uv_index};
 use crate::support::PATIENCE;
@@ -178,27 +178,4 @@ fn what_was_cached_before() {
         python::run(&mut command, PATIENCE).expect_failure();
         assert_eq!(alpha(&sealed), "None", "{name}");
     }
-}
-
-#[test]
-fn poetry_without_a_source() {
-    let project = Project::new();
-    let more = "[tool.poetry]\npackage-mode = false\n";
-    project.write("app", "pyproject.toml", &pyproject(more));
-    // Which host poetry asks is poetry's own business: it shows when nobody stands for it.
-    let output = project.sealed("app", &Environment::poetry(), &["lock"]).expect_failure();
-    let text = output.text();
-    let start = text.find("sealdex refused https://").unwrap_or_else(|| panic!("{}", output.report()));
-    let page = text[start..].split_whitespace().nth(2).unwrap();
-    let index = page.strip_suffix("alpha/").unwrap();
-    assert!(!project.internet.asked().iter().any(|host| index.contains(host.trim_end_matches(":443"))));
-
-    for arguments in [&["lock"][..], &["install"]] {
-        let mut command = project.sealed_command("app", &["--for", index], &Environment::poetry(), arguments);
-        python::run(&mut command, PATIENCE).expect_success();
-    }
-    // Its JSON says what alpha needs, and it is what the sealed metadata says.
-    let lock = project.read("app", "poetry.lock");
-    assert!(lock.contains("[package.dependencies]\nbeta = \">=1\""), "{lock}");
-    assert_eq!(crate::project::alpha_in(&project.stage.path("app")), "1.0 2.0");
 }

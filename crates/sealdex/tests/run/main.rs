@@ -4,6 +4,7 @@
 mod attacks;
 mod bypasses;
 mod locks;
+mod poetry;
 mod process;
 mod project;
 #[path = "../support/mod.rs"]

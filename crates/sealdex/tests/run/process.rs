@@ -46,6 +46,30 @@ fn nothing_stays_but_what_was_made_on_purpose() {
     assert!(!file.parent().unwrap().exists(), "{}", file.display());
 }
 
+#[test]
+fn what_a_repository_stands_for_is_remembered() {
+    let (stage, served) = Stage::with_trusted_wheels();
+    let stands_for = || {
+        let output = stage.run(&["trust", "list", "--format", "json"]).expect_success();
+        let rows: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        rows.as_array().unwrap().iter().map(|row| row["stands_for"].clone()).collect::<Vec<_>>()
+    };
+    let root = stage.root_file();
+    let (one, two) = ("https://index.example/simple/", "https://files.example/");
+    let arguments = ["trust", "add", "other", &served.url, "--root", root.to_str().unwrap(), "--stands-for"];
+    stage.run(&[&arguments[..], &[one, "--stands-for", two]].concat()).expect_success();
+    assert_eq!(stands_for(), [serde_json::json!([one, two]), serde_json::json!([])]);
+    // A slash is missing; what was said before is replaced.
+    stage.run(&["trust", "stands-for", "play", "https://index.example/simple"]).expect_success();
+    stage.run(&["trust", "stands-for", "other"]).expect_success();
+    assert_eq!(stands_for(), [serde_json::json!([]), serde_json::json!([one])]);
+    for bad in ["index.example", "ftp://index.example/", "https://user:secret@index.example/"] {
+        let output = stage.run(&["trust", "stands-for", "play", bad]).expect_failure();
+        assert_eq!(output.code(), Some(2), "{}", output.report());
+    }
+    assert_eq!(stands_for(), [serde_json::json!([]), serde_json::json!([one])]);
+}
+
 /// Runs a shell that says who it is and where its authority is, and waits.
 fn waiting(stage: &Stage, script: &str) -> (Process, u32, PathBuf) {
     let script = format!("{script}\necho ready $$ $SSL_CERT_FILE\nwhile :; do sleep 0.05; done");
