@@ -219,6 +219,35 @@ async fn a_host_that_is_let_through_is_passed_on_as_it_is() {
     assert!(matches!(ended, Ok(Ok(0) | Err(_))), "{ended:?}");
 }
 
+/// A program that brings its own certificates, and one that speaks something else: neither reaches anybody, and the user
+/// is told.
+#[tokio::test]
+async fn who_does_not_trust_the_run_is_told_of() {
+    let world = World::new().await;
+    let run = Run::of(&world, &[]).await;
+    let other = Run::of(&world, &[]).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(other.authority.clone()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let stream = run.connect("index.example:443").await;
+    let name = ServerName::try_from("index.example").unwrap();
+    assert!(TlsConnector::from(Arc::new(config)).connect(name, stream).await.is_err());
+    let mut stream = run.connect("other.example:22").await;
+    stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").await.unwrap();
+    drop(stream.read_to_end(&mut Vec::new()).await);
+
+    // Each is noted when its connection is over, which may be a little later.
+    while run.proxy.refusals().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let told: Vec<_> = run.proxy.refusals().into_iter().map(|refusal| refusal.message).collect();
+    for host in ["index.example", "other.example"] {
+        let start = format!("no connection to {host} was made: ");
+        assert!(told.iter().any(|message| message.starts_with(&start)), "{told:?}");
+    }
+    assert!(world.server.requests().iter().all(|request| request.path().starts_with("/metadata/")));
+}
+
 #[tokio::test]
 async fn an_index_cannot_be_let_through() {
     let index = || vec![RepositoryUrl::parse("https://index.example/simple/").unwrap()];

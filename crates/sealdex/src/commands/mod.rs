@@ -13,6 +13,7 @@ mod installer;
 mod layout;
 mod offline;
 mod pip;
+mod poetry_settings;
 mod proxy;
 mod publish;
 mod remove;

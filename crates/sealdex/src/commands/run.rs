@@ -13,6 +13,7 @@ use tokio::process::Command;
 
 use super::installer::{self, Others};
 use super::pip::refuse_other_proxy;
+use super::poetry_settings;
 use super::trust::indexes;
 use super::trusted::{Chosen, choose, refused};
 use super::uv_settings;
@@ -25,7 +26,7 @@ pub(super) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     if is_pip(&arguments.command) {
         refuse_other_proxy(&arguments.command)?;
     }
-    uv_settings::refuse_other_proxy()?;
+    uv_settings::refuse_other_proxy(&arguments.command)?;
     let chosen = choose(&arguments.store)?;
     let mut command = bound_to_this_process(&arguments.command)?;
     let running = start(&chosen, &arguments, &mut command).await?;
@@ -63,8 +64,8 @@ async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command)
     let patience = chosen.client.settings().patience();
     let caches = installer::cache_directory(chosen, others);
     installer::apply(command, run_environment(&proxy.proxy_url(), &file, &caches, patience));
-    if let Some(folder) = poetry_environments() {
-        command.env(POETRY_ENVIRONMENTS, folder);
+    if let Some(folder) = poetry_settings::environments() {
+        command.env(poetry_settings::VARIABLE, folder);
     }
     Ok(Running { proxy, certificates })
 }
@@ -135,25 +136,6 @@ fn become_command(mut command: std::process::Command, program: &OsStr) -> ExitCo
 fn become_command(mut command: std::process::Command, _program: &OsStr) -> ExitCode {
     let code = command.status().ok().and_then(|status| status.code());
     code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-const POETRY_ENVIRONMENTS: &str = "POETRY_VIRTUALENVS_PATH";
-
-/// Where poetry keeps its environments. They are in its cache folder, which is another one here; the environments a user
-/// has are to be found all the same.
-fn poetry_environments() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if variable(POETRY_ENVIRONMENTS).is_some() {
-        return None;
-    }
-    let home = || variable("HOME");
-    let caches = if cfg!(target_os = "macos") {
-        home().map(|home| home.join("Library/Caches"))
-    } else {
-        variable("XDG_CACHE_HOME").or_else(|| home().map(|home| home.join(".cache")))
-    };
-    let cache = variable("POETRY_CACHE_DIR").or_else(|| caches.map(|caches| caches.join("pypoetry")))?;
-    Some(cache.join("virtualenvs"))
 }
 
 /// Whether the command is pip, whose option `--proxy` counts more than any variable.

@@ -96,6 +96,12 @@ fn another_proxy_in_uvs_configuration() {
         assert!(output.text().contains("would lead uv around the verification"), "{}", output.report());
         let mut command = project.sealed_command("app/below", &[], &uv(), &["--version"]);
         python::run(command.env("UV_NO_CONFIG", "1"), PATIENCE).expect_success();
+        if folder == "app" {
+            for place in [&["--project", "../app"][..], &["--directory=../app/below"]] {
+                let output = project.sealed("beside", &uv(), &[place, &["--version"]].concat());
+                assert_eq!(output.code(), Some(2), "{}", output.report());
+            }
+        }
         std::fs::remove_file(project.stage.path(folder).join(name)).unwrap();
     }
     project.write("app", "uv.toml", "offline = true\n");

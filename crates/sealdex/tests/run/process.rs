@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sealdex_testkit::process::{Output, Process};
+use sealdex_testkit::process::{self, Output, Process};
 
 use crate::support::{PATIENCE, Stage};
 
@@ -44,6 +44,36 @@ fn nothing_stays_but_what_was_made_on_purpose() {
     assert!(!output.stdout.contains("KEY"), "{}", output.report());
     assert_eq!(output.stdout.matches("BEGIN").count(), 1, "{}", output.report());
     assert!(!file.parent().unwrap().exists(), "{}", file.display());
+}
+
+/// They are in poetry's cache folder, which is another one in a run.
+#[test]
+fn poetrys_environments_are_where_they_were() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let folder = stage.path("config/pypoetry");
+    std::fs::create_dir_all(&folder).unwrap();
+    let cases = [
+        ("", "/caches/pypoetry/virtualenvs"),
+        ("cache-dir = \"/other\"\n", "/other/virtualenvs"),
+        ("cache-dir = \"/other\"\n[virtualenvs]\npath = \"{cache-dir}/my\"\n", "/other/my"),
+        ("[virtualenvs]\npath = \"/mine\"\n", ""),
+        ("[virtualenvs]\nin-project = true\n", "/caches/pypoetry/virtualenvs"),
+        ("[not toml", "/caches/pypoetry/virtualenvs"),
+    ];
+    for (settings, expected) in cases {
+        std::fs::write(folder.join("config.toml"), settings).unwrap();
+        let mut command = stage.sealdex(&["run", "--", "sh", "-c", "echo $POETRY_VIRTUALENVS_PATH"]);
+        command.env("XDG_CACHE_HOME", "/caches");
+        let output = process::run(&mut command, PATIENCE).expect_success();
+        assert_eq!(output.stdout.trim(), expected, "{settings}");
+    }
+    let mut command =
+        stage.sealdex(&["run", "--", "sh", "-c", "echo $POETRY_VIRTUALENVS_PATH $POETRY_CACHE_DIR"]);
+    let output = process::run(command.env("POETRY_VIRTUALENVS_PATH", "/chosen"), PATIENCE).expect_success();
+    assert_eq!(
+        output.stdout.trim(),
+        format!("/chosen {}", stage.path("cache/installers/play/poetry").display())
+    );
 }
 
 #[test]
@@ -119,5 +149,5 @@ fn a_killed_run_leaves_no_command_and_no_key() {
 #[cfg(target_os = "linux")]
 fn kill_alone(id: u32) -> Output {
     let mut command = std::process::Command::new("sh");
-    sealdex_testkit::process::run(command.args(["-c", &format!("kill -KILL {id}")]), PATIENCE)
+    process::run(command.args(["-c", &format!("kill -KILL {id}")]), PATIENCE)
 }
