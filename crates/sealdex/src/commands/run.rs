@@ -73,6 +73,7 @@ async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command)
 /// Runs the command to its end; signals meanwhile are for it.
 async fn supervise(command: &mut Command, words: &[OsString]) -> Result<ExitStatus, Failure> {
     let mut signals = Signals::new()?;
+    // From the main thread, which lives as long as the process: the kernel tells a child of that thread's death.
     let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
         let program = words.first().map(PathBuf::from).unwrap_or_default();
         Failure::message(Kind::Failed, format!("{} could not be started: {error}", program.display()))
