@@ -1,16 +1,17 @@
 //! Lock files made through us are those made without us, byte for byte; and what they lock is installed.
 
 use std::path::Path;
+use std::process::Command;
 
 use sealdex_testkit::archive::sha256_hex;
 use sealdex_testkit::hostile::{HostileServer, Origin};
-use sealdex_testkit::python::Environment;
+use sealdex_testkit::python::{self, Environment, FreshEnvironment};
 use sealdex_testkit::sdist::SdistBuilder;
 use sealdex_testkit::wheel::WheelBuilder;
 use serde_json::json;
 
 use crate::project::{INDEX, Project, alpha_in, environment, pip, pyproject, uv, uv_index};
-use crate::support::Stage;
+use crate::support::{PATIENCE, Stage};
 
 /// Locks in a folder without us and in one with us, and compares; then installs through us from the lock.
 #[track_caller]
@@ -84,6 +85,8 @@ fn files_on_another_host() {
     assert_eq!(crate::project::alpha(&fresh), "1.0");
 }
 
+const FROZEN: &str = "alpha==1.0\nbeta==2.0\n";
+
 #[test]
 fn pip_freezes_and_installs_with_hashes() {
     let project = Project::new();
@@ -109,7 +112,29 @@ fn pip_freezes_and_installs_with_hashes() {
     project.sealed("sealed", &pip(), &words.iter().map(String::as_str).collect::<Vec<_>>()).expect_success();
     assert_eq!(report("bare"), report("sealed"));
     assert!(report("sealed")[0]["url"].as_str().unwrap().starts_with("https://index.example/files/"));
-    assert_eq!((crate::project::alpha(&bare), crate::project::alpha(&sealed)), ("1.0".into(), "1.0".into()));
+    let freeze = |fresh: &FreshEnvironment| {
+        let mut command = Command::new(pip());
+        command.arg("--python").arg(fresh.python()).arg("freeze");
+        python::run(&mut command, PATIENCE).expect_success().stdout
+    };
+    assert_eq!((freeze(&bare), freeze(&sealed)), (FROZEN.to_owned(), FROZEN.to_owned()));
+
+    // Hashes that somebody wrote down before are those of the files.
+    let lines = FROZEN.lines().zip(["alpha-1.0", "beta-2.0"]).map(|(line, name)| {
+        let wheel = project.stage.path("dist").join(format!("{name}-py3-none-any.whl"));
+        format!("{line} --hash=sha256:{}\n", sha256_hex(&std::fs::read(wheel).unwrap()))
+    });
+    project.write("hashed", "requirements.txt", &lines.collect::<String>());
+    for (name, program, words) in [
+        ("pip", pip(), &["--python", "PYTHON", "install", "--index-url", INDEX][..]),
+        ("uv", uv(), &["pip", "install", "--python", "PYTHON", "--default-index", INDEX]),
+    ] {
+        let (fresh, python) = environment(&project, &format!("hashed-{name}"));
+        let words = words.iter().map(|word| if *word == "PYTHON" { python.as_str() } else { word });
+        let words: Vec<&str> = words.chain(["--require-hashes", "-r", "requirements.txt"]).collect();
+        project.sealed("hashed", &program, &words).expect_success();
+        assert_eq!(freeze(&fresh), FROZEN, "{name}");
+    }
 }
 
 /// An installer builds a source distribution in an environment of its own, and gets what that needs from the index.
