@@ -16,10 +16,13 @@ pub(crate) const VARIABLE: &str = "SEALDEX_TEST_ENV";
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// Each environment's name and its locked requirements.
-const ENVIRONMENTS: [(&str, &str); 5] = [
+const ENVIRONMENTS: [(&str, &str); 8] = [
     ("pip", include_str!("../requirements/pip.txt")),
     ("tuf", include_str!("../requirements/tuf.txt")),
     ("uv", include_str!("../requirements/uv.txt")),
+    ("poetry", include_str!("../requirements/poetry.txt")),
+    ("pdm", include_str!("../requirements/pdm.txt")),
+    ("pipenv", include_str!("../requirements/pipenv.txt")),
     ("twine", include_str!("../requirements/twine.txt")),
     ("s3", include_str!("../requirements/s3.txt")),
 ];

@@ -9,7 +9,7 @@ use crate::command;
 use crate::python;
 use crate::workspace::Workspace;
 
-const NAMES: [&str; 5] = ["pip", "tuf", "uv", "twine", "s3"];
+const NAMES: [&str; 8] = ["pip", "tuf", "uv", "poetry", "pdm", "pipenv", "twine", "s3"];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let uv = python::ensure(workspace)?.join("uv/bin/uv");
@@ -22,6 +22,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         compile.current_dir(&folder);
         compile.args(["pip", "compile", "--quiet", "--universal", "--python-version", "3.10"]);
         compile.args(["--generate-hashes", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]);
+        // pip, asked for hashes, takes a pin without the extra for none.
+        compile.arg("--no-strip-extras");
         compile.arg(format!("{name}.in")).arg("--output-file").arg(format!("{name}.txt"));
         command::run(&mut compile)?;
     }

@@ -295,6 +295,20 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// Not a host that the proxy can let through.
+    #[error("invalid host {host}: {reason}")]
+    InvalidHost {
+        /// The host, quoted.
+        host: String,
+        /// The rule it breaks.
+        reason: &'static str,
+    },
+    /// No certificate could be made on this machine.
+    #[error("no certificate can be made: {reason}")]
+    Certificate {
+        /// What failed.
+        reason: String,
+    },
     /// The proxy was to listen where others could reach it.
     #[error("{address} is not a loopback address")]
     NotLoopback {
@@ -447,6 +461,8 @@ impl Error {
             }
             Self::BoundRange { .. } => "see docs/limits.md for what it bounds",
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
+            Self::InvalidHost { .. } => "name a host as in files.example, or files.example:8443",
+            Self::Certificate { .. } => "try again; if it happens again, report it",
             Self::NotLoopback { .. } => "listen on 127.0.0.1",
             Self::Listen { .. } => "choose another port, or port 0 for any free one",
             Self::NoHome { .. } => "set the variable HOME",

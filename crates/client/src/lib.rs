@@ -30,11 +30,13 @@ mod trust;
 pub use bound::Bound;
 pub use cache::FileCache;
 pub use client::{Client, ClientSettings};
-pub use environment::{Setting, pip_environment, uv_environment};
+pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
 pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
-pub use proxy::{OfflineUse, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy};
+pub use proxy::{
+    AllowedHost, Interposition, OfflineUse, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
+};
 pub use session::{RoleVersions, Session, VerifiedPage};
 pub use store::RepositoryRecord;
 pub use trust::{InitialTrust, TrustStore, TrustedRepository};

@@ -173,6 +173,22 @@ impl TrustStore {
         Ok(TrustedRepository { name: name.clone(), directory, record })
     }
 
+    /// Says which indexes a repository stands for, in place of what was said before: the URLs under which those have
+    /// their pages.
+    ///
+    /// # Errors
+    /// As [`TrustStore::repository`].
+    pub fn stand_for(
+        &self,
+        name: &RepositoryName,
+        indexes: Vec<RepositoryUrl>,
+    ) -> Result<TrustedRepository, Error> {
+        let mut repository = self.repository(name)?;
+        repository.record.stands_for = indexes;
+        repository.store().write_record(&repository.record)?;
+        Ok(repository)
+    }
+
     fn unknown(&self, name: &RepositoryName) -> Error {
         Error::UnknownRepository { name: name.clone(), directory: self.directory.clone() }
     }
@@ -195,6 +211,12 @@ impl TrustedRepository {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Every index that it stands for, its own first: the URLs under which those have their pages.
+    #[must_use]
+    pub fn indexes(&self) -> Vec<RepositoryUrl> {
+        [&self.record.simple_url].into_iter().chain(&self.record.stands_for).cloned().collect()
     }
 
     pub(crate) fn store(&self) -> RepositoryStore {

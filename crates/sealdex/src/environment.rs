@@ -26,6 +26,10 @@ pub(crate) const TRUST_DIR: &str = "SEALDEX_TRUST_DIR";
 pub(crate) const CACHE_DIR: &str = "SEALDEX_CACHE_DIR";
 /// `--from`
 pub(crate) const FROM: &str = "SEALDEX_FROM";
+/// `run --for`, separated by commas
+pub(crate) const FOR: &str = "SEALDEX_FOR";
+/// `run --allow-host`, separated by commas
+pub(crate) const ALLOW_HOST: &str = "SEALDEX_ALLOW_HOST";
 /// `--python`
 pub(crate) const PYTHON: &str = "SEALDEX_PYTHON";
 /// `proxy --listen`
@@ -40,7 +44,7 @@ pub(crate) const LIMITS: &str = "SEALDEX_LIMITS";
 pub(crate) const CONFIG: &str = "SEALDEX_CONFIG";
 
 /// Each variable and what it sets.
-pub(crate) const ALL: [(&str, &str); 19] = [
+pub(crate) const ALL: [(&str, &str); 21] = [
     (FORMAT, "--format: human or json"),
     (LOG, "what is logged, as in sealdex_server=debug"),
     (LOG_FORMAT, "--log-format: text or json"),
@@ -54,6 +58,8 @@ pub(crate) const ALL: [(&str, &str); 19] = [
     (TRUST_DIR, "--trust-dir: directory of the trusted state"),
     (CACHE_DIR, "--cache-dir: directory of verified downloads"),
     (FROM, "--from: name of the trusted repository"),
+    (FOR, "run --for: URLs of indexes, separated by commas"),
+    (ALLOW_HOST, "run --allow-host: hosts, separated by commas"),
     (PYTHON, "--python: the Python whose pip is run"),
     (PROXY_LISTEN, "proxy --listen: address and port"),
     (REFRESH_AFTER, "proxy --refresh-after: seconds"),

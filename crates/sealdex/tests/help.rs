@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 22] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["demo"],
         &["init"],
@@ -26,7 +26,9 @@ fn help() {
         &["token", "create"],
         &["trust"],
         &["trust", "add"],
+        &["trust", "stands-for"],
         &["pip"],
+        &["run"],
         &["proxy"],
         &["fetch"],
         &["config", "show"],

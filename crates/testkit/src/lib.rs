@@ -13,6 +13,7 @@ pub mod archive;
 pub mod clock;
 mod core_metadata;
 pub mod hostile;
+pub mod internet;
 pub mod object_store;
 pub mod process;
 pub mod python;

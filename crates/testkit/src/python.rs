@@ -1,4 +1,4 @@
-//! The real Python tools tests run against: python-tuf, pip, uv and twine, each pinned, and fresh environments.
+//! The real Python tools tests run against: python-tuf, pip, uv, poetry, pdm, pipenv and twine, each pinned, and fresh environments.
 
 mod environment;
 mod fresh;

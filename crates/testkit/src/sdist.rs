@@ -10,8 +10,7 @@ use crate::archive::Archive;
 use crate::core_metadata::CoreMetadata;
 
 const BACKEND: &str = include_str!("sdist_backend.py");
-const PYPROJECT: &str = r#"[build-system]
-requires = []
+const BUILD_SYSTEM: &str = r#"[build-system]
 build-backend = "sdist_backend"
 backend-path = ["build_backend"]
 "#;
@@ -21,18 +20,26 @@ backend-path = ["build_backend"]
 #[derive(Clone, Debug)]
 pub struct SdistBuilder {
     metadata: CoreMetadata,
+    build_requires: Vec<String>,
 }
 
 impl SdistBuilder {
     /// A source distribution of `name` at `version`; the name may be in any spelling.
     pub fn new(name: &str, version: &str) -> Self {
-        Self { metadata: CoreMetadata::new(name, version) }
+        Self { metadata: CoreMetadata::new(name, version), build_requires: Vec::new() }
     }
 
     /// Adds a dependency (`Requires-Dist`), such as `idna>=3`.
     #[must_use]
     pub fn requires(mut self, requirement: &str) -> Self {
         self.metadata.requires.push(requirement.to_owned());
+        self
+    }
+
+    /// Adds what an installer has to install before it can build (PEP 518).
+    #[must_use]
+    pub fn build_requires(mut self, requirement: &str) -> Self {
+        self.build_requires.push(requirement.to_owned());
         self
     }
 
@@ -57,9 +64,10 @@ impl SdistBuilder {
     pub fn build(&self) -> Archive {
         let stem = format!("{}-{}", self.metadata.escaped_name(), self.metadata.escaped_version());
         let core_metadata = self.metadata.to_bytes();
+        let pyproject = format!("{BUILD_SYSTEM}requires = {:?}\n", self.build_requires);
         let mut files = vec![
             (format!("{stem}/PKG-INFO"), core_metadata.clone()),
-            (format!("{stem}/pyproject.toml"), PYPROJECT.as_bytes().to_vec()),
+            (format!("{stem}/pyproject.toml"), pyproject.into_bytes()),
             (format!("{stem}/build_backend/sdist_backend.py"), BACKEND.as_bytes().to_vec()),
         ];
         for (path, source) in self.metadata.modules() {

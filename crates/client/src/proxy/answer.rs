@@ -22,6 +22,11 @@ impl Answer {
         Self::whole(status, Bytes::new())
     }
 
+    /// The answer to `CONNECT`, after which the connection is a tunnel (RFC 9110, 9.3.6).
+    pub(super) fn tunnel() -> Self {
+        Self(Response::new(Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync()))
+    }
+
     pub(super) fn bytes(status: StatusCode, content_type: &str, body: Bytes) -> Self {
         Self::whole(status, body).header(CONTENT_TYPE, content_type)
     }

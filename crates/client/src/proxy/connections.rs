@@ -4,24 +4,27 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::routes;
 use super::state::State;
+use super::{interpose, routes};
 
 /// Installers open about ten.
 const MAX_CONNECTIONS: usize = 512;
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves until told to stop. Dropping the future ends every connection.
-pub(super) async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut stopped = state.stopped();
+    let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -43,14 +46,17 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>, mut stopped
         }
         drop(stream.set_nodelay(true));
         let state = Arc::clone(&state);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request| {
             let state = Arc::clone(&state);
-            async move { Ok::<_, Infallible>(routes::answer(&state, &request).await.into_response()) }
+            async move {
+                let answer = match state.interposition() {
+                    Some(interposition) => interpose::answer(&state, interposition, &mut request).await,
+                    None => routes::answer(&state, &request).await,
+                };
+                Ok::<_, Infallible>(answer.into_response())
+            }
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             // Clients hang up as they like, and a refused transfer ends in an error on purpose.

@@ -6,6 +6,7 @@ use http::Method;
 use http::header::CONNECTION;
 
 use super::answer::Answer;
+use super::page;
 use super::refusal::Refusal;
 use super::request::Head;
 use super::state::State;
@@ -30,11 +31,11 @@ pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
         };
         let target = escaped(&target);
         let message = format!("{target} is not verified by sealdex");
-        return Some(refused(state, target, message));
+        return Some(refused(state, head, target, message, HINT));
     }
     let host = escaped(&head.host().unwrap_or_default());
     let message = format!("the request is for the host {host}, not for this proxy");
-    Some(refused(state, host, message))
+    Some(refused(state, head, host, message, HINT))
 }
 
 /// Whether the request is for the proxy at `address` itself.
@@ -45,17 +46,25 @@ pub(crate) fn is_ours(address: SocketAddr, head: &Head<'_>) -> bool {
     }
 }
 
-fn refused(state: &State, file: String, message: String) -> Answer {
+/// Notes the refusal of what is not the index's, and answers with it.
+pub(super) fn refused(state: &State, head: &Head<'_>, target: String, message: String, hint: &str) -> Answer {
+    let refusal = note(state, target, message, hint);
+    let is_page = head.accept().is_some_and(|accept| accept.contains("application/vnd.pypi.simple"));
+    let answer = if is_page { page::refuse(head, &refusal) } else { Answer::refused(&refusal) };
+    answer.header(CONNECTION, "close")
+}
+
+pub(super) fn note(state: &State, target: String, message: String, hint: &str) -> Refusal {
     let refusal = Refusal {
         when: state.client().now(),
         project: None,
-        file: Some(file),
+        file: Some(target),
         attack: None,
         message,
-        hint: HINT.to_owned(),
+        hint: hint.to_owned(),
     };
     state.note(&refusal);
-    Answer::refused(&refusal).header(CONNECTION, "close")
+    refusal
 }
 
 fn is_own(address: SocketAddr, authority: &str) -> bool {

@@ -6,6 +6,8 @@
 //! | `/files/<project>/<file>` | a file with the digest and size of the signed page |
 //! | `/files/<project>/<file>.metadata` | its core metadata (PEP 658), likewise |
 //! | `CONNECT`, or a URL on another host | a refusal: set as HTTP proxy, it keeps an installer from every other source |
+//!
+//! With an [`Interposition`] it is an HTTP proxy alone, which answers in place of the indexes that installers know.
 
 mod answer;
 mod connections;
@@ -13,6 +15,7 @@ mod content;
 mod download;
 mod elsewhere;
 mod file;
+mod interpose;
 mod options;
 mod page;
 mod prefetch;
@@ -38,6 +41,7 @@ use state::State;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::{elsewhere::is_ours, file::urls, range::Range, request::Head, routes::Route};
+pub use interpose::{AllowedHost, Interposition};
 pub use options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 pub use refusal::Refusal;
 
@@ -67,9 +71,9 @@ impl VerifyingProxy {
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let state = Arc::new(State::new(client, repository, address, options));
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state), stopped));
+        let state = Arc::new(State::new(client, repository, address, options, stopped));
+        let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state)));
         tracing::debug!(%address, repository = %repository.name(), "verifying proxy");
         Ok(Self { state, stop, accepting })
     }
@@ -84,6 +88,15 @@ impl VerifyingProxy {
     #[must_use]
     pub fn index_url(&self) -> String {
         format!("http://{}/simple/", self.address())
+    }
+
+    /// The URL to set as HTTP proxy of the processes of a run, with the run's password where there is one.
+    #[must_use]
+    pub fn proxy_url(&self) -> String {
+        let address = self.address();
+        self.state
+            .interposition()
+            .map_or_else(|| format!("http://{address}"), |interposition| interposition.proxy_url(address))
     }
 
     /// The snapshot now served; refreshes first where the policy asks for it. Call it before an installer is started,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Refusal;
+use super::{Interposition, Refusal};
 
 /// How a proxy behaves. [`ProxyOptions::default`] is what one run of an installer needs.
 #[derive(Clone, Default)]
@@ -14,6 +14,8 @@ pub struct ProxyOptions {
     pub snapshots: SnapshotPolicy,
     /// What to do when the repository cannot be reached.
     pub offline: OfflineUse,
+    /// Answers in place of other hosts.
+    pub(super) interposition: Option<Arc<Interposition>>,
     /// Told about each refusal when it happens.
     pub(super) listener: Option<Listener>,
 }
@@ -66,6 +68,13 @@ impl ProxyOptions {
         self
     }
 
+    /// As the HTTP proxy of one run, which answers in place of the indexes that the repository stands for.
+    #[must_use]
+    pub fn interpose(mut self, interposition: Interposition) -> Self {
+        self.interposition = Some(Arc::new(interposition));
+        self
+    }
+
     /// With a callback that is told about each refusal when it happens. It must not block.
     #[must_use]
     pub fn on_refusal(mut self, callback: impl Fn(&Refusal) + Send + Sync + 'static) -> Self {
@@ -80,6 +89,7 @@ impl fmt::Debug for ProxyOptions {
             .debug_struct("ProxyOptions")
             .field("snapshots", &self.snapshots)
             .field("offline", &self.offline)
+            .field("interposition", &self.interposition)
             .finish_non_exhaustive()
     }
 }

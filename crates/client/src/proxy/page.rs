@@ -33,7 +33,7 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
             let answer = if head.has(&etag) {
                 Answer::empty(StatusCode::NOT_MODIFIED)
             } else {
-                let body = render(page.page(), content_type);
+                let body = render(state, page.page(), content_type);
                 Answer::bytes(StatusCode::OK, content_type.as_header_value(), body.into())
             };
             // Asked again each time: an installer must not go on with what a later snapshot took back.
@@ -55,7 +55,7 @@ pub(super) async fn verified_page(
 
 /// pip hides why an index page could not be had, and goes on as if the project did not exist; but it shows the whole
 /// content type of an answer that it cannot read. Others show the reason of an error.
-fn refuse(head: &Head<'_>, refusal: &Refusal) -> Answer {
+pub(super) fn refuse(head: &Head<'_>, refusal: &Refusal) -> Answer {
     if !head.is_pip() {
         return Answer::refused(refusal);
     }
@@ -64,9 +64,13 @@ fn refuse(head: &Head<'_>, refusal: &Refusal) -> Answer {
     Answer::bytes(StatusCode::OK, &content_type, refusal.line().into()).header(CACHE_CONTROL, "no-store")
 }
 
-/// The signed page, its files to be had here. Nothing is offered that could not be verified.
-fn render(page: &IndexPage, content_type: ContentType) -> Vec<u8> {
-    let mut page = page.with_file_urls(|file| relative_file_url(&page.name, &file.filename));
+/// The signed page, its files to be had here; in place of another index, where they are: lock files hold these URLs.
+/// Nothing is offered that could not be verified.
+fn render(state: &State, page: &IndexPage, content_type: ContentType) -> Vec<u8> {
+    let mut page = match state.interposition() {
+        Some(_) => page.clone(),
+        None => page.with_file_urls(|file| relative_file_url(&page.name, &file.filename)),
+    };
     for file in &mut page.files {
         if file.core_metadata.sha256().is_none() {
             file.core_metadata = CoreMetadata::Absent;

@@ -18,8 +18,7 @@ pub(super) async fn answer<B>(state: &Arc<State>, request: &Request<B>) -> Answe
         return refusal;
     }
     if !matches!(*head.method, Method::GET | Method::HEAD) {
-        return Answer::problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here", "")
-            .header(ALLOW, "GET, HEAD");
+        return method_not_allowed();
     }
     let answer = route(state, &head).await;
     if *head.method == Method::HEAD { answer.without_body() } else { answer }
@@ -61,16 +60,26 @@ impl<'a> Route<'a> {
 
 async fn route(state: &Arc<State>, head: &Head<'_>) -> Answer {
     match Route::of(head.segments.as_deref().unwrap_or_default()) {
-        Route::ProjectList => Answer::problem(
-            StatusCode::NOT_FOUND,
-            "the list of all projects is not signed, so sealdex does not serve it",
-            "ask for a project by its name",
-        ),
+        Route::ProjectList => project_list(),
         Route::Page(project) => page::answer(state, head, &project).await,
         Route::PageElsewhere(project) => page::redirect(&project),
         Route::File(project, filename) => file::answer(state, head, &project, filename).await,
         Route::Unknown => not_found(),
     }
+}
+
+/// Which other methods there are.
+pub(super) fn method_not_allowed() -> Answer {
+    Answer::problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here", "")
+        .header(ALLOW, "GET, HEAD")
+}
+
+pub(super) fn project_list() -> Answer {
+    Answer::problem(
+        StatusCode::NOT_FOUND,
+        "the list of all projects is not signed, so sealdex does not serve it",
+        "ask for a project by its name",
+    )
 }
 
 /// What a verified page, or the absence of one, says is not there.

@@ -23,25 +23,34 @@ pub(super) async fn serve(
     project: &ProjectName,
     file: &IndexFile,
 ) -> Result<Answer, Arc<Error>> {
-    // Not offered on the page either: without a digest it could not be verified.
-    let Some(digest) = digest(file.core_metadata.sha256()) else { return Ok(not_found()) };
-    if head.has(&content::etag(digest)) {
+    if let Some(digest) = digest(file.core_metadata.sha256())
+        && head.has(&content::etag(digest))
+    {
         return Ok(content::with_headers(Answer::empty(StatusCode::NOT_MODIFIED), digest));
     }
-    let cache = state.client().cache();
-    let bytes = match cache.read(digest, state.client().settings().max_core_metadata_bytes).await {
-        Some(bytes) => bytes,
-        None => {
-            let bytes = fetch(state, project, file, digest).await?;
-            cache.keep(digest, &bytes).await;
-            bytes
-        }
-    };
+    let Some((digest, bytes)) = verified(state, project, file).await? else { return Ok(not_found()) };
     // What it is wanted for next is no reason to refuse this.
     if let Ok(session) = state.session().await {
         state.prefetches.begin(session, &bytes);
     }
     Ok(content::with_headers(Content::Memory(bytes.into()).answer(head, digest), digest))
+}
+
+/// The core metadata beside a file, and its digest. `None` without a digest on the page, by which it could be verified;
+/// then it is not offered there either.
+pub(super) async fn verified(
+    state: &State,
+    project: &ProjectName,
+    file: &IndexFile,
+) -> Result<Option<(Sha256Digest, Vec<u8>)>, Arc<Error>> {
+    let Some(digest) = digest(file.core_metadata.sha256()) else { return Ok(None) };
+    let cache = state.client().cache();
+    if let Some(bytes) = cache.read(digest, state.client().settings().max_core_metadata_bytes).await {
+        return Ok(Some((digest, bytes)));
+    }
+    let bytes = fetch(state, project, file, digest).await?;
+    cache.keep(digest, &bytes).await;
+    Ok(Some((digest, bytes)))
 }
 
 async fn fetch(

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sealdex_simple::ProjectName;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::download::Downloads;
+use super::interpose::Interposition;
 use super::options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 use super::prefetch::Prefetches;
 use super::refusal::Refusal;
@@ -30,6 +32,7 @@ pub(super) struct State {
     options: ProxyOptions,
     current: tokio::sync::Mutex<Current>,
     refusals: Mutex<VecDeque<Refusal>>,
+    stopped: watch::Receiver<bool>,
     pub(super) downloads: Downloads,
     pub(super) prefetches: Prefetches,
 }
@@ -46,6 +49,7 @@ impl State {
         repository: &TrustedRepository,
         address: SocketAddr,
         options: ProxyOptions,
+        stopped: watch::Receiver<bool>,
     ) -> Self {
         Self {
             client: client.clone(),
@@ -54,6 +58,7 @@ impl State {
             options,
             current: tokio::sync::Mutex::default(),
             refusals: Mutex::default(),
+            stopped,
             downloads: Downloads::default(),
             prefetches: Prefetches::default(),
         }
@@ -69,6 +74,15 @@ impl State {
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) fn interposition(&self) -> Option<&Arc<Interposition>> {
+        self.options.interposition.as_ref()
+    }
+
+    /// Tells when the proxy is to stop.
+    pub(super) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.clone()
     }
 
     pub(super) fn refusals(&self) -> Vec<Refusal> {

@@ -54,9 +54,14 @@ impl RepositoryStore {
     /// Fills a new folder: the record and the root trust begins with.
     pub(crate) fn create(&self, record: &RepositoryRecord, initial_root: &[u8]) -> Result<(), Error> {
         files::private_folder(&self.metadata_directory())?;
-        let text = toml::to_string(record).map_err(|error| self.damaged(error.to_string()))?;
         files::write_atomically(&self.initial_root_path(), initial_root)?;
         files::write_atomically(&self.path(&RoleName::root()), initial_root)?;
+        self.write_record(record)
+    }
+
+    /// Writes the record.
+    pub(crate) fn write_record(&self, record: &RepositoryRecord) -> Result<(), Error> {
+        let text = toml::to_string(record).map_err(|error| self.damaged(error.to_string()))?;
         files::write_atomically(&self.directory.join("repository.toml"), text.as_bytes())
     }
 

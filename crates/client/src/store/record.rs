@@ -21,6 +21,10 @@ pub struct RepositoryRecord {
     pub added: Timestamp,
     /// SHA-256 of the root trust began with, kept as `initial-root.json`.
     pub initial_root: Sha256Digest,
+    /// The indexes that the repository stands for where installers are not told of it: the URLs under which those have
+    /// their pages. Besides `simple_url`, which is one anyway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stands_for: Vec<RepositoryUrl>,
 }
 
 impl RepositoryRecord {
@@ -34,6 +38,7 @@ impl RepositoryRecord {
             simple_url: url.folder("simple"),
             added,
             initial_root,
+            stands_for: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod attacks;
 mod deltas;
 mod installers;
+mod interposition;
 mod limits;
 mod processes;
 mod proxy;

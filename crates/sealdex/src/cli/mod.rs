@@ -15,8 +15,8 @@ pub(crate) use operator::{
     TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
-    StoreArguments, TrustArguments, TrustCommand,
+    Assignment, ChildArguments, DemoArguments, FetchArguments, InstallerArguments, LimitArguments,
+    ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -53,9 +53,11 @@ Examples:
   sealdex serve --repository my-index               serve them, and take uploads
   sealdex trust add mine URL --root root.json       decide whom you trust
   sealdex pip install six                           install, verified
+  sealdex run -- uv sync                            the same for any tool, lock files as they are
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify.
-`sealdex pip` passes pip's own exit code on; 3 when pip succeeded though something was refused.";
+`sealdex pip` and `sealdex run` pass the exit code of what they run on; 3 when that succeeded though
+something was refused.";
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -109,6 +111,11 @@ pub(crate) enum Command {
     Trust(TrustArguments),
     /// Run your own pip, with everything it installs verified
     Pip(InstallerArguments),
+    /// Run any command (uv, poetry, pdm, pip, tox ...), with everything it installs verified
+    Run(RunArguments),
+    /// What `run` starts: the command, which ends with it
+    #[command(hide = true, name = "run-child")]
+    Child(ChildArguments),
     /// Run the verifying proxy alone, for any installer
     Proxy(ProxyArguments),
     /// Fetch one target of any trusted repository, verified

@@ -64,11 +64,22 @@ pub(crate) enum TrustCommand {
         url: String,
         #[command(flatten)]
         initial: InitialTrustArguments,
+        /// An index that it stands for in `sealdex run`: the URL under which that has its pages; repeat for more
+        #[arg(long, value_name = "URL")]
+        stands_for: Vec<String>,
         #[command(flatten)]
         limits: LimitArguments,
     },
     /// List the trusted repositories
     List,
+    /// Say which indexes a repository stands for in `sealdex run`, in place of what was said before
+    StandsFor {
+        /// Its name here
+        name: String,
+        /// The URLs under which the indexes have their pages, such as `https://index.example/simple/`; none for none
+        #[arg(value_name = "URL")]
+        indexes: Vec<String>,
+    },
     /// Trust a repository no longer
     Remove {
         /// Its name here
@@ -107,6 +118,43 @@ pub(crate) struct InstallerArguments {
     /// What pip is to do: everything from the first word on goes to pip
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PIP ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex run -- uv sync --frozen
+  sealdex run --for https://index.example/simple/ -- poetry install
+  sealdex run --allow-host api.example -- tox
+
+The command and all that it starts reach the network through a proxy of this run alone. It answers
+for the indexes that the repository stands for, at their own URLs, with what verifies; so lock files
+stay as they are. Every other host is refused, unless --allow-host lets it through. Nothing is
+changed but the environment of the command, and its tools get caches of their own.
+What it cannot see: processes that drop their environment, and programs that do not use HTTP.
+See docs/run.md.")]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    /// An index that the repository stands for: the URL under which that has its pages; repeat for more. Besides the
+    /// repository's own, and those that `sealdex trust` remembers
+    #[arg(long = "for", value_name = "URL", env = environment::FOR, value_delimiter = ',')]
+    pub(crate) indexes: Vec<String>,
+    /// A host to let through, unverified: HOST or HOST:PORT; repeat for more
+    #[arg(long = "allow-host", value_name = "HOST", env = environment::ALLOW_HOST, value_delimiter = ',')]
+    pub(crate) allowed: Vec<String>,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChildArguments {
+    /// The process to end with
+    pub(crate) parent: u32,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

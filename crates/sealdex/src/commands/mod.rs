@@ -9,17 +9,21 @@ mod export;
 mod fetch;
 mod import;
 mod init;
+mod installer;
 mod layout;
 mod offline;
 mod pip;
+mod poetry_settings;
 mod proxy;
 mod publish;
 mod remove;
+mod run;
 mod serve;
 mod status;
 mod token;
 mod trust;
 mod trusted;
+mod uv_settings;
 mod verify;
 mod yank;
 
@@ -49,6 +53,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(arguments) => token::run(arguments, format).await?,
         Command::Trust(arguments) => trust::run(arguments, format).await?,
         Command::Pip(arguments) => return pip::run(arguments).await,
+        Command::Run(arguments) => return run::run(arguments).await,
+        Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Config(arguments) => config::run(&arguments, format)?,

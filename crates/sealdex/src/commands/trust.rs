@@ -16,6 +16,7 @@ struct Row {
     url: String,
     initial_root_sha256: String,
     added: jiff::Timestamp,
+    stands_for: Vec<String>,
 }
 
 impl Row {
@@ -26,6 +27,7 @@ impl Row {
             url: record.url.to_string(),
             initial_root_sha256: record.initial_root.to_string(),
             added: record.added,
+            stands_for: record.stands_for.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -33,9 +35,10 @@ impl Row {
 pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(), Failure> {
     let store = store(arguments.trust_dir)?;
     match arguments.command {
-        TrustCommand::Add { name, url, initial, limits } => {
+        TrustCommand::Add { name, url, initial, stands_for, limits } => {
             let name = RepositoryName::parse(&name).map_err(refused)?;
             let url = RepositoryUrl::parse(&url).map_err(refused)?;
+            let indexes = indexes(&stands_for)?;
             let scratch = tempfile::tempdir()?;
             let client = client(Some(scratch.path().to_owned()), &limits)?;
             let initial = match (initial.root, initial.fingerprint) {
@@ -50,10 +53,15 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             let waiting = spinner(format!("verifying {url}"));
             let added = store.add(&client, &name, &url, &initial).await;
             waiting.finish_and_clear();
-            let row = Row::of(&added.map_err(refused)?);
+            let mut added = added.map_err(refused)?;
+            if !indexes.is_empty() {
+                added = store.stand_for(&name, indexes).map_err(refused)?;
+            }
+            let row = Row::of(&added);
             result(format, &row, || {
                 say(format!("{} {} at {}", styled(GOOD, "trusted"), row.name, row.url));
                 say(format!("  initial root {}", row.initial_root_sha256));
+                tell_what_it_stands_for(&row);
                 say(format!("  install with: sealdex pip --from {} install PACKAGE", row.name));
             })?;
         }
@@ -70,9 +78,18 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
                         row.url.clone(),
                         row.initial_root_sha256[..16].to_owned(),
                         row.added.to_string(),
+                        row.stands_for.join(" "),
                     ]
                 });
-                say(table(["name", "url", "initial root", "added"], cells));
+                say(table(["name", "url", "initial root", "added", "stands for"], cells));
+            })?;
+        }
+        TrustCommand::StandsFor { name, indexes: urls } => {
+            let name = RepositoryName::parse(&name).map_err(refused)?;
+            let row = Row::of(&store.stand_for(&name, indexes(&urls)?).map_err(refused)?);
+            result(format, &row, || {
+                say(format!("{} at {}", row.name, row.url));
+                tell_what_it_stands_for(&row);
             })?;
         }
         TrustCommand::Remove { name } => {
@@ -84,6 +101,17 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// URLs under which indexes have their pages.
+pub(super) fn indexes(urls: &[String]) -> Result<Vec<RepositoryUrl>, Failure> {
+    urls.iter().map(|url| RepositoryUrl::parse(url).map_err(refused)).collect()
+}
+
+fn tell_what_it_stands_for(row: &Row) {
+    let indexes =
+        if row.stands_for.is_empty() { "no other index".to_owned() } else { row.stands_for.join(", ") };
+    say(format!("  stands for {indexes}"));
 }
 
 fn read_root(file: &std::path::Path, settings: &ClientSettings) -> Result<Vec<u8>, Failure> {

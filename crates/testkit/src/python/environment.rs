@@ -26,6 +26,21 @@ impl Environment {
         executable("uv", "uv")
     }
 
+    /// The pinned poetry.
+    pub fn poetry() -> PathBuf {
+        executable("poetry", "poetry")
+    }
+
+    /// The pinned pdm.
+    pub fn pdm() -> PathBuf {
+        executable("pdm", "pdm")
+    }
+
+    /// The pinned pipenv.
+    pub fn pipenv() -> PathBuf {
+        executable("pipenv", "pipenv")
+    }
+
     /// The pinned twine.
     pub fn twine() -> PathBuf {
         executable("twine", "twine")

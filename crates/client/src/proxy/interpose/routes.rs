@@ -1,0 +1,85 @@
+//! What a request for some URL is answered with.
+
+use std::sync::Arc;
+
+use http::header::LOCATION;
+use http::{Method, StatusCode};
+use sealdex_simple::ProjectName;
+use url::Url;
+
+use super::indexes::Asked;
+use super::{HINT, Interposition, release};
+use crate::name::escaped;
+use crate::proxy::answer::Answer;
+use crate::proxy::page::{self, verified_page};
+use crate::proxy::request::Head;
+use crate::proxy::state::State;
+use crate::proxy::{elsewhere, file, routes};
+
+pub(super) async fn answer(
+    state: &Arc<State>,
+    interposition: &Interposition,
+    head: &Head<'_>,
+    url: &Url,
+) -> Answer {
+    let asked = interposition.indexes.asked(url);
+    if asked == Asked::Other {
+        return not_verified(state, head, url, "");
+    }
+    if !matches!(*head.method, Method::GET | Method::HEAD) {
+        return routes::method_not_allowed();
+    }
+    let answer = match asked {
+        Asked::ProjectList => routes::project_list(),
+        Asked::Page(project) => page::answer(state, head, &project).await,
+        Asked::PageElsewhere(path) => Answer::empty(StatusCode::MOVED_PERMANENTLY).header(LOCATION, &path),
+        Asked::Release(project, version) => {
+            release::answer(state, &interposition.indexes, url, &project, version.as_deref()).await
+        }
+        Asked::File(projects, filename) => {
+            file_of(state, interposition, head, url, &projects, &filename).await
+        }
+        Asked::Other => routes::not_found(),
+    };
+    if *head.method == Method::HEAD { answer.without_body() } else { answer }
+}
+
+/// A file of one of these projects, if its signed page lists it. From the host of an index it is enough that the page has
+/// a file of that name: a lock file may be older than the repository, or made where the index kept its files elsewhere.
+/// On any other host the page must name this very place, lest a file that someone else offers be mistaken for the
+/// index's.
+async fn file_of(
+    state: &Arc<State>,
+    interposition: &Interposition,
+    head: &Head<'_>,
+    url: &Url,
+    projects: &[ProjectName],
+    filename: &str,
+) -> Answer {
+    let indexes = &interposition.indexes;
+    let base = filename.strip_suffix(".metadata").unwrap_or(filename);
+    for project in projects {
+        let page = match verified_page(state, project).await {
+            Ok(Some(page)) => page,
+            Ok(None) => continue,
+            Err(error) => {
+                return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &error));
+            }
+        };
+        let Some(listed) = page.page().file(base) else { continue };
+        if indexes.are_on_host_of(url) || indexes.list(project, listed, url) {
+            return file::answer(state, head, project, filename).await;
+        }
+        return not_verified(state, head, url, &format!(": the signed page of {project} has it elsewhere"));
+    }
+    not_verified(state, head, url, "")
+}
+
+/// Nothing that came over the network unverified is handed on.
+fn not_verified(state: &State, head: &Head<'_>, url: &Url, why: &str) -> Answer {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    let shown = escaped(shown.as_str());
+    let message = format!("{shown} is not verified by sealdex{why}");
+    elsewhere::refused(state, head, shown, message, HINT)
+}

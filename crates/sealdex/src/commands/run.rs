@@ -1,0 +1,169 @@
+//! `sealdex run`: any command, with everything that it installs verified.
+//!
+//! The command keeps its index. It runs with a proxy that answers for that index, and trusts, for this run, an authority
+//! whose key is in this process alone.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
+
+use sealdex_client::{AllowedHost, Interposition, ProxyOptions, VerifyingProxy, run_environment};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::installer::{self, Others};
+use super::pip::refuse_other_proxy;
+use super::poetry_settings;
+use super::trust::indexes;
+use super::trusted::{Chosen, choose, refused};
+use super::uv_settings;
+use crate::cli::{ChildArguments, RunArguments};
+use crate::failure::{Failure, Kind};
+use crate::output::{BAD, styled, tell};
+use crate::shutdown::Signals;
+
+pub(super) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
+    if is_pip(&arguments.command) {
+        refuse_other_proxy(&arguments.command)?;
+    }
+    uv_settings::refuse_other_proxy(&arguments.command)?;
+    let chosen = choose(&arguments.store)?;
+    let mut command = bound_to_this_process(&arguments.command)?;
+    let running = start(&chosen, &arguments, &mut command).await?;
+    let status = supervise(&mut command, &arguments.command).await?;
+    let refusals = running.proxy.refusals();
+    running.proxy.shutdown().await;
+    // Removed before the last word, whatever becomes of that.
+    drop(running.certificates);
+    installer::explain(&refusals);
+    Ok(installer::exit_code(status, &refusals))
+}
+
+/// What a run needs until its end.
+struct Running {
+    proxy: VerifyingProxy,
+    certificates: TempDir,
+}
+
+/// Starts the proxy, and gives `command` the environment that leads there.
+async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command) -> Result<Running, Failure> {
+    let mut stands_for = chosen.repository.indexes();
+    stands_for.extend(indexes(&arguments.indexes)?);
+    let allowed: Vec<AllowedHost> =
+        arguments.allowed.iter().map(|host| host.parse().map_err(refused)).collect::<Result<_, _>>()?;
+    let others = if allowed.is_empty() { Others::Refused } else { Others::LetThrough };
+    let shown: Vec<String> = stands_for.iter().map(ToString::to_string).collect();
+    tracing::info!("{} stands for {}", chosen.repository.name(), shown.join(", "));
+    let interposition = Interposition::new(chosen.client.now(), stands_for, allowed).map_err(refused)?;
+
+    let certificates = tempfile::Builder::new().prefix("sealdex-run-").tempdir()?;
+    let file = certificates.path().join("authority.pem");
+    std::fs::write(&file, interposition.certificates_pem())?;
+
+    let proxy = installer::start(chosen, ProxyOptions::default().interpose(interposition)).await?;
+    let patience = chosen.client.settings().patience();
+    let caches = installer::cache_directory(chosen, others);
+    installer::apply(command, run_environment(&proxy.proxy_url(), &file, &caches, patience));
+    if let Some(folder) = poetry_settings::environments() {
+        command.env(poetry_settings::VARIABLE, folder);
+    }
+    Ok(Running { proxy, certificates })
+}
+
+/// Runs the command to its end; signals meanwhile are for it.
+async fn supervise(command: &mut Command, words: &[OsString]) -> Result<ExitStatus, Failure> {
+    let mut signals = Signals::new()?;
+    // From the main thread, which lives as long as the process: the kernel tells a child of that thread's death.
+    let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
+        let program = words.first().map(PathBuf::from).unwrap_or_default();
+        Failure::message(Kind::Failed, format!("{} could not be started: {error}", program.display()))
+    })?;
+    let process = child.id();
+    loop {
+        tokio::select! {
+            status = child.wait() => return Ok(status?),
+            () = signals.forward_next(process) => {}
+        }
+    }
+}
+
+/// The command, as a child that does not outlive this process, not even when that is killed: without its proxy it could do
+/// no harm, but nothing of use either. On systems that cannot tell a child of its parent's death, it is left to see that.
+fn bound_to_this_process(words: &[OsString]) -> Result<Command, Failure> {
+    let (program, arguments) = words.split_first().ok_or_else(no_command)?;
+    if cfg!(target_os = "linux")
+        && let Ok(own) = std::env::current_exe()
+    {
+        let mut command = Command::new(own);
+        command.arg("run-child").arg(std::process::id().to_string()).arg("--").args(words);
+        return Ok(command);
+    }
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
+fn no_command() -> Failure {
+    Failure::message(Kind::Usage, "no command is given")
+}
+
+/// `sealdex run-child`: becomes the command, after it has asked to be killed with its parent.
+pub(super) fn child(arguments: &ChildArguments) -> Result<ExitCode, Failure> {
+    let (program, rest) = arguments.command.split_first().ok_or_else(no_command)?;
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
+        if parent != Some(arguments.parent) {
+            // It has died before it could be asked for.
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    let mut command = std::process::Command::new(program);
+    command.args(rest);
+    Ok(become_command(command, program))
+}
+
+/// Comes back only when it has failed, with the exit code that shells have for that.
+#[cfg(unix)]
+fn become_command(mut command: std::process::Command, program: &OsStr) -> ExitCode {
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    tell(format!("{} {} could not be started: {error}", styled(BAD, "error:"), Path::new(program).display()));
+    ExitCode::from(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
+}
+
+#[cfg(not(unix))]
+fn become_command(mut command: std::process::Command, _program: &OsStr) -> ExitCode {
+    let code = command.status().ok().and_then(|status| status.code());
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Whether the command is pip, whose option `--proxy` counts more than any variable.
+fn is_pip(words: &[OsString]) -> bool {
+    let name = words.first().and_then(|program| Path::new(program).file_stem()).unwrap_or_default();
+    let name = name.to_string_lossy();
+    let is_pip = name
+        .strip_prefix("pip")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+    is_pip || words.windows(2).any(|pair| pair[0] == "-m" && pair[1] == "pip")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pip_is_known_by_its_names() {
+        for (words, expected) in [
+            (&["pip", "install"][..], true),
+            (&["/venv/bin/pip3.11", "install"], true),
+            (&["python", "-I", "-m", "pip"], true),
+            (&["pipenv", "install"], false),
+            (&["uv", "pip", "install"], false),
+        ] {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(is_pip(&words), expected, "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Settings of uv that count more than the variables that lead it to a run's proxy.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, Kind};
+
+/// Each names a proxy, or a host to be asked without one.
+const KEYS: [&str; 3] = ["https-proxy", "http-proxy", "no-proxy"];
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Options of uv that name another place to look for settings.
+const PLACES: [&str; 3] = ["--project", "--directory", "--config-file"];
+
+/// Refuses to run where uv would find such a setting: it would not come to the proxy, and what it gets elsewhere nobody
+/// verifies. What it finds when a command takes it to another folder cannot be known here.
+pub(super) fn refuse_other_proxy(words: &[OsString]) -> Result<(), Failure> {
+    let ignored = |value: OsString| !matches!(value.to_str(), Some("" | "0" | "false"));
+    if std::env::var_os("UV_NO_CONFIG").is_some_and(ignored) {
+        return Ok(());
+    }
+    let directory = std::env::current_dir()?;
+    let mut files = files(&directory);
+    files.extend(named(words, &directory));
+    let found = files.into_iter().find_map(|file| key_in(&file).map(|key| (file, key)));
+    let Some((file, key)) = found else { return Ok(()) };
+    let message = format!("{} sets {key}, which would lead uv around the verification", file.display());
+    Err(Failure::message(Kind::Usage, message).hint(
+        "take it out, or set UV_NO_CONFIG=1; to reach the repository through a proxy, set HTTPS_PROXY or \
+         HTTP_PROXY for sealdex itself",
+    ))
+}
+
+/// Where uv looks for settings when it is started in `directory`.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let mut files: Vec<PathBuf> = variable("UV_CONFIG_FILE").map(PathBuf::from).into_iter().collect();
+    files.extend(directory.ancestors().flat_map(settings_in));
+    let own = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let own = own.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")));
+    let shared = variable("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".into());
+    let folders = own.into_iter().chain(std::env::split_paths(&shared)).chain(["/etc".into()]);
+    files.extend(folders.map(|folder| folder.join("uv/uv.toml")));
+    files
+}
+
+/// Where uv looks as well, by its options among these words.
+fn named(words: &[OsString], directory: &Path) -> Vec<PathBuf> {
+    let after = words.windows(2).filter(|pair| PLACES.iter().any(|place| pair[0] == *place));
+    let mut places: Vec<PathBuf> = after.map(|pair| directory.join(&pair[1])).collect();
+    let joined = words.iter().filter_map(|word| word.to_str()?.split_once('='));
+    places.extend(joined.filter(|(name, _)| PLACES.contains(name)).map(|(_, place)| directory.join(place)));
+    let folders = places.clone();
+    places.extend(folders.iter().flat_map(|folder| folder.ancestors()).flat_map(settings_in));
+    places
+}
+
+fn settings_in(folder: &Path) -> [PathBuf; 2] {
+    [folder.join("uv.toml"), folder.join("pyproject.toml")]
+}
+
+/// The first such setting in a file. One that cannot be read is uv's to complain of.
+fn key_in(file: &Path) -> Option<&'static str> {
+    if file.metadata().ok()?.len() > MAX_BYTES {
+        return None;
+    }
+    let settings: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
+    let is_project = file.file_name().is_some_and(|name| name == "pyproject.toml");
+    let settings = if is_project { settings.get("tool")?.get("uv")?.as_table()? } else { &settings };
+    KEYS.into_iter().find(|key| settings.contains_key(*key))
+}
