@@ -24,7 +24,8 @@ use crate::repository::Repository;
 use crate::staging::Received;
 use crate::store::imports::KnownFiles;
 use crate::store::{
-    self, DistributionRow, NewEntry, Purpose, SessionLock, Signal, announce, commit, imports, log, rows,
+    self, DistributionRow, NewEntry, Purpose, SessionLock, Signal, Transaction, announce, commit, imports,
+    log, rows,
 };
 use crate::transaction::{Actor, Outcome, Receipt, TransactionId};
 
@@ -301,6 +302,11 @@ impl Repository {
             outcome: Outcome::Accepted,
             may_be_import: true,
         }))
+    }
+
+    /// Whether an import is complete and waits to be published.
+    pub(crate) async fn is_import_complete(&self, read: &mut Transaction) -> Result<bool, Error> {
+        Ok(store::fact(read, IMPORT_COMPLETE_FACT).await?.is_some())
     }
 
     /// Takes out of `files` what no page can list, and says why.

@@ -51,7 +51,10 @@ pub use relayout::{RelayoutId, RelayoutPlan, WaitingRelayout};
 pub use repository::Repository;
 pub use settings::{BucketSettings, FileLimits, Settings, Storage};
 pub use staging::{Received, StagedFile};
-pub use status::{BinsStatus, KeyStatus, RoleStatus, Status, WriterStatus};
+pub use status::{
+    Away, BinsStatus, Counts, KeyStatus, Part, Publishing, RoleStatus, Signatures, Status, TrustedKeys,
+    WriterStatus,
+};
 pub use token::{Action, Projects, Token, TokenId, TokenScope, TokenSecret};
 pub use transaction::{
     Actor, AddDistribution, AddTarget, Existing, Outcome, Publication, Receipt, Transaction, TransactionId,

@@ -61,7 +61,7 @@ fn a_manifest_is_imported_published_and_verified() {
     // Once more: nothing changes, and nothing is published.
     let again = stage.run(&import(&["all.jsonl"])).expect_success().stdout;
     assert!(again.contains("there already 200 files") && again.contains("imported 0 files,"), "{again}");
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("30 projects, 200 files") && status.contains("nothing pending"), "{status}");
 
     // Clients find it.
@@ -172,7 +172,7 @@ fn an_import_that_was_killed_goes_on() {
     assert_eq!(done["verification"]["files"], 24_000);
     assert_eq!(done["verification"]["pages"], 1_600);
     assert_eq!(done["refused"], 0);
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("1600 projects, 24000 files, 25600 targets"), "{status}");
 }
 

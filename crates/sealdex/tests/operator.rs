@@ -245,7 +245,7 @@ fn commands_at_the_same_time_all_publish() {
         let (status, log) = process.wait(support::PATIENCE);
         assert!(status.success(), "{log}");
     }
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("6 targets") && status.contains("nothing pending"), "{status}");
 }
 

@@ -78,16 +78,26 @@ pub(crate) async fn pending(transaction: &mut Transaction, limit: u32) -> Result
     rows.into_iter().map(|(id, project, path)| Ok(Pending { id: unsigned(id)?, project, path })).collect()
 }
 
-pub(crate) async fn pending_count(transaction: &mut Transaction) -> Result<u64, Error> {
-    // Each part has an index of its own.
-    let (count,): (i64,) = query(
-        "SELECT (SELECT COUNT(*) FROM transactions WHERE publication IS NULL AND action <> 'import') + \
-         (SELECT COUNT(*) FROM transactions WHERE publication IS NULL AND action = 'import')",
-    )
-    .fetch_one(transaction)
-    .await
-    .map_err(Error::database("count pending transactions"))?;
-    unsigned(count)
+/// How many transactions are not published yet, those of imports excepted, and when the first of them was submitted.
+pub(crate) async fn waiting(transaction: &mut Transaction) -> Result<(u64, Option<Timestamp>), Error> {
+    let (count, first): (i64, Option<i64>) =
+        query("SELECT COUNT(*), MIN(id) FROM transactions WHERE publication IS NULL AND action <> 'import'")
+            .fetch_one(transaction)
+            .await
+            .map_err(Error::database("count pending transactions"))?;
+    let Some(first) = first else { return Ok((0, None)) };
+    let at = submitted_at(transaction, unsigned(first)?).await?;
+    Ok((unsigned(count)?, at))
+}
+
+/// When a transaction was submitted.
+pub(crate) async fn submitted_at(transaction: &mut Transaction, id: u64) -> Result<Option<Timestamp>, Error> {
+    let row: Option<(i64,)> = query("SELECT submitted_at FROM transactions WHERE id = $1")
+        .bind(signed(id)?)
+        .fetch_optional(transaction)
+        .await
+        .map_err(Error::database("read a transaction"))?;
+    row.map(|(at,)| time(at)).transpose()
 }
 
 /// The first and the last transaction of imports that are not published yet.

@@ -12,7 +12,7 @@ pub(crate) use operator::{
     AddArguments, BinStyleChoice, CollectArguments, ConfigArguments, ConfigCommand, ConfigShowArguments,
     ExportArguments, ImportArguments, InitArguments, LayoutArguments, LayoutChangeArguments, LayoutChoice,
     LayoutCommand, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments,
-    TokenArguments, TokenCommand, YankArguments,
+    StatusArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
     Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
@@ -54,7 +54,8 @@ Examples:
   sealdex trust add mine URL --root root.json       decide whom you trust
   sealdex pip install six                           install, verified
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify,
+4 away: `sealdex status` could not reach the database or what is public.
 `sealdex pip` passes pip's own exit code on; 3 when pip succeeded though something was refused.";
 
 /// How results are written.
@@ -101,8 +102,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Write what is public to a folder for any web server, with packed forms beside it
     Export(ExportArguments),
-    /// Show each role: version, expiry, signatures, keys
-    Status(RepositoryArguments),
+    /// Show each role, what is pending, who publishes, and what is away
+    Status(StatusArguments),
     /// Manage the tokens that allow uploads
     Token(TokenArguments),
     /// Manage the repositories this user trusts

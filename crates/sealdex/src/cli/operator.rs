@@ -327,6 +327,21 @@ pub(crate) struct ExportArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = STATUS_NOTES)]
+pub(crate) struct StatusArguments {
+    /// Count projects, files and targets too: takes seconds for millions of files
+    #[arg(long)]
+    pub(crate) count: bool,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+}
+
+const STATUS_NOTES: &str = "\
+Where the database or what is public (a bucket, or the folder) is away, it says so, tells what is
+known without, and the exit code is 4. Publishing pauses meanwhile: nothing is lost, and it goes on
+by itself.";
+
+#[derive(Debug, Args)]
 pub(crate) struct TokenArguments {
     #[command(subcommand)]
     pub(crate) command: TokenCommand,
