@@ -42,7 +42,10 @@ pub use create::{Development, InitialKeys};
 pub use database::DatabaseUrl;
 pub use directory::RepositoryDirectory;
 pub use error::Error;
-pub use import::{CheckedImport, ImportLock, ImportOutcome, ImportedFile, PlacedFile};
+pub use import::{
+    AbandonedImport, CheckedImport, ImportLock, ImportOutcome, ImportState, ImportedFile, PlacedFile,
+    UnfinishedImport,
+};
 pub use layout::Layout;
 pub use lifetime::{Expiries, Lifetime};
 pub use page::{PublishedFile, PublishedPage, PublishedSidecar};

@@ -17,6 +17,7 @@ use crate::database::DatabaseUrl;
 use crate::directory::RepositoryDirectory;
 use crate::disk;
 use crate::error::Error;
+use crate::import::{ImportState, UnfinishedImport};
 use crate::layout::Layout;
 use crate::publish::current_writer;
 use crate::repository::{Repository, location, open_blobs, read_settings};
@@ -50,6 +51,8 @@ pub struct Status {
     pub pending_transactions: Option<u64>,
     /// Since when the oldest of them waits.
     pub pending_since: Option<Timestamp>,
+    /// The import that is not finished, if there is one.
+    pub import: Option<UnfinishedImport>,
     /// Which database holds the state: `SQLite`, or the address of a PostgreSQL.
     pub database: String,
     /// Where everything public lies: a folder, or a bucket.
@@ -190,6 +193,7 @@ struct State {
     pending_since: Option<Timestamp>,
     known: Known,
     waiting_layout: Option<String>,
+    import: Option<UnfinishedImport>,
     /// Whether something is to be published that takes its time, while everything else waits.
     bulk_waits: bool,
     writer: Option<WriterStatus>,
@@ -238,7 +242,7 @@ impl Repository {
         let rows = publications::roles(&mut read).await?;
         let layout = self.read_layout(&mut read).await?;
         let relayout = relayouts::waiting(&mut read).await?;
-        let import = self.is_import_complete(&mut read).await?;
+        let import = self.read_import(&mut read).await?;
         drop(read);
         let waiting = relayout.map(|waiting| Layout::from_fact(&waiting.layout)).transpose()?;
         let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
@@ -246,7 +250,9 @@ impl Repository {
             pending_transactions,
             pending_since,
             known: Known { layout, rows },
-            bulk_waits: import || waiting.is_some(),
+            bulk_waits: waiting.is_some()
+                || import.as_ref().is_some_and(|import| import.state == ImportState::Complete),
+            import,
             waiting_layout: waiting.map(|layout| layout.name),
             writer: self.writer().await?,
         })
@@ -335,6 +341,7 @@ impl Status {
             bins: roles.bins,
             pending_transactions: state.map(|state| state.pending_transactions),
             pending_since: state.and_then(|state| state.pending_since),
+            import: state.and_then(|state| state.import.clone()),
             database: database.name,
             public,
             writer: writer.flatten(),

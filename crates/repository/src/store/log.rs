@@ -157,7 +157,7 @@ pub(crate) async fn published_in(
 ) -> Result<Option<Versions>, Error> {
     let row: Option<(i64, i64)> = query(
         "SELECT p.snapshot_version, p.timestamp_version FROM transactions t \
-         JOIN publications p ON p.id = t.publication WHERE t.id = $1",
+         JOIN publications p ON p.id = t.publication AND p.id > 0 WHERE t.id = $1",
     )
     .bind(signed(id.number())?)
     .fetch_optional(transaction)
@@ -177,11 +177,12 @@ pub(crate) async fn published_through(
     .fetch_one(transaction)
     .await
     .map_err(Error::database("read what is pending"))?;
-    let publication: Option<(i64, i64)> =
-        query("SELECT snapshot_version, timestamp_version FROM publications ORDER BY id DESC LIMIT 1")
-            .fetch_optional(transaction)
-            .await
-            .map_err(Error::database("read the last publication"))?;
+    let publication: Option<(i64, i64)> = query(
+        "SELECT snapshot_version, timestamp_version FROM publications WHERE id > 0 ORDER BY id DESC LIMIT 1",
+    )
+    .fetch_optional(transaction)
+    .await
+    .map_err(Error::database("read the last publication"))?;
     let through = first_pending.map_or(last, |first| first - 1);
     publication.map(|found| Ok((unsigned(through)?, versions(found)?))).transpose()
 }
@@ -198,7 +199,7 @@ pub(crate) async fn entries(
 ) -> Result<Vec<AuditEntry>, Error> {
     let rows: Vec<Columns> = query(
         "SELECT t.id, t.submitted_at, t.actor, t.action, t.path, t.sha256, p.snapshot_version \
-         FROM transactions t LEFT JOIN publications p ON p.id = t.publication \
+         FROM transactions t LEFT JOIN publications p ON p.id = t.publication AND p.id > 0 \
          WHERE t.id > $1 ORDER BY t.id LIMIT $2",
     )
     .bind(signed(after)?)

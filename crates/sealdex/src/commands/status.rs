@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use sealdex_repository::{
-    BinsStatus, Counts, KeyStatus, Part, Publishing, RepositoryDirectory, RoleStatus, Status, TrustedKeys,
-    WriterStatus,
+    BinsStatus, Counts, ImportState, KeyStatus, Part, Publishing, RepositoryDirectory, RoleStatus, Status,
+    TrustedKeys, UnfinishedImport, WriterStatus,
 };
 use serde::Serialize;
 
@@ -66,6 +66,9 @@ fn tell_people(report: &Report, now: Timestamp) {
     if let Some(layout) = &status.waiting_layout {
         say(styled(WARNING, format!("a change of the layout waits to be published: {layout}")));
     }
+    if let Some(import) = &status.import {
+        say(self::import(import, now));
+    }
     if let Some(fingerprint) = &status.root_fingerprint {
         say(format!("root fingerprint {fingerprint}"));
     }
@@ -109,6 +112,36 @@ fn publishing(status: &Status, now: Timestamp) -> String {
         (None, _) => "no process publishes (start one: sealdex serve)".to_owned(),
     };
     format!("{pending}; {writer}")
+}
+
+fn import(import: &UnfinishedImport, now: Timestamp) -> String {
+    // What they are of; the rest of a name tells imports apart.
+    let kinds = import.names.iter().map(|name| match name.split_once(':') {
+        Some((kind, _)) => format!("a {kind}"),
+        None => name.clone(),
+    });
+    let kinds = kinds.collect::<Vec<_>>().join(", ");
+    let named = if kinds.is_empty() { "an import".to_owned() } else { format!("an import of {kinds}") };
+    let last = import.last_entered.map(|last| {
+        let ago = now.duration_since(last).max(SignedDuration::ZERO);
+        format!(", the last files entered {} ago", duration(ago))
+    });
+    let last = last.unwrap_or_default();
+    match import.state {
+        ImportState::Running => format!("{named} is running{last}"),
+        ImportState::Complete => format!("{named} is complete, and waits to be published"),
+        ImportState::Interrupted => styled(
+            WARNING,
+            format!(
+                "{named} is not finished{last}: nothing of it is public; run the same command again to go on, or \
+                 give it up: sealdex import --abandon"
+            ),
+        ),
+        ImportState::Abandoned => styled(
+            WARNING,
+            "an import was given up, and not all of it is dropped; go on: sealdex import --abandon",
+        ),
+    }
 }
 
 fn named(writer: &WriterStatus) -> String {
