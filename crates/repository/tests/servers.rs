@@ -312,6 +312,7 @@ fn another_takes_over_at_a_bucket() {
     everything_survives(&Scene { test, bucket: Some(Bucket::new()), kills: 3, stops: 3, takeover });
 }
 
+#[expect(clippy::print_stdout, reason = "the seed, and figures for whoever runs it")]
 fn everything_survives(scene: &Scene) {
     let (kills, stops, takeover) = (scene.kills, scene.stops, scene.takeover);
     let database = PostgresServer::start(Synchronise::No).unwrap();

@@ -12,4 +12,5 @@ mod round_trips;
 mod session;
 mod state;
 mod support;
+mod tls;
 mod trust;

@@ -15,8 +15,8 @@ pub(crate) use operator::{
     StatusArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    Assignment, DemoArguments, FetchArguments, InstallerArguments, LimitArguments, ProxyArguments,
-    StoreArguments, TrustArguments, TrustCommand,
+    Assignment, ConnectionArguments, DemoArguments, FetchArguments, InstallerArguments, LimitArguments,
+    ProxyArguments, StoreArguments, TrustArguments, TrustCommand,
 };
 
 const STYLES: Styles = Styles::styled()
