@@ -10,7 +10,7 @@ use sealdex_tuf::{Clock, Limits};
 
 use crate::cache::FileCache;
 use crate::error::Error;
-use crate::fetch::{FetchLimits, HttpFetcher};
+use crate::fetch::{FetchLimits, HttpFetcher, authorities};
 use crate::store::directories;
 
 /// Bounds and places. Start from [`ClientSettings::new`] and change what is to differ.
@@ -36,6 +36,9 @@ pub struct ClientSettings {
     pub update_total: Duration,
     /// How long to wait for another process that is refreshing the same repository.
     pub lock_wait: Duration,
+    /// A PEM file with certificate authorities that https servers may have their certificates from, beside those that this
+    /// machine trusts.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl ClientSettings {
@@ -53,6 +56,7 @@ impl ClientSettings {
             max_core_metadata_bytes: 5 << 20,
             update_total: Duration::from_secs(600),
             lock_wait: Duration::from_secs(60),
+            ca_file: None,
         }
     }
 
@@ -99,9 +103,11 @@ impl Client {
     /// Makes a client; opens no connection. Binaries pass `Arc::new(jiff::Timestamp::now)` as clock.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::NotADirectory`] for the cache folder.
+    /// [`Error::Io`] or [`Error::NotADirectory`] for the cache folder; [`Error::Io`] or [`Error::Authorities`] for the file
+    /// with certificate authorities.
     pub fn new(settings: ClientSettings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let fetcher = HttpFetcher::new(settings.metadata_fetch.connect);
+        let authorities = settings.ca_file.as_deref().map_or_else(|| Ok(Vec::new()), authorities::read)?;
+        let fetcher = HttpFetcher::new(settings.metadata_fetch.connect, authorities);
         let cache = FileCache::open(&settings.cache_directory, settings.max_cache_bytes)?;
         Ok(Self { shared: Arc::new(Shared { settings, clock, fetcher, cache }) })
     }

@@ -190,6 +190,14 @@ pub enum Error {
         /// What failed.
         reason: String,
     },
+    /// The file with certificate authorities cannot be used.
+    #[error("{} has no certificate authorities to be used: {reason}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file or folder of this client could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -437,7 +445,10 @@ impl Error {
             Self::Unreachable { .. } | Self::ConnectTime { .. } => {
                 "check the network and the url; is the server running?"
             }
-            Self::Tls { .. } => "check the url and this machine's clock and certificates",
+            Self::Tls { .. } => {
+                "check the url and this machine's clock; a certificate authority of your own is named with --ca-file"
+            }
+            Self::Authorities { .. } => "name a PEM file with the certificates of the authorities",
             Self::HttpClient { .. } => "check this machine's certificates and proxy settings",
             Self::Io { source, .. } => io_hint(source.kind()),
             Self::Locked { .. } => "wait for the other process, or end it, and try again",

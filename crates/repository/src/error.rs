@@ -221,6 +221,12 @@ pub enum Error {
     /// so far is kept.
     #[error("the right to import was lost: its session in the database has ended")]
     ImportInterrupted,
+    /// An import is given up, and not all of what it entered is dropped yet.
+    #[error("an import is being abandoned, and some of its files are there still")]
+    ImportAbandoned,
+    /// An import is complete: it is published, or is about to be, and cannot be abandoned any more.
+    #[error("the import is complete, and is being published")]
+    ImportComplete,
     /// The state holds what this program never writes.
     #[error("the state is damaged: {reason}")]
     State {

@@ -42,7 +42,10 @@ pub use create::{Development, InitialKeys};
 pub use database::DatabaseUrl;
 pub use directory::RepositoryDirectory;
 pub use error::Error;
-pub use import::{CheckedImport, ImportLock, ImportOutcome, ImportedFile, PlacedFile};
+pub use import::{
+    AbandonedImport, CheckedImport, ImportLock, ImportOutcome, ImportState, ImportedFile, PlacedFile,
+    UnfinishedImport,
+};
 pub use layout::Layout;
 pub use lifetime::{Expiries, Lifetime};
 pub use page::{PublishedFile, PublishedPage, PublishedSidecar};
@@ -51,7 +54,10 @@ pub use relayout::{RelayoutId, RelayoutPlan, WaitingRelayout};
 pub use repository::Repository;
 pub use settings::{BucketSettings, FileLimits, Settings, Storage};
 pub use staging::{Received, StagedFile};
-pub use status::{BinsStatus, KeyStatus, RoleStatus, Status, WriterStatus};
+pub use status::{
+    Away, BinsStatus, Counts, KeyStatus, Part, Publishing, RoleStatus, Signatures, Status, TrustedKeys,
+    WriterStatus,
+};
 pub use token::{Action, Projects, Token, TokenId, TokenScope, TokenSecret};
 pub use transaction::{
     Actor, AddDistribution, AddTarget, Existing, Outcome, Publication, Receipt, Transaction, TransactionId,

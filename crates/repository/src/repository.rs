@@ -82,19 +82,14 @@ impl Repository {
         clock: Arc<dyn Clock>,
         database: Option<DatabaseUrl>,
     ) -> Result<Self, Error> {
-        let path = directory.settings_file();
-        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::NotARepository { directory: directory.path().to_owned() },
-            _ => Error::io("read", &path)(error),
-        })?;
-        let settings = Settings::from_toml(&text, &path)?;
+        let settings = read_settings(&directory)?;
         let store = Store::open(&location(&directory, &settings, database)?, Open::Existing).await?;
         let mut read = store.read().await?;
         let fact = layout_fact(&mut read).await?;
         drop(read);
         let layout = Layout::from_fact(&fact)?;
         if settings.layout.as_ref().is_some_and(|written| *written != layout) {
-            return Err(Error::LayoutChanged { path });
+            return Err(Error::LayoutChanged { path: directory.settings_file() });
         }
         let blobs = open_blobs(&directory, &settings)?;
         Ok(Self(Arc::new(Shared {
@@ -295,6 +290,16 @@ impl Repository {
 async fn layout_fact(transaction: &mut Transaction) -> Result<String, Error> {
     let fact = store::fact(transaction, LAYOUT_FACT).await?;
     fact.ok_or_else(|| Error::State { reason: "the database knows no layout".to_owned() })
+}
+
+/// The settings in a repository's directory.
+pub(crate) fn read_settings(directory: &RepositoryDirectory) -> Result<Settings, Error> {
+    let path = directory.settings_file();
+    let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::NotARepository { directory: directory.path().to_owned() },
+        _ => Error::io("read", &path)(error),
+    })?;
+    Settings::from_toml(&text, &path)
 }
 
 /// Where the state is: in the database named, else in that of the settings, else in the directory.

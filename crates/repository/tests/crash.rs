@@ -27,7 +27,9 @@ use sealdex_repository::{Actor, Error, Layout, Repository, RepositoryDirectory, 
 use sealdex_testkit::clock::START;
 use sealdex_tuf::Signer;
 
-use processes::{Victim, Witness, create_with, file, online_key, open_at, recover, say, submit, targets_key};
+use processes::{
+    TARGETS, Victim, Witness, create_with, file, kept_key, online_key, open_at, recover, say, submit,
+};
 use support::{Judge, Public, Stored};
 
 /// How often the process is killed.
@@ -114,7 +116,7 @@ fn work_until_killed(folder: &str, beside: Beside) {
         say("ready");
         tokio::spawn(writer.run(std::future::pending()));
         if beside == Beside::Relayouts {
-            let (repository, keys) = (repository.clone(), [targets_key(&folder)]);
+            let (repository, keys) = (repository.clone(), [kept_key(&folder, TARGETS)]);
             tokio::spawn(async move { relayout(&repository, &keys).await });
         }
         let lanes = (0..3).map(|lane| {

@@ -7,9 +7,10 @@ mod support;
 use std::time::Duration;
 
 use sealdex_repository::layout::{AllPaths, BinStyle, Content, KeyHolder, LayoutName, Paths, Role, Search};
-use sealdex_repository::{Actor, Existing, Layout, Repository, Transaction};
+use sealdex_repository::{Actor, Counts, Existing, Layout, Publishing, Repository, Transaction};
 use sealdex_simple::{IndexPage, PageLimits, Yanked};
 use sealdex_testkit::archive::Archive;
+use sealdex_testkit::clock::START;
 use sealdex_tuf::TargetPath;
 use support::{World, add_target, add_wheel, file_name, project, wheel};
 
@@ -233,24 +234,29 @@ async fn status_shows_every_role() {
     let world = World::new(Layout::pep458(BinStyle::Succinct, 4).unwrap()).await;
     add_wheel(&world.repository, &wheel("six", "1.0")).await.unwrap();
     let status = world.repository.status().await.unwrap();
-    assert_eq!((status.pending_transactions, status.projects, status.files), (1, 0, 1));
-    assert!(status.writer.is_none());
+    assert_eq!((status.pending_transactions, status.pending_since), (Some(1), Some(START)));
+    assert_eq!((status.publishing, status.writer.is_none()), (Publishing::Stopped, true));
+    let counts = world.repository.counts().await.unwrap();
+    assert_eq!((counts.projects, counts.files, counts.targets), (0, 1, 0));
     let mut writer = world.writer().await;
     writer.publish_pending().await.unwrap().unwrap();
     let status = world.repository.status().await.unwrap();
     assert_eq!(status.writer.unwrap().process_id, Some(std::process::id()));
-    assert_eq!((status.pending_transactions, status.projects, status.targets), (0, 1, 2));
+    assert_eq!((status.pending_transactions, status.pending_since), (Some(0), None));
+    assert_eq!(status.publishing, Publishing::Running);
+    assert_eq!(world.repository.counts().await.unwrap(), Counts { projects: 1, files: 1, targets: 2 });
     let names: Vec<&str> = status.roles.iter().map(|role| role.name.as_str()).collect();
     assert_eq!(names, ["root", "timestamp", "snapshot", "targets", "index", "files"]);
     for role in &status.roles {
-        assert!(role.signed_by.len() as u64 >= role.threshold, "{}", role.name);
+        let signatures = role.signatures.as_ref().unwrap();
+        assert!(signatures.signed_by.len() as u64 >= signatures.trusted.threshold, "{}", role.name);
     }
-    assert_eq!(status.roles[0].threshold, 2);
-    assert_eq!(status.roles[0].keys.len(), 3);
+    let root = &status.roles[0].signatures.as_ref().unwrap().trusted;
+    assert_eq!((root.threshold, root.keys.len()), (2, 3));
     assert_eq!(status.bins[0].count, 16);
     assert_eq!(status.bins[0].highest_version, 2);
-    assert!(!status.development);
-    assert_eq!(status.root_fingerprint, world.repository.root_fingerprint().await.unwrap());
+    assert_eq!(status.development, Some(false));
+    assert_eq!(status.root_fingerprint, Some(world.repository.root_fingerprint().await.unwrap()));
 }
 
 #[tokio::test]

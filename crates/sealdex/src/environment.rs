@@ -36,6 +36,8 @@ pub(crate) const PYTHON: &str = "SEALDEX_PYTHON";
 pub(crate) const PROXY_LISTEN: &str = "SEALDEX_PROXY_LISTEN";
 /// `proxy --refresh-after`
 pub(crate) const REFRESH_AFTER: &str = "SEALDEX_REFRESH_AFTER";
+/// `--ca-file`
+pub(crate) const CA_FILE: &str = "SEALDEX_CA_FILE";
 /// `--offline`
 pub(crate) const OFFLINE: &str = "SEALDEX_OFFLINE";
 /// `--limit`, separated by commas
@@ -44,7 +46,7 @@ pub(crate) const LIMITS: &str = "SEALDEX_LIMITS";
 pub(crate) const CONFIG: &str = "SEALDEX_CONFIG";
 
 /// Each variable and what it sets.
-pub(crate) const ALL: [(&str, &str); 21] = [
+pub(crate) const ALL: [(&str, &str); 22] = [
     (FORMAT, "--format: human or json"),
     (LOG, "what is logged, as in sealdex_server=debug"),
     (LOG_FORMAT, "--log-format: text or json"),
@@ -63,6 +65,7 @@ pub(crate) const ALL: [(&str, &str); 21] = [
     (PYTHON, "--python: the Python whose pip is run"),
     (PROXY_LISTEN, "proxy --listen: address and port"),
     (REFRESH_AFTER, "proxy --refresh-after: seconds"),
+    (CA_FILE, "--ca-file: PEM file with certificate authorities"),
     (OFFLINE, "--offline: true or false"),
     (LIMITS, "--limit: NAME=VALUE, separated by commas"),
     (CONFIG, "--config: the file of the client's limits"),

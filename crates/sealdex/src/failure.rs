@@ -24,6 +24,9 @@ pub(crate) enum Kind {
     Refused,
 }
 
+/// `sealdex status` has told what it could, and something is away.
+pub(crate) const AWAY: u8 = 4;
+
 impl Failure {
     pub(crate) fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
         Self { error: error.into(), hint: None, kind }

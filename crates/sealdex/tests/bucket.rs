@@ -4,12 +4,14 @@
 mod support;
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use sealdex_testdatabase::{PostgresServer, Synchronise};
 use sealdex_testkit::hostile::{Behaviour, HostileServer, Origin, Paths};
 use sealdex_testkit::object_store::ObjectStore;
 use sealdex_testkit::python::{self, Environment};
 use sealdex_testkit::wheel::WheelBuilder;
+use serde_json::{Value, json};
 use support::{PATIENCE, Stage};
 
 /// A repository in a new bucket, which is reached through a server that does as it is told.
@@ -22,18 +24,16 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::with_flags(&[])
+    }
+
+    fn with_flags(flags: &[&str]) -> Self {
         let store = ObjectStore::start();
         let proxy = HostileServer::start(Origin::server(store.endpoint()));
         let bucket = store.new_bucket();
         let url = proxy.url();
-        let stage = Stage::with_repository(&[
-            "--bucket",
-            &bucket,
-            "--bucket-endpoint",
-            &url,
-            "--bucket-prefix",
-            "index",
-        ]);
+        let own = ["--bucket", &bucket, "--bucket-endpoint", &url, "--bucket-prefix", "index"];
+        let stage = Stage::with_repository(&[&own, flags].concat());
         Self { stage, store, proxy, bucket }
     }
 
@@ -145,9 +145,8 @@ fn a_store_that_is_down_is_told_of() {
     }
     let import = ["import", "--repository", "repository", "mirrored"];
     scene.proxy.set(Paths::All, Behaviour::Status(500));
-    let status = ["status", "--repository", "repository"];
     let add = ["add", "--repository", "repository", six];
-    for arguments in [&status[..], &add, &import] {
+    for arguments in [&add[..], &import] {
         let refused = stage.run(arguments).expect_failure();
         assert!(refused.text().contains("s3://"), "{}", refused.report());
         assert!(!refused.text().contains("testing"), "a credential is told: {}", refused.report());
@@ -168,4 +167,66 @@ fn a_store_that_is_down_is_told_of() {
     let refused = stage.run(&["init", "--dev", "--bucket", &bucket, "--bucket-endpoint", &store, "third"]);
     let refused = refused.expect_failure();
     assert!(refused.text().contains("is not empty"), "{}", refused.report());
+}
+
+/// The state in PostgreSQL, everything public in a bucket, and one of them away, or both.
+#[test]
+fn status_tells_what_it_can() {
+    let mut database = PostgresServer::start(Synchronise::No).unwrap();
+    let scene = Scene::with_flags(&["--database", &database.schema().unwrap()]);
+    let stage = &scene.stage;
+    stage.add(&stage.two_wheels());
+    let status = |flags: &[&str]| stage.run(&[&["status", "--repository", "repository"], flags].concat());
+    let json = |code: i32| -> Value {
+        let output = status(&["--format", "json"]);
+        assert_eq!(output.code(), Some(code), "{}", output.report());
+        serde_json::from_str(&output.stdout).unwrap()
+    };
+    let whole = json(0);
+    assert_eq!((&whole["away"], &whole["publishing"]), (&json!([]), &json!("stopped")));
+    assert!(whole.get("files").is_none(), "counted without being asked: {whole}");
+    let counted = status(&["--count"]).expect_success().stdout;
+    assert!(counted.contains("2 projects, 2 files, 4 targets, layout pep458"), "{counted}");
+    let served = stage.serve();
+    let deadline = Instant::now() + PATIENCE;
+    while json(0)["publishing"] != "running" {
+        assert!(Instant::now() < deadline, "the server does not publish");
+    }
+    scene.proxy.set(Paths::All, Behaviour::Status(500));
+    let without = json(4);
+    assert_eq!((&without["away"][0]["part"], &without["publishing"]), (&json!("public"), &json!("paused")));
+    assert_eq!(without["writer"]["process_id"], served.process.id());
+    let versions = |status: &Value| -> Vec<(Value, Value)> {
+        let roles = status["roles"].as_array().unwrap().iter();
+        roles.map(|role| (role["name"].clone(), role["version"].clone())).collect()
+    };
+    assert_eq!(versions(&without), versions(&whole));
+    let told = status(&["--count"]);
+    assert_eq!(told.code(), Some(4), "{}", told.report());
+    for part in [
+        &format!("away: what is public, s3://{}/index: cannot read s3://", scene.bucket),
+        "2 projects, 2 files, 4 targets, layout pep458",
+        "publishing pauses until everything is back",
+    ] {
+        assert!(told.stdout.contains(part), "{part}: {}", told.report());
+    }
+    assert!(!told.text().contains("testing"), "a credential is told: {}", told.report());
+
+    drop(served);
+    database.stop();
+    let neither = json(4);
+    assert_eq!(neither["away"].as_array().unwrap().len(), 2, "{neither}");
+    assert_eq!((&neither["pending_transactions"], &neither["roles"]), (&Value::Null, &json!([])));
+    scene.proxy.clear();
+    let without = json(4);
+    assert_eq!((&without["away"][0]["part"], &without["publishing"]), (&json!("database"), &json!("paused")));
+    assert_eq!(versions(&without)[..], versions(&whole)[..4]);
+    assert_eq!(without["root_fingerprint"], whole["root_fingerprint"]);
+    let told = status(&["--count"]);
+    assert_eq!(told.code(), Some(4), "{}", told.report());
+    assert!(told.stdout.contains("away: the database, postgresql://"), "{}", told.report());
+    assert!(told.stdout.contains("what is pending is not known"), "{}", told.report());
+
+    database.resume().unwrap();
+    assert_eq!(json(0)["roles"], whole["roles"]);
 }

@@ -61,7 +61,7 @@ fn a_manifest_is_imported_published_and_verified() {
     // Once more: nothing changes, and nothing is published.
     let again = stage.run(&import(&["all.jsonl"])).expect_success().stdout;
     assert!(again.contains("there already 200 files") && again.contains("imported 0 files,"), "{again}");
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("30 projects, 200 files") && status.contains("nothing pending"), "{status}");
 
     // Clients find it.
@@ -172,8 +172,112 @@ fn an_import_that_was_killed_goes_on() {
     assert_eq!(done["verification"]["files"], 24_000);
     assert_eq!(done["verification"]["pages"], 1_600);
     assert_eq!(done["refused"], 0);
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("1600 projects, 24000 files, 25600 targets"), "{status}");
+}
+
+/// Given up for good: `status` tells of it before, nothing is left of it afterwards, and killing does no harm.
+#[test]
+fn an_import_that_is_given_up_leaves_nothing() {
+    let stage = Stage::with_repository(&["--layout", "index-only"]);
+    stage.add(&stage.two_wheels());
+    let repository = ["--repository", "repository"];
+    let none = stage.run(&[&["import", "--abandon"], &repository[..]].concat()).expect_success().stdout;
+    assert!(none.contains("no import is unfinished"), "{none}");
+    let mut lines: Vec<Value> = (0..20_000).map(|number| line(&format!("project{number}"), 1)).collect();
+    lines.push(json!({"name": "nothing"}));
+    std::fs::write(stage.path("bad.jsonl"), manifest(&lines)).unwrap();
+    let stopped = stage.run(&import(&["--strict", "bad.jsonl"])).expect_failure();
+    assert!(stopped.stderr.contains("sealdex import --abandon"), "{}", stopped.report());
+    let status = || -> Value {
+        let told = stage.run(&[&["status", "--format", "json"], &repository[..]].concat()).expect_success();
+        serde_json::from_str(&told.stdout).unwrap()
+    };
+    let unfinished = status();
+    assert_eq!(unfinished["import"]["state"], "interrupted");
+    assert_eq!(
+        (&unfinished["pending_transactions"], &unfinished["publishing"]),
+        (&json!(0), &json!("stopped"))
+    );
+    let told = stage.run(&[&["status"], &repository[..]].concat()).expect_success().stdout;
+    for part in
+        ["an import of a manifest is not finished", "run the same command again", "sealdex import --abandon"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+
+    let abandon = [&["--format", "json", "import", "--abandon"], &repository[..]].concat();
+    let (mut patience, mut halfway) = (Duration::from_millis(30), 0);
+    while halfway < 3 {
+        let mut child = stage.sealdex(&abandon).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(patience);
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it came to its end, killed halfway {halfway} times only"
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if status()["import"]["state"] == "abandoned" {
+            halfway += 1;
+            let refused = stage.run(&import(&["bad.jsonl"])).expect_failure();
+            assert!(refused.text().contains("an import is being abandoned"), "{}", refused.report());
+            assert!(refused.text().contains("sealdex import --abandon"), "{}", refused.report());
+        } else {
+            patience += Duration::from_millis(10);
+        }
+    }
+    let done: Value = serde_json::from_str(&stage.run(&abandon).expect_success().stdout).unwrap();
+    assert_eq!(done, json!({"abandoned": true, "files": 20_000}));
+    assert_eq!(status()["import"], Value::Null);
+    let counted = stage.run(&[&["status", "--count"], &repository[..]].concat()).expect_success().stdout;
+    assert!(
+        counted.contains("2 projects, 2 files, 2 targets") && counted.contains("nothing pending"),
+        "{counted}"
+    );
+    // Begun anew, under other hashes, it ends as any.
+    let other = lines.iter().take(100).cloned().map(|mut line| {
+        line["hashes"]["sha256"] = json!("cd".repeat(32));
+        line
+    });
+    std::fs::write(stage.path("good.jsonl"), manifest(&other.collect::<Vec<_>>())).unwrap();
+    let imported = stage.run(&import(&["good.jsonl"])).expect_success().stdout;
+    assert!(imported.contains("imported 100 files"), "{imported}");
+}
+
+/// What is being imported is not given up behind the back of who imports it.
+#[test]
+fn a_running_import_is_not_given_up() {
+    let stage = Stage::with_repository(&["--layout", "index-only"]);
+    let mut running = stage.sealdex(&import(&["-"]));
+    let mut running =
+        running.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = ["status", "--format", "json", "--repository", "repository"];
+    let state = || -> Value {
+        let told = stage.run(&status).expect_success().stdout;
+        serde_json::from_str::<Value>(&told).unwrap()["import"]["state"].clone()
+    };
+    // More than a batch, so that something is entered.
+    let lines: Vec<Value> =
+        (0..10_001).map(|number| line(&format!("project{}", number % 100), number)).collect();
+    std::io::Write::write_all(running.stdin.as_mut().unwrap(), manifest(&lines).as_bytes()).unwrap();
+    let deadline = Instant::now() + support::PATIENCE;
+    while state() != "running" {
+        assert!(Instant::now() < deadline, "{}", state());
+    }
+    let abandon = ["import", "--abandon", "--repository", "repository"];
+    let refused = stage.run(&abandon).expect_failure();
+    assert!(
+        refused.text().contains("another import into this repository is running"),
+        "{}",
+        refused.report()
+    );
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(state(), "interrupted");
+    let done = stage.run(&abandon).expect_success().stdout;
+    assert!(done.contains("abandoned the import: 10000 files dropped"), "{done}");
+    let wrong = stage.run(&["import", "--abandon", "all.jsonl"]).expect_failure();
+    assert_eq!(wrong.code(), Some(2));
 }
 
 #[test]

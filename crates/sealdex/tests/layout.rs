@@ -71,7 +71,7 @@ fn a_layout_changes_beside_a_running_server_and_uploads() {
     }
     let again = change(&stage, &["--bins", "8"]);
     assert_eq!((&again["changed"], &again["snapshot"]), (&json!(false), &Value::Null));
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("36 targets, layout pep458"), "{status}");
     let shown = stage.run(&["layout", "show", "--repository", "repository"]).expect_success().stdout;
     assert!(shown.contains("bit_length = 3"), "{shown}");
@@ -229,7 +229,7 @@ fn a_change_that_was_killed_goes_on() {
     };
     assert!(kills > 3 && went_on, "killed {kills} times only");
     assert_eq!(done["after"]["name"], "pep458");
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("6000 targets, layout pep458") && !status.contains("waits"), "{status}");
     stage.run(&["verify", "--repository", "repository"]).expect_success();
 }

@@ -193,6 +193,20 @@ fn trust_is_explicit() {
 }
 
 #[test]
+fn authorities_that_cannot_be_used_are_told_of() {
+    let stage = Stage::with_repository(&[]);
+    std::fs::write(stage.path("empty.pem"), "nothing").unwrap();
+    let root = stage.root_file();
+    let add = ["trust", "add", "play", "https://127.0.0.1:1/", "--root", root.to_str().unwrap()];
+    let absent = stage.run(&[&add[..], &["--ca-file", "absent.pem"]].concat()).expect_failure();
+    assert!(absent.text().contains("cannot read absent.pem"), "{}", absent.report());
+    let mut command = stage.sealdex(&add);
+    let empty = sealdex_testkit::process::run(command.env("SEALDEX_CA_FILE", "empty.pem"), PATIENCE);
+    let empty = empty.expect_failure();
+    assert!(empty.text().contains("empty.pem has no certificate authorities"), "{}", empty.report());
+}
+
+#[test]
 fn the_repository_may_be_named_before_and_after_what_to_do_with_its_tokens() {
     let stage = Stage::with_repository(&[]);
     let repository = stage.path("repository");
@@ -245,7 +259,7 @@ fn commands_at_the_same_time_all_publish() {
         let (status, log) = process.wait(support::PATIENCE);
         assert!(status.success(), "{log}");
     }
-    let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;
+    let status = stage.run(&["status", "--count", "--repository", "repository"]).expect_success().stdout;
     assert!(status.contains("6 targets") && status.contains("nothing pending"), "{status}");
 }
 

@@ -85,8 +85,6 @@ impl Metrics {
             ("sealdex_pending_transactions", "Transactions that are durable and not yet published."),
             ("sealdex_role_expiry_seconds", "Time until the role's metadata expires; negative once it has."),
             ("sealdex_role_version", "Version of the role's metadata."),
-            ("sealdex_projects", "Projects with files."),
-            ("sealdex_files", "Distribution files."),
             ("sealdex_ready", "1 when /healthz answers 200."),
         ] {
             recorder.describe_gauge(KeyName::from_const_str(name), None, description.into());

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::refusal::chain;
 
-/// Reading counts every row and opens every top-level role: seconds, for a large index. Anybody may ask for it.
+/// Reading opens every top-level role, and waits for what is away. Anybody may ask for it.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The status last read. One request reads; those that come meanwhile wait for it.
@@ -28,16 +28,19 @@ impl StatusCache {
             return status.clone();
         }
         let status = match repository.status().await {
-            Ok(status) => Ok(Arc::new(status)),
+            Ok(status) => {
+                for away in &status.away {
+                    tracing::error!(
+                        place = away.place,
+                        reason = away.reason,
+                        "a part of the repository is away"
+                    );
+                }
+                Ok(Arc::new(status))
+            }
             Err(error) => {
                 tracing::error!(error = %chain(&error), "cannot read the repository's status");
-                Err(if error.is_database_away() {
-                    "the database cannot be reached: nothing is taken in or published until it is back"
-                } else if error.is_bucket_failing() {
-                    "the object store does not answer as it should, see the server's log"
-                } else {
-                    "the repository's state cannot be read, see the server's log"
-                })
+                Err("the repository's state cannot be read, see the server's log")
             }
         };
         // The age counts from the end of the reading: what takes long must not be read all the time.

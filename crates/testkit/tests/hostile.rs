@@ -113,6 +113,23 @@ fn a_server_behind_it_gets_the_request_and_its_answer_comes_through() {
 }
 
 #[test]
+fn what_comes_late_reaches_the_origin_late() {
+    let origin = genuine_server();
+    let server = HostileServer::start(Origin::server(&origin.url()));
+    server.set(Paths::All, Behaviour::Late(Duration::from_millis(300)));
+    let start = Instant::now();
+    let asked = std::thread::scope(|scope| {
+        let answer = scope.spawn(|| get(&server, "/file"));
+        std::thread::sleep(Duration::from_millis(100));
+        let early = origin.requests().len();
+        assert_eq!(answer.join().unwrap().body, GENUINE);
+        early
+    });
+    assert_eq!((asked, origin.requests().len()), (0, 1));
+    assert!(start.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
 fn an_origin_that_is_gone_is_a_502() {
     let origin = genuine_server();
     let server = HostileServer::start(Origin::server(&origin.url()));

@@ -5,6 +5,7 @@
 //! delivery network), and neither goes from https to http, nor from another host to this machine. Metadata and pages may
 //! come packed, and as deltas from what this machine has; lengths are those of the plain bytes all the same.
 
+pub(crate) mod authorities;
 mod deadline;
 mod dictionary;
 mod limits;
@@ -17,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header;
-use reqwest::{Response, StatusCode};
+use reqwest::{Certificate, Response, StatusCode};
 use url::Url;
 
 use crate::bound::Bound;
@@ -46,6 +47,8 @@ pub struct HttpFetcher {
 #[derive(Debug)]
 struct Clients {
     connect: Duration,
+    /// Beside those of the system.
+    authorities: Vec<Certificate>,
     /// For other hosts: through the proxies that the environment names.
     outside: OnceLock<reqwest::Client>,
     /// For this machine and its link: never through a proxy.
@@ -88,11 +91,9 @@ pub(crate) enum Kind {
 impl HttpFetcher {
     /// Makes a fetcher whose connections must stand within `connect`; opens none yet.
     #[must_use]
-    pub fn new(connect: Duration) -> Self {
-        // One provider for the whole process; when another part has chosen already, that choice stands.
-        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    pub(crate) fn new(connect: Duration, authorities: Vec<Certificate>) -> Self {
         let (outside, local, local_plain) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { clients: Arc::new(Clients { connect, outside, local, local_plain }) }
+        Self { clients: Arc::new(Clients { connect, authorities, outside, local, local_plain }) }
     }
 
     /// Fetches a whole file; `None` when the server says that it has none (404, 410, and 403, which object stores
@@ -181,10 +182,25 @@ impl Clients {
         };
         match (redirect::is_local(url), url.scheme()) {
             (true, "http") => made(&self.local_plain, || builder().no_proxy().tls_certs_only([]).build()),
-            (true, _) => made(&self.local, || with_certificates(|| builder().no_proxy())),
-            (false, _) => made(&self.outside, || with_certificates(builder)),
+            (true, _) => made(&self.local, || self.with_certificates(|| builder().no_proxy())),
+            (false, _) => made(&self.outside, || self.with_certificates(builder)),
         }
     }
+
+    /// A machine without any certificates (a bare container) can speak plain http all the same, which is good enough here;
+    /// on https it trusts nobody but the authorities that the user names.
+    fn with_certificates(
+        &self,
+        builder: impl Fn() -> reqwest::ClientBuilder,
+    ) -> reqwest::Result<reqwest::Client> {
+        let named = || self.authorities.iter().cloned();
+        builder().tls_certs_merge(named()).build().or_else(|_| builder().tls_certs_only(named()).build())
+    }
+}
+
+/// One provider of cryptography for the whole process; when another part has chosen already, that choice stands.
+fn choose_cryptography() {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
 }
 
 /// The client in `cell`; of two made at the same time, one is kept.
@@ -195,14 +211,9 @@ fn made(
     if let Some(client) = cell.get() {
         return Ok(client.clone());
     }
+    choose_cryptography();
     let client = make().map_err(|error| Error::HttpClient { reason: reason(&error) })?;
     Ok(cell.get_or_init(|| client).clone())
-}
-
-/// A machine without any certificates (a bare container) can speak plain http all the same, which is good enough here;
-/// on https it trusts nobody.
-fn with_certificates(builder: impl Fn() -> reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
-    builder().build().or_else(|_| builder().tls_certs_only([]).build())
 }
 
 /// The URL as messages show it.

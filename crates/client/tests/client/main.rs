@@ -13,4 +13,5 @@ mod round_trips;
 mod session;
 mod state;
 mod support;
+mod tls;
 mod trust;

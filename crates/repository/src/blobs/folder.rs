@@ -33,6 +33,10 @@ impl Folder {
         Self { directory, public, timestamp, durable: DurableDirectories::default() }
     }
 
+    pub(super) fn public(&self) -> &Path {
+        &self.public
+    }
+
     pub(super) fn path(&self, name: &BlobName) -> PathBuf {
         self.public.join(name.as_str())
     }

@@ -73,6 +73,14 @@ impl Blobs {
         Ok(Self(Place::Bucket(Arc::new(Bucket::open(settings)?))))
     }
 
+    /// Where this is, for people: a folder, or a bucket.
+    pub(crate) fn place(&self) -> String {
+        match &self.0 {
+            Place::Folder(folder) => folder.public().display().to_string(),
+            Place::Bucket(bucket) => bucket.client().settings.to_string(),
+        }
+    }
+
     /// The file in which something lies; `None` where it lies in a bucket.
     #[must_use]
     pub fn file(&self, name: &BlobName) -> Option<PathBuf> {

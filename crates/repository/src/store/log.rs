@@ -78,16 +78,26 @@ pub(crate) async fn pending(transaction: &mut Transaction, limit: u32) -> Result
     rows.into_iter().map(|(id, project, path)| Ok(Pending { id: unsigned(id)?, project, path })).collect()
 }
 
-pub(crate) async fn pending_count(transaction: &mut Transaction) -> Result<u64, Error> {
-    // Each part has an index of its own.
-    let (count,): (i64,) = query(
-        "SELECT (SELECT COUNT(*) FROM transactions WHERE publication IS NULL AND action <> 'import') + \
-         (SELECT COUNT(*) FROM transactions WHERE publication IS NULL AND action = 'import')",
-    )
-    .fetch_one(transaction)
-    .await
-    .map_err(Error::database("count pending transactions"))?;
-    unsigned(count)
+/// How many transactions are not published yet, those of imports excepted, and when the first of them was submitted.
+pub(crate) async fn waiting(transaction: &mut Transaction) -> Result<(u64, Option<Timestamp>), Error> {
+    let (count, first): (i64, Option<i64>) =
+        query("SELECT COUNT(*), MIN(id) FROM transactions WHERE publication IS NULL AND action <> 'import'")
+            .fetch_one(transaction)
+            .await
+            .map_err(Error::database("count pending transactions"))?;
+    let Some(first) = first else { return Ok((0, None)) };
+    let at = submitted_at(transaction, unsigned(first)?).await?;
+    Ok((unsigned(count)?, at))
+}
+
+/// When a transaction was submitted.
+pub(crate) async fn submitted_at(transaction: &mut Transaction, id: u64) -> Result<Option<Timestamp>, Error> {
+    let row: Option<(i64,)> = query("SELECT submitted_at FROM transactions WHERE id = $1")
+        .bind(signed(id)?)
+        .fetch_optional(transaction)
+        .await
+        .map_err(Error::database("read a transaction"))?;
+    row.map(|(at,)| time(at)).transpose()
 }
 
 /// The first and the last transaction of imports that are not published yet.
@@ -147,7 +157,7 @@ pub(crate) async fn published_in(
 ) -> Result<Option<Versions>, Error> {
     let row: Option<(i64, i64)> = query(
         "SELECT p.snapshot_version, p.timestamp_version FROM transactions t \
-         JOIN publications p ON p.id = t.publication WHERE t.id = $1",
+         JOIN publications p ON p.id = t.publication AND p.id > 0 WHERE t.id = $1",
     )
     .bind(signed(id.number())?)
     .fetch_optional(transaction)
@@ -167,11 +177,12 @@ pub(crate) async fn published_through(
     .fetch_one(transaction)
     .await
     .map_err(Error::database("read what is pending"))?;
-    let publication: Option<(i64, i64)> =
-        query("SELECT snapshot_version, timestamp_version FROM publications ORDER BY id DESC LIMIT 1")
-            .fetch_optional(transaction)
-            .await
-            .map_err(Error::database("read the last publication"))?;
+    let publication: Option<(i64, i64)> = query(
+        "SELECT snapshot_version, timestamp_version FROM publications WHERE id > 0 ORDER BY id DESC LIMIT 1",
+    )
+    .fetch_optional(transaction)
+    .await
+    .map_err(Error::database("read the last publication"))?;
     let through = first_pending.map_or(last, |first| first - 1);
     publication.map(|found| Ok((unsigned(through)?, versions(found)?))).transpose()
 }
@@ -188,7 +199,7 @@ pub(crate) async fn entries(
 ) -> Result<Vec<AuditEntry>, Error> {
     let rows: Vec<Columns> = query(
         "SELECT t.id, t.submitted_at, t.actor, t.action, t.path, t.sha256, p.snapshot_version \
-         FROM transactions t LEFT JOIN publications p ON p.id = t.publication \
+         FROM transactions t LEFT JOIN publications p ON p.id = t.publication AND p.id > 0 \
          WHERE t.id > $1 ORDER BY t.id LIMIT $2",
     )
     .bind(signed(after)?)

@@ -139,12 +139,17 @@ impl Store {
 
     /// Who holds the writer's lock in the database.
     pub(crate) async fn writer(&self) -> Result<Option<WriterRow>, Error> {
-        let Self::Postgres(own) = self else { return Ok(None) };
-        if !own.has_writer().await.map_err(Error::database("look who is the writer"))? {
+        if !self.is_locked(Purpose::Writer).await? {
             return Ok(None);
         }
         let mut read = self.read().await?;
         writer::last(&mut read).await.map(Some)
+    }
+
+    /// Whether a session holds this lock in the database; never where locks are files.
+    pub(crate) async fn is_locked(&self, purpose: Purpose) -> Result<bool, Error> {
+        let Self::Postgres(own) = self else { return Ok(false) };
+        own.is_locked(purpose).await.map_err(Error::database("look at its locks"))
     }
 
     /// Hears what other processes tell, in the background.
@@ -212,6 +217,15 @@ pub(crate) async fn fact(transaction: &mut Transaction, name: &str) -> Result<Op
         .await
         .map_err(Error::database("read a fact"))?;
     Ok(row.map(|(value,)| value))
+}
+
+/// The names that begin so under which something is kept, in order, without that beginning.
+pub(crate) async fn facts_below(transaction: &mut Transaction, start: &str) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = query("SELECT name FROM facts ORDER BY name")
+        .fetch_all(transaction)
+        .await
+        .map_err(Error::database("read facts"))?;
+    Ok(rows.iter().filter_map(|(name,)| name.strip_prefix(start).map(str::to_owned)).collect())
 }
 
 pub(crate) async fn remove_fact(transaction: &mut Transaction, name: &str) -> Result<(), Error> {

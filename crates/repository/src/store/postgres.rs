@@ -129,15 +129,15 @@ impl PostgresStore {
             .connect_lazy_with(self.options.clone())
     }
 
-    /// Whether a session holds the writer's lock.
-    pub(super) async fn has_writer(&self) -> Result<bool, sqlx::Error> {
+    /// Whether a session holds this lock.
+    pub(super) async fn is_locked(&self, purpose: Purpose) -> Result<bool, sqlx::Error> {
         let (held,): (bool,) = sqlx::query_as(
             "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 \
              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
              AND classid = CAST($1 AS oid) AND objid = CAST(CAST($2 AS bigint) AS oid))",
         )
         .bind(self.key)
-        .bind(Purpose::Writer as i64)
+        .bind(purpose as i64)
         .fetch_one(&self.read)
         .await?;
         Ok(held)

@@ -1,9 +1,5 @@
 //! Processes that are killed while they work in a repository, and a witness of what they leave behind.
-#![expect(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "each test binary uses a part of this, and a panic is a test's failure report"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is a test's failure report")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +9,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{
     Actor, AddDistribution, Error, Layout, Receipt, Repository, RepositoryDirectory, Settings,
     SnapshotProcess, Storage, Transaction,
@@ -39,27 +34,23 @@ pub(crate) fn file(number: u64) -> (String, String, Vec<u8>) {
     (name, path, format!("content of {number}").into_bytes())
 }
 
-/// A key kept in the folder for those who come later.
+/// Makes a key and keeps it in the folder for those who come later.
 fn new_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
     let pair = KeyPair::generate(&Scheme::Ed25519).unwrap();
     std::fs::write(folder.join(name), pair.pkcs8()).unwrap();
     Arc::new(pair)
 }
 
-fn kept_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
+pub(crate) fn kept_key(folder: &Path, name: &str) -> Arc<dyn Signer> {
     let pkcs8 = std::fs::read(folder.join(name)).unwrap();
     Arc::new(KeyPair::from_pkcs8(&Scheme::Ed25519, &pkcs8).unwrap())
 }
 
-const ONLINE: &str = "online.pkcs8";
-const TARGETS: &str = "targets.pkcs8";
+pub(crate) const ONLINE: &str = "online.pkcs8";
+pub(crate) const TARGETS: &str = "targets.pkcs8";
 
 pub(crate) fn online_key(folder: &Path) -> Arc<dyn Signer> {
     kept_key(folder, ONLINE)
-}
-
-pub(crate) fn targets_key(folder: &Path) -> Arc<dyn Signer> {
-    kept_key(folder, TARGETS)
 }
 
 pub(crate) async fn open(folder: &Path) -> Repository {
@@ -148,27 +139,26 @@ pub(crate) struct Witness {
 impl Witness {
     pub(crate) fn look(&mut self, public: &Public) {
         for path in public.changed("metadata", &mut self.looked_at) {
-            let bytes = public.read(&path).unwrap();
             let mut name = path.strip_prefix("metadata/").unwrap().to_owned();
-            if name == "timestamp.json" {
+            let digest = if name == "timestamp.json" {
+                let bytes = public.read(&path).unwrap();
                 let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
                 name = format!("{}.timestamp.json", json["signed"]["version"]);
-            }
+                sha256_hex(&bytes)
+            } else if let Public::Bucket(..) = public {
+                // The tag that an object store gives, which is made of the content.
+                self.looked_at[&path].clone()
+            } else {
+                sha256_hex(&public.read(&path).unwrap())
+            };
             assert!(name.ends_with(".json"), "{name} is left in the metadata folder");
-            let digest = sha256_hex(&bytes);
             let before = self.contents.entry(name.clone()).or_insert_with(|| digest.clone());
             assert_eq!(*before, digest, "{name} was seen with two contents");
         }
     }
 }
 
-/// Makes the repository that the processes work in, with everything public in a directory, and keeps its online key and
-/// its targets key beside it.
-pub(crate) fn create(folder: &Path, database: Option<String>, runtime: &tokio::runtime::Runtime) {
-    let storage = Storage { database, bucket: None };
-    create_with(folder, Layout::pep458(BinStyle::Succinct, 4).unwrap(), storage, runtime);
-}
-
+/// Makes the repository that the processes work in, and keeps its online key and its targets key beside it.
 pub(crate) fn create_with(
     folder: &Path,
     layout: Layout,

@@ -12,11 +12,11 @@ pub(crate) use operator::{
     AddArguments, BinStyleChoice, CollectArguments, ConfigArguments, ConfigCommand, ConfigShowArguments,
     ExportArguments, ImportArguments, InitArguments, LayoutArguments, LayoutChangeArguments, LayoutChoice,
     LayoutCommand, OnlineKeyArguments, RemoveArguments, RepositoryArguments, SchemeChoice, ServeArguments,
-    TokenArguments, TokenCommand, YankArguments,
+    StatusArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    Assignment, ChildArguments, DemoArguments, FetchArguments, InstallerArguments, LimitArguments,
-    ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
+    Assignment, ChildArguments, ConnectionArguments, DemoArguments, FetchArguments, InstallerArguments,
+    LimitArguments, ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -55,7 +55,8 @@ Examples:
   sealdex pip install six                           install, verified
   sealdex run -- uv sync                            the same for any tool, lock files as they are
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify,
+4 away: `sealdex status` could not reach the database or what is public.
 `sealdex pip` and `sealdex run` pass the exit code of what they run on; 3 when that succeeded though
 something was refused.";
 
@@ -103,8 +104,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Write what is public to a folder for any web server, with packed forms beside it
     Export(ExportArguments),
-    /// Show each role: version, expiry, signatures, keys
-    Status(RepositoryArguments),
+    /// Show each role, what is pending, who publishes, and what is away
+    Status(StatusArguments),
     /// Manage the tokens that allow uploads
     Token(TokenArguments),
     /// Manage the repositories this user trusts

@@ -170,14 +170,17 @@ whole files. Roots are never removed. Safe beside `sealdex serve`; run it from c
 #[command(after_help = IMPORT_NOTES)]
 pub(crate) struct ImportArguments {
     /// A manifest, `-` for standard input, a mirror's directory, or a directory of distributions
-    #[arg(value_name = "SOURCE")]
-    pub(crate) source: PathBuf,
+    #[arg(value_name = "SOURCE", required_unless_present = "abandon")]
+    pub(crate) source: Option<PathBuf>,
     /// Where the files of a manifest without URLs are kept: URL/PROJECT/FILENAME
     #[arg(long, value_name = "URL")]
     pub(crate) files_url: Option<String>,
     /// Stop at the first file that is refused, and publish nothing
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Give up the import that was interrupted: drop what it entered, but for files that are public already
+    #[arg(long, conflicts_with_all = ["source", "files_url", "strict"])]
+    pub(crate) abandon: bool,
     #[command(flatten)]
     pub(crate) repository: RepositoryArguments,
     #[command(flatten)]
@@ -193,7 +196,8 @@ The last four may be absent. Only what it says is signed: the files stay where t
 A mirror is laid out as bandersnatch does, with JSON pages. Its files, and those of a directory, are copied.
 
 Nothing is visible before everything is there; then it is published as one snapshot and verified. An import that was
-interrupted goes on where it was: run the same command again. Files that are there already stay as they are.
+interrupted goes on where it was: run the same command again, or give it up with --abandon. Files that are there
+already stay as they are.
 What is refused is listed; the rest is imported, and the exit code is 1."#;
 
 #[derive(Debug, Args)]
@@ -325,6 +329,21 @@ pub(crate) struct ExportArguments {
     #[command(flatten)]
     pub(crate) repository: RepositoryArguments,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_NOTES)]
+pub(crate) struct StatusArguments {
+    /// Count projects, files and targets too: takes seconds for millions of files
+    #[arg(long)]
+    pub(crate) count: bool,
+    #[command(flatten)]
+    pub(crate) repository: RepositoryArguments,
+}
+
+const STATUS_NOTES: &str = "\
+Where the database or what is public (a bucket, or the folder) is away, it says so, tells what is
+known without, and the exit code is 4. Publishing pauses meanwhile: nothing is lost, and it goes on
+by itself.";
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArguments {

@@ -24,7 +24,17 @@ pub(crate) struct StoreArguments {
     #[arg(long, env = environment::OFFLINE)]
     pub(crate) offline: bool,
     #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+    #[command(flatten)]
     pub(crate) limits: LimitArguments,
+}
+
+/// How servers are reached.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ConnectionArguments {
+    /// PEM file with certificate authorities to trust beside this machine's, for servers of your own
+    #[arg(long, value_name = "FILE", env = environment::CA_FILE)]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// What an update may cost: docs/limits.md.
@@ -67,6 +77,8 @@ pub(crate) enum TrustCommand {
         /// An index that it stands for in `sealdex run`: the URL under which that has its pages; repeat for more
         #[arg(long, value_name = "URL")]
         stands_for: Vec<String>,
+        #[command(flatten)]
+        connection: ConnectionArguments,
         #[command(flatten)]
         limits: LimitArguments,
     },

@@ -91,7 +91,7 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     let summary = Summary {
         repository: arguments.directory.clone(),
         root_file,
-        root_fingerprint: repository.status().await?.root_fingerprint,
+        root_fingerprint: repository.root_fingerprint().await?,
         offline_keys: root.iter().chain(&targets).map(|made| made.file.clone()).collect(),
         development: dev,
     };

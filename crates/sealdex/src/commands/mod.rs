@@ -49,7 +49,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Yank(arguments) => yank::run(arguments, format).await?,
         Command::Serve(arguments) => serve::run(arguments).await?,
         Command::Export(arguments) => export::run(arguments, format).await?,
-        Command::Status(arguments) => status::run(arguments, format).await?,
+        Command::Status(arguments) => return status::run(arguments, format).await,
         Command::Token(arguments) => token::run(arguments, format).await?,
         Command::Trust(arguments) => trust::run(arguments, format).await?,
         Command::Pip(arguments) => return pip::run(arguments).await,

@@ -110,7 +110,12 @@ pub(super) async fn open(directory: &Path) -> Result<Repository, Failure> {
     let clock = Arc::new(jiff::Timestamp::now);
     let opened =
         Repository::open_with_database(RepositoryDirectory::new(directory), clock, database_named()?).await;
-    opened.map_err(|error| match error {
+    opened.map_err(not_opened)
+}
+
+/// Why a repository could not be opened, and what to do.
+pub(super) fn not_opened(error: sealdex_repository::Error) -> Failure {
+    match error {
         error @ sealdex_repository::Error::NotARepository { .. } => Failure::new(Kind::Usage, error)
             .hint("name one with --repository DIR, or make one: sealdex init --dev DIR"),
         error @ sealdex_repository::Error::LayoutChanged { .. } => Failure::new(Kind::Usage, error).hint(
@@ -120,7 +125,7 @@ pub(super) async fn open(directory: &Path) -> Result<Repository, Failure> {
         error if error.is_database_away() => Failure::new(Kind::Failed, error)
             .hint("start the database, or see to it that it can be reached; nothing is lost meanwhile"),
         other => other.into(),
-    })
+    }
 }
 
 /// The database that the environment names, in place of the one in the settings.

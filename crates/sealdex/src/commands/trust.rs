@@ -35,12 +35,12 @@ impl Row {
 pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(), Failure> {
     let store = store(arguments.trust_dir)?;
     match arguments.command {
-        TrustCommand::Add { name, url, initial, stands_for, limits } => {
+        TrustCommand::Add { name, url, initial, stands_for, connection, limits } => {
             let name = RepositoryName::parse(&name).map_err(refused)?;
             let url = RepositoryUrl::parse(&url).map_err(refused)?;
             let indexes = indexes(&stands_for)?;
             let scratch = tempfile::tempdir()?;
-            let client = client(Some(scratch.path().to_owned()), &limits)?;
+            let client = client(Some(scratch.path().to_owned()), connection, &limits)?;
             let initial = match (initial.root, initial.fingerprint) {
                 (Some(file), _) => InitialTrust::Root(read_root(&file, client.settings())?),
                 (None, Some(fingerprint)) => {

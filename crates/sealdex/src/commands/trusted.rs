@@ -8,7 +8,7 @@ use sealdex_client::{
     Client, ClientSettings, OfflineUse, RepositoryName, Session, TrustStore, TrustedRepository,
 };
 
-use crate::cli::{LimitArguments, StoreArguments};
+use crate::cli::{ConnectionArguments, LimitArguments, StoreArguments};
 use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
@@ -40,10 +40,15 @@ pub(super) fn store(directory: Option<PathBuf>) -> Result<TrustStore, Failure> {
     TrustStore::open(directory).map_err(refused)
 }
 
-/// A client with its cache, and with the limits that the user has set.
-pub(super) fn client(cache_directory: Option<PathBuf>, limits: &LimitArguments) -> Result<Client, Failure> {
+/// A client with its cache, and with the limits and authorities that the user has set.
+pub(super) fn client(
+    cache_directory: Option<PathBuf>,
+    connection: ConnectionArguments,
+    limits: &LimitArguments,
+) -> Result<Client, Failure> {
     let cache = cache_directory.map_or_else(ClientSettings::default_cache_directory, Ok).map_err(refused)?;
     let mut settings = ClientSettings::new(cache);
+    settings.ca_file = connection.ca_file;
     limits::apply(limits, &mut settings)?;
     Client::new(settings, Arc::new(jiff::Timestamp::now)).map_err(refused)
 }
@@ -56,7 +61,9 @@ pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
         None => only_one(store.list().map_err(refused)?)?,
     };
     let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
-    Ok(Chosen { client: client(arguments.cache_dir.clone(), &arguments.limits)?, repository, offline })
+    let connection = arguments.connection.clone();
+    let client = client(arguments.cache_dir.clone(), connection, &arguments.limits)?;
+    Ok(Chosen { client, repository, offline })
 }
 
 fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepository, Failure> {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use jiff::Timestamp;
-use sealdex_repository::Status;
+use sealdex_repository::{Away, Part, Status};
 use serde::Serialize;
 
 use crate::app::App;
@@ -72,13 +72,12 @@ impl Readiness {
             expiry(&format!("{}-*", bins.name_prefix), bins.highest_version, bins.earliest_expiry)
         });
         let all: Vec<Expiry> = roles.chain(bins).collect();
-        let mut problems: Vec<String> = all
-            .iter()
-            .filter(|expiry| expiry.expires <= now)
-            .map(|expiry| format!("{} expired at {}", expiry.role, expiry.expires))
-            .collect();
+        let expired = all.iter().filter(|expiry| expiry.expires <= now);
+        let expired = expired.map(|expiry| format!("{} expired at {}", expiry.role, expiry.expires));
+        let mut problems: Vec<String> =
+            status.away.iter().map(|away| told(away).to_owned()).chain(expired).collect();
         let timestamp = all.iter().find(|expiry| expiry.role == "timestamp").cloned();
-        if timestamp.is_none() {
+        if timestamp.is_none() && status.away.is_empty() {
             problems.push("there is no timestamp".to_owned());
         }
         match (writer, &status.writer) {
@@ -88,6 +87,9 @@ impl Readiness {
                 problems
                     .push("the snapshot process cannot go on, see the server's log: uploads wait".to_owned());
             }
+            // Who is the writer stands in the database.
+            (WriterState::Elsewhere | WriterState::StandingBy, None)
+                if status.away(Part::Database).is_some() => {}
             (WriterState::Elsewhere | WriterState::StandingBy, None) => {
                 problems.push("no snapshot process runs: uploads are not published".to_owned());
             }
@@ -101,8 +103,8 @@ impl Readiness {
             next_expiry: all.iter().min_by_key(|expiry| expiry.expires).cloned(),
             timestamp,
             writer,
-            pending_transactions: Some(status.pending_transactions),
-            development_keys: Some(status.development),
+            pending_transactions: status.pending_transactions,
+            development_keys: status.development,
             server_version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -123,5 +125,17 @@ impl Readiness {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.problems.is_empty()
+    }
+}
+
+/// What is away, for anybody: places and reasons are in the log alone.
+fn told(away: &Away) -> &'static str {
+    match away.part {
+        Part::Database => "the database cannot be reached: nothing is taken in or published until it is back",
+        Part::Public if away.is_bucket => {
+            "the object store does not answer as it should, see the server's log: nothing is taken in or published until \
+             it does"
+        }
+        Part::Public => "what is public cannot be read, see the server's log",
     }
 }

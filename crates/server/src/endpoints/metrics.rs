@@ -27,9 +27,9 @@ pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
                 app.metrics.gauge("sealdex_role_expiry_seconds", Some(&name), remaining);
                 app.metrics.gauge("sealdex_role_version", Some(&name), count(bins.highest_version));
             }
-            app.metrics.gauge("sealdex_pending_transactions", None, count(status.pending_transactions));
-            app.metrics.gauge("sealdex_projects", None, count(status.projects));
-            app.metrics.gauge("sealdex_files", None, count(status.files));
+            if let Some(pending) = status.pending_transactions {
+                app.metrics.gauge("sealdex_pending_transactions", None, count(pending));
+            }
         }
         // The other numbers are as good without.
         Err(_) => app.metrics.gauge("sealdex_ready", None, 0),

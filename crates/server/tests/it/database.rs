@@ -51,6 +51,10 @@ fn without_a_database_what_is_published_is_served_and_the_rest_waits() {
     let (status, body) = until(health, |(_, body)| body["writer"] == "unable");
     assert_eq!((status, &body["status"]), (503, &"unready".into()));
     insta::assert_snapshot!(body["problems"][0].as_str().unwrap(), @"the database cannot be reached: nothing is taken in or published until it is back");
+    assert_eq!(
+        (&body["pending_transactions"], &body["timestamp"]["role"]),
+        (&Value::Null, &"timestamp".into())
+    );
 
     database.resume().unwrap();
     let answer = until(|| app.upload(app.token(), &Form::new(&seven)).status, |status| *status == 200);

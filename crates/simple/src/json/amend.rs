@@ -151,8 +151,12 @@ mod tests {
         IndexFile {
             hashes: BTreeMap::from([("sha256".to_owned(), format!("{number:064x}"))]),
             size: Some(number),
-            requires_python: (number % 2 == 0).then(|| ">=3.9, \"filename\":\"x\" },{".to_owned()),
-            yanked: if number % 3 == 0 { Yanked::Reason("\\\"é},{".to_owned()) } else { Yanked::No },
+            requires_python: number.is_multiple_of(2).then(|| ">=3.9, \"filename\":\"x\" },{".to_owned()),
+            yanked: if number.is_multiple_of(3) {
+                Yanked::Reason("\\\"é},{".to_owned())
+            } else {
+                Yanked::No
+            },
             core_metadata: CoreMetadata::Absent,
             ..IndexFile::new(filename.clone(), format!("../../files/holy-grail/{filename}"))
         }

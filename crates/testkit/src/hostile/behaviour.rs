@@ -1,5 +1,7 @@
 //! What a hostile server does with a request, and which requests it does it to.
 
+use std::time::Duration;
+
 use super::message::{Request, Response};
 
 /// What the server does. "Genuine" is the origin's answer to the same request, asked for without compression and
@@ -8,6 +10,8 @@ use super::message::{Request, Response};
 pub enum Behaviour {
     /// The origin's answer, byte for byte as the origin sent it.
     PassThrough,
+    /// The same, but the origin is asked so much later, whether or not somebody still waits for the answer.
+    Late(Duration),
     /// Exactly this answer to who offers a dictionary (RFC 9842), the genuine one to others.
     Deltas(Response),
     /// Exactly this answer, correctly framed; the origin is not asked.

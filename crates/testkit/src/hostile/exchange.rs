@@ -54,8 +54,15 @@ async fn answer(
         Ok(response) => response,
         Err(error) => origin_failed(&error),
     };
+    let behaviour = match behaviour {
+        Behaviour::Late(by) => {
+            tokio::time::sleep(by).await;
+            Behaviour::PassThrough
+        }
+        other => other,
+    };
     match behaviour {
-        Behaviour::PassThrough => match state.origin.connection(request).await {
+        Behaviour::PassThrough | Behaviour::Late(_) => match state.origin.connection(request).await {
             Ok(Some(origin)) => pass_through(stream, origin, state).await,
             Ok(None) => send(stream, request, &genuine().await, state).await,
             Err(error) => send(stream, request, &origin_failed(&error), state).await,

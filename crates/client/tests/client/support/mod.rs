@@ -1,5 +1,6 @@
 //! A small repository on disk, a static file server in front of it, and clients of it.
 
+mod certificate;
 mod http;
 mod repository;
 mod server;
@@ -18,6 +19,7 @@ use sealdex_testkit::hostile::{Behaviour, HostileServer, Limits, Origin};
 use sealdex_tuf::{Clock, TargetPath};
 use tempfile::TempDir;
 
+pub(crate) use certificate::Authority;
 pub(crate) use http::{get, send};
 pub(crate) use repository::TestRepository;
 pub(crate) use server::{Rounds, StaticServer};

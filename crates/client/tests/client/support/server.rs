@@ -1,41 +1,70 @@
-//! A static file server on loopback, with kept-alive connections, on a thread of its own.
+//! A static file server on loopback, with kept-alive connections, with TLS or without, on a thread of its own.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::rt::{Read, Write};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::certificate::Identity;
 
 /// Serves a folder until it is dropped.
 pub(crate) struct StaticServer {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+/// A request, and the connection that it came on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Seen {
+    pub(crate) connection: u64,
+    pub(crate) version: Version,
+}
+
+/// What all connections of a server share.
+#[derive(Clone)]
+struct Shared {
+    folder: PathBuf,
+    rounds: Option<Rounds>,
+    tls: Option<TlsAcceptor>,
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl StaticServer {
     pub(crate) fn start(folder: &Path) -> Self {
-        Self::start_with(folder, None)
+        Self::start_with(folder, None, None)
     }
 
     /// Answers in rounds.
     pub(crate) fn start_in_rounds(folder: &Path, rounds: &Rounds) -> Self {
-        Self::start_with(folder, Some(rounds.clone()))
+        Self::start_with(folder, Some(rounds.clone()), None)
     }
 
-    fn start_with(folder: &Path, rounds: Option<Rounds>) -> Self {
-        let folder = folder.to_owned();
+    /// Speaks HTTP/2 over TLS, or HTTP/1.1 to who asks for that, and answers in rounds.
+    pub(crate) fn start_with_tls(folder: &Path, rounds: &Rounds, identity: &Identity) -> Self {
+        Self::start_with(folder, Some(rounds.clone()), Some(acceptor(identity)))
+    }
+
+    fn start_with(folder: &Path, rounds: Option<Rounds>, tls: Option<TlsAcceptor>) -> Self {
+        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+        let shared = Shared { folder: folder.to_owned(), rounds, tls, seen: Arc::clone(&seen) };
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, address) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -44,16 +73,25 @@ impl StaticServer {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
                 ready.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
-                    () = accept(listener, folder, rounds) => {}
+                    () = accept(listener, shared) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { address: address.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+        Self { address: address.recv().unwrap(), stop: Some(stop), thread: Some(thread), seen }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The requests since this was asked last.
+    pub(crate) fn take_seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.seen.lock().unwrap())
     }
 }
 
@@ -120,22 +158,46 @@ impl Rounds {
     }
 }
 
-async fn accept(listener: TcpListener, folder: PathBuf, rounds: Option<Rounds>) {
-    loop {
+async fn accept(listener: TcpListener, shared: Shared) {
+    for connection in 0.. {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let (folder, rounds) = (folder.clone(), rounds.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
-            let response = answer(&folder, request.uri().path());
-            let rounds = rounds.clone();
-            async move {
-                if let Some(rounds) = rounds {
-                    rounds.end().await;
-                }
-                Ok::<_, Infallible>(response)
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let Some(tls) = shared.tls.clone() else {
+                return serve(TokioIo::new(stream), shared, connection).await;
+            };
+            // A handshake that fails is the client's to tell of.
+            if let Ok(stream) = tls.accept(stream).await {
+                serve(TokioIo::new(stream), shared, connection).await;
             }
         });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
+}
+
+async fn serve(stream: impl Read + Write + Unpin + 'static, shared: Shared, connection: u64) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = answer(&shared.folder, request.uri().path());
+        shared.seen.lock().unwrap().push(Seen { connection, version: request.version() });
+        let rounds = shared.rounds.clone();
+        async move {
+            if let Some(rounds) = rounds {
+                rounds.end().await;
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    // A client that hangs up is none of the server's business.
+    drop(auto::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await);
+}
+
+fn acceptor(identity: &Identity) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let chain = vec![CertificateDer::from(identity.certificate.clone())];
+    let key = PrivateKeyDer::Pkcs8(identity.key.clone().into());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
 }
 
 fn answer(folder: &Path, path: &str) -> Response<Full<Bytes>> {

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::pip::start_proxy;
 use super::trusted::{Chosen, client};
-use crate::cli::{DemoArguments, LimitArguments};
+use crate::cli::{ConnectionArguments, DemoArguments, LimitArguments};
 use crate::failure::Failure;
 use crate::output::{BAD, GOOD, bytes, count, say, styled, tell};
 use crate::shutdown;
@@ -149,7 +149,8 @@ async fn get_packages(arguments: &DemoArguments, stage: &Path) -> anyhow::Result
 /// What a user does once: trust the repository by its root file.
 async fn trust(stage: &Path, address: SocketAddr, root_file: &Path) -> anyhow::Result<Chosen> {
     let client =
-        client(Some(stage.join("cache")), &LimitArguments::default()).map_err(Failure::into_error)?;
+        client(Some(stage.join("cache")), ConnectionArguments::default(), &LimitArguments::default())
+            .map_err(Failure::into_error)?;
     let store = TrustStore::open(stage.join("trust"))?;
     let initial = InitialTrust::Root(std::fs::read(root_file)?);
     let url = RepositoryUrl::parse(&format!("http://{address}/"))?;
@@ -191,7 +192,8 @@ async fn install_sealed(
     requirements: &[String],
 ) -> anyhow::Result<Installation> {
     let mut pip = environment.pip(["install".to_owned()].iter().chain(requirements));
-    let client = client(Some(cache.to_owned()), &LimitArguments::default()).map_err(Failure::into_error)?;
+    let client = client(Some(cache.to_owned()), ConnectionArguments::default(), &LimitArguments::default())
+        .map_err(Failure::into_error)?;
     let chosen = Chosen { client, repository: chosen.repository.clone(), offline: OfflineUse::Never };
     let proxy = start_proxy(&chosen, &mut pip).await.map_err(Failure::into_error)?;
     let output = python::run(pip).await?;

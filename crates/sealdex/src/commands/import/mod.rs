@@ -3,6 +3,7 @@
 //! A source reads and checks batches on a thread of its own, while the batch before is written into the repository's log.
 //! With each batch the place is kept from where the source is to go on after a crash.
 
+mod abandon;
 mod batch;
 mod directory;
 mod manifest;
@@ -56,6 +57,9 @@ struct Summary {
 }
 
 pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<(), Failure> {
+    let Some(source) = &arguments.source else {
+        return abandon::run(&arguments.repository.repository, format).await;
+    };
     let began = Instant::now();
     let mut publisher = Publisher::open(&arguments.repository.repository, &arguments.online).await?;
     let repository = publisher.repository.clone();
@@ -67,11 +71,8 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         )
         .hint("use sealdex add"));
     }
-    let mut source = open(&arguments)?;
-    let Some(lock) = repository.begin_import().await? else {
-        return Err(Failure::message(Kind::Failed, "another import into this repository is running")
-            .hint("wait for it to end; if it was interrupted, the same command goes on with it"));
-    };
+    let mut source = open(source, arguments.files_url.as_deref())?;
+    let Some(lock) = repository.begin_import().await? else { return Err(running()) };
     let position = if source.can_resume() { repository.import_position(&source.name()).await? } else { None };
     let resumed = position.is_some();
     let mut summary = Summary {
@@ -103,7 +104,8 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         let before = summary.refused + refused.len() as u64;
         let position = |outcome: &ImportOutcome| position.written(before + outcome.refused.len() as u64);
         lock.check()?;
-        let outcome = repository.import(checked, &name, position, Actor::Local).await?;
+        let outcome =
+            repository.import(checked, &name, position, Actor::Local).await.map_err(not_imported)?;
         summary.added += outcome.added;
         summary.unchanged += outcome.unchanged;
         refused.extend(outcome.refused.into_iter().map(|(at, error)| Refused {
@@ -134,7 +136,7 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
     if arguments.strict && summary.refused > 0 {
         result(format, &summary, || {})?;
         return Err(Failure::message(Kind::Failed, "stopped at the first refusal; nothing was published")
-            .hint("correct it and run the same command again, or leave out --strict"));
+            .hint("correct it and run the same command again, leave out --strict, or give it up: sealdex import --abandon"));
     }
     read?;
     summary.import_seconds = began.elapsed().as_secs_f64();
@@ -148,17 +150,30 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
     finish(&summary)
 }
 
-fn open(arguments: &ImportArguments) -> Result<Box<dyn Source>, Failure> {
-    let path = &arguments.source;
+fn running() -> Failure {
+    Failure::message(Kind::Failed, "another import into this repository is running")
+        .hint("wait for it to end; if it was interrupted, the same command goes on with it")
+}
+
+fn not_imported(error: sealdex_repository::Error) -> Failure {
+    match error {
+        error @ sealdex_repository::Error::ImportAbandoned => {
+            Failure::new(Kind::Failed, error).hint("drop the rest of them first: sealdex import --abandon")
+        }
+        other => other.into(),
+    }
+}
+
+fn open(path: &Path, files_url: Option<&str>) -> Result<Box<dyn Source>, Failure> {
     if path == Path::new("-") {
-        return Ok(Box::new(Manifest::standard_input(arguments.files_url.as_deref())?));
+        return Ok(Box::new(Manifest::standard_input(files_url)?));
     }
     let kind = std::fs::metadata(path)
         .map_err(|error| Failure::message(Kind::Usage, format!("{}: {error}", path.display())))?;
     if kind.is_file() {
-        return Ok(Box::new(Manifest::open(path, arguments.files_url.as_deref())?));
+        return Ok(Box::new(Manifest::open(path, files_url)?));
     }
-    if arguments.files_url.is_some() {
+    if files_url.is_some() {
         return Err(Failure::message(Kind::Usage, "--files-url is for manifests: a directory has its files"));
     }
     Ok(match Mirror::find(path) {
@@ -193,7 +208,7 @@ trait Source: Send {
 
 async fn publish(publisher: &mut Publisher<'_>, name: &str, summary: &mut Summary) -> Result<(), Failure> {
     let wait = spinner("making pages and signing");
-    let receipt = publisher.repository.finish_import(name).await?;
+    let receipt = publisher.repository.finish_import(name).await.map_err(not_imported)?;
     let published = publisher.publish_within(receipt.as_slice(), PATIENCE).await?;
     wait.finish_and_clear();
     summary.snapshot = published.map(|published| published.snapshot_version.number());

@@ -4,10 +4,15 @@
 //! crash. Nothing of it is published before [`Repository::finish_import`]; then all of it is, in one snapshot
 //! ([`crate::publish`]).
 
+mod abandon;
+mod unfinished;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
@@ -24,12 +29,23 @@ use crate::repository::Repository;
 use crate::staging::Received;
 use crate::store::imports::KnownFiles;
 use crate::store::{
-    self, DistributionRow, NewEntry, Purpose, SessionLock, Signal, announce, commit, imports, log, rows,
+    self, DistributionRow, NewEntry, Purpose, SessionLock, Signal, Transaction, announce, commit, imports,
+    log, rows,
 };
 use crate::transaction::{Actor, Outcome, Receipt, TransactionId};
 
+pub use abandon::AbandonedImport;
+pub use unfinished::{ImportState, UnfinishedImport};
+
 /// Under which the state keeps the last transaction of an import that is complete and not published yet.
 pub(crate) const IMPORT_COMPLETE_FACT: &str = "import-complete";
+
+/// What the names begin with under which the state keeps how far imports have come.
+const POSITION_FACT: &str = "import:";
+
+/// Who looks whether an import is running holds its lock for a moment.
+const ATTEMPTS: u32 = 3;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 
 /// A distribution as an import describes it.
 #[derive(Clone, Debug)]
@@ -128,11 +144,14 @@ impl Repository {
         let mut options = File::options();
         let file =
             options.write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(ImportLock(Held::File { _file: file }))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+        for _ in 0..ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(ImportLock(Held::File { _file: file }))),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+            }
         }
+        Ok(None)
     }
 
     /// Checks a batch of files: names, digests, and that clients can read pages that list them.
@@ -160,8 +179,8 @@ impl Repository {
     /// `position` makes it of the outcome. It is not published before [`Repository::finish_import`].
     ///
     /// # Errors
-    /// [`Error::Database`], [`Error::State`]: nothing of the batch was kept. What is wrong with single files is in the
-    /// outcome.
+    /// [`Error::Database`], [`Error::State`], [`Error::ImportAbandoned`]: nothing of the batch was kept. What is wrong with
+    /// single files is in the outcome.
     pub async fn import(
         &self,
         checked: CheckedImport,
@@ -171,13 +190,14 @@ impl Repository {
     ) -> Result<ImportOutcome, Error> {
         let mut outcome = ImportOutcome { refused: checked.refused, ..ImportOutcome::default() };
         let mut write = self.store().write().await?;
+        abandon::check_none(&mut write).await?;
         let projects: Vec<&str> = checked.projects.keys().map(String::as_str).collect();
         let known = imports::known(&mut write, &projects).await?;
         let mut new: Vec<DistributionRow> = Vec::new();
         let mut returning: Vec<DistributionRow> = Vec::new();
         let mut changed: Vec<String> = Vec::new();
         for (project, files) in checked.projects {
-            let before = new.len() + returning.len();
+            let before = new.len();
             let mut names = Names::new(known.get(&project));
             for (position, row) in files.positions.into_iter().zip(files.rows) {
                 match names.place(&row) {
@@ -187,37 +207,52 @@ impl Repository {
                     Err(error) => outcome.refused.push((position, error)),
                 }
             }
-            if new.len() + returning.len() > before {
+            if new.len() > before {
                 changed.push(project);
             }
         }
-        if !changed.is_empty() {
-            let now = self.clock().now();
-            let actor = actor.to_string();
-            let entries: Vec<NewEntry<'_>> = changed
-                .iter()
-                .map(|project| NewEntry {
-                    submitted_at: now,
-                    actor: &actor,
-                    action: "import",
-                    project: Some(project),
-                    path: format!("files/{project}/*").into(),
-                    sha256: None,
-                })
-                .collect();
-            let first = log::append(&mut write, &entries).await?;
-            let numbers: HashMap<&str, u64> = changed.iter().map(String::as_str).zip(first..).collect();
-            for row in new.iter_mut().chain(&mut returning) {
-                row.changed_by = numbers.get(row.project.as_str()).copied().unwrap_or(first);
-            }
-            rows::add_distributions(&mut write, &new).await?;
-            rows::put_distributions(&mut write, &returning).await?;
-        }
+        self.enter(&mut write, &changed, &mut new, &mut returning, &actor.to_string()).await?;
         outcome.added = (new.len() + returning.len()) as u64;
         outcome.refused.sort_by_key(|(position, _)| *position);
         store::put_fact(&mut write, &position_fact(name), &position(&outcome)).await?;
         commit(write).await?;
         Ok(outcome)
+    }
+
+    /// Enters files into the log, those that come back one by one, the others together by their project.
+    async fn enter(
+        &self,
+        write: &mut Transaction,
+        changed: &[String],
+        new: &mut [DistributionRow],
+        returning: &mut [DistributionRow],
+        actor: &str,
+    ) -> Result<(), Error> {
+        let submitted_at = self.clock().now();
+        let entry = |project, path| NewEntry {
+            submitted_at,
+            actor,
+            action: "import",
+            project: Some(project),
+            path: Cow::Owned(path),
+            sha256: None,
+        };
+        let entries: Vec<NewEntry<'_>> =
+            changed.iter().map(|project| entry(project, format!("files/{project}/*"))).collect();
+        let first = log::append(write, &entries).await?;
+        let numbers: HashMap<&str, u64> = changed.iter().map(String::as_str).zip(first..).collect();
+        for row in new.iter_mut() {
+            row.changed_by = numbers.get(row.project.as_str()).copied().unwrap_or(first);
+        }
+        let path = |row: &DistributionRow| format!("files/{}/{}", row.project, row.filename);
+        let entries: Vec<NewEntry<'_>> =
+            returning.iter().map(|row| entry(row.project.as_str(), path(row))).collect();
+        let first = log::append(write, &entries).await?;
+        for (row, number) in returning.iter_mut().zip(first..) {
+            row.changed_by = number;
+        }
+        rows::add_distributions(write, new).await?;
+        rows::put_distributions(write, returning).await
     }
 
     /// From where the import `name` is to go on; `None` where it was never begun, or is complete.
@@ -285,9 +320,10 @@ impl Repository {
     /// writer. `None`: there is nothing to publish.
     ///
     /// # Errors
-    /// [`Error::Database`]
+    /// [`Error::Database`], [`Error::ImportAbandoned`]
     pub async fn finish_import(&self, name: &str) -> Result<Option<Receipt>, Error> {
         let mut write = self.store().write().await?;
+        abandon::check_none(&mut write).await?;
         let last = log::imported(&mut write).await?.map(|(_, last)| last);
         if let Some(last) = last {
             store::put_fact(&mut write, IMPORT_COMPLETE_FACT, &last.to_string()).await?;
@@ -423,5 +459,5 @@ fn imported_row(file: &ImportedFile) -> Result<DistributionRow, Error> {
 }
 
 fn position_fact(name: &str) -> String {
-    format!("import:{name}")
+    format!("{POSITION_FACT}{name}")
 }
