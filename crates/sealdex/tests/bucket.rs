@@ -173,7 +173,8 @@ fn a_store_that_is_down_is_told_of() {
 #[test]
 fn status_tells_what_it_can() {
     let mut database = PostgresServer::start(Synchronise::No).unwrap();
-    let scene = Scene::with_flags(&["--database", &database.schema().unwrap()]);
+    let schema = database.schema().unwrap();
+    let scene = Scene::with_flags(&["--database", &schema, "--layout", "pep458"]);
     let stage = &scene.stage;
     stage.add(&stage.two_wheels());
     let status = |flags: &[&str]| stage.run(&[&["status", "--repository", "repository"], flags].concat());
