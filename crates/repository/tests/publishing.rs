@@ -263,7 +263,7 @@ async fn status_shows_every_role() {
 async fn a_transaction_beyond_the_limit_of_a_publication_is_not_published_by_half() {
     /// More than one publication takes.
     const TRANSACTIONS: usize = 1000;
-    let world = World::new(Layout::default()).await;
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 8).unwrap()).await;
     let (first, second) = (wheel("six", "1.0"), wheel("six", "2.0"));
     add_wheel(&world.repository, &first).await.unwrap();
     let mut yanks = tokio::task::JoinSet::new();
