@@ -41,7 +41,7 @@ pub(crate) fn due(
         match name {
             "timestamp" => due.timestamp = is_due(expires, expiry.timestamp, HALF, now),
             "snapshot" => due.snapshot = is_due(expires, expiry.snapshot, HALF, now),
-            name if online_roles(name) && is_due(expires, expiry.bins, part_of_name(name), now) => {
+            name if bin_is_due(name, expires, expiry.bins, now) && online_roles(name) => {
                 bins.push((expires, name));
             }
             _ => {}
@@ -60,6 +60,9 @@ pub(crate) fn due(
 /// A part of a lifetime, in 65,536ths.
 const WHOLE: i64 = 65_536;
 const HALF: i64 = WHOLE / 2;
+/// What is left of a bin's lifetime when it is renewed, at the most and at the least.
+const EARLIEST: i64 = WHOLE / 3 * 2 + 1;
+const LATEST: i64 = WHOLE / 3;
 
 /// Whether no more than `part` of the lifetime is left.
 fn is_due(expires: Timestamp, lifetime: Lifetime, part: i64, now: Timestamp) -> bool {
@@ -67,10 +70,17 @@ fn is_due(expires: Timestamp, lifetime: Lifetime, part: i64, now: Timestamp) -> 
     expires.checked_sub(left).is_ok_and(|from| from <= now)
 }
 
+/// Whether no more is left of a bin's lifetime than its name decides. In the first third and in the last it does not come
+/// to the name.
+fn bin_is_due(name: &str, expires: Timestamp, lifetime: Lifetime, now: Timestamp) -> bool {
+    is_due(expires, lifetime, LATEST, now)
+        || is_due(expires, lifetime, EARLIEST, now) && is_due(expires, lifetime, part_of_name(name), now)
+}
+
 /// Between a third and two thirds, by the name.
 fn part_of_name(name: &str) -> i64 {
     let digest = sha256(name.as_bytes());
-    WHOLE / 3 + i64::from(u16::from_be_bytes([digest[0], digest[1]])) / 3
+    LATEST + i64::from(u16::from_be_bytes([digest[0], digest[1]])) / 3
 }
 
 #[cfg(test)]
@@ -80,7 +90,7 @@ mod tests {
     #[test]
     fn bins_are_spread_over_the_middle_third() {
         let parts: Vec<i64> = (0..1000).map(|number| part_of_name(&format!("index-{number:03x}"))).collect();
-        assert!(parts.iter().all(|part| (WHOLE / 3..=2 * WHOLE / 3).contains(part)));
+        assert!(parts.iter().all(|part| (LATEST..=EARLIEST).contains(part)));
         let first_tenth = parts.iter().filter(|part| **part < WHOLE / 3 + WHOLE / 30).count();
         assert!((60..140).contains(&first_tenth), "{first_tenth} of 1000");
     }
