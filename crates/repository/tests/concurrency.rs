@@ -94,7 +94,7 @@ async fn a_name_goes_to_one_of_those_who_offer_it_at_once() {
 
 #[tokio::test]
 async fn one_writer_at_a_time() {
-    let world = World::new(Layout::default()).await;
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 8).unwrap()).await;
     let first = world.writer().await;
     let other = Repository::open(world.repository.directory().clone(), Arc::<TestClock>::clone(&world.clock));
     let other = other.await.unwrap();
@@ -123,7 +123,7 @@ impl Signer for SlowKey {
 
 #[tokio::test]
 async fn a_publication_given_up_ends_before_another_writer_begins() {
-    let world = World::new(Layout::default()).await;
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 8).unwrap()).await;
     let (closed, gate) = mpsc::channel();
     let slow = SlowKey { key: Arc::clone(&world.online), gate: Mutex::new(gate) };
     let wheel = wheel("six", "1.0");
@@ -147,7 +147,7 @@ async fn a_publication_given_up_ends_before_another_writer_begins() {
 
 #[tokio::test]
 async fn a_publication_given_up_at_any_point_is_made_good() {
-    let world = World::new(Layout::default()).await;
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 8).unwrap()).await;
     let mut writer = world.writer().await;
     let stored = Stored::default();
     let mut given_up = 0;
@@ -176,7 +176,7 @@ async fn a_publication_given_up_at_any_point_is_made_good() {
 
 #[tokio::test]
 async fn submitted_is_published_at_shutdown() {
-    let world = World::new(Layout::default()).await;
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 8).unwrap()).await;
     let writer = world.writer().await;
     let wheel = wheel("six", "1.0");
     add_wheel(&world.repository, &wheel).await.unwrap();
@@ -186,7 +186,7 @@ async fn submitted_is_published_at_shutdown() {
 
 #[tokio::test]
 async fn only_what_nobody_holds_is_cleaned_away() {
-    let world = World::new(Layout::default()).await;
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 8).unwrap()).await;
     let repository = &world.repository;
     let mut staged = repository.stage().unwrap();
     staged.write(b"held").unwrap();

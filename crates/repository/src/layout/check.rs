@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn trees_that_clients_cannot_walk_are_refused() {
-        let good = Layout::default();
+        let good = Layout::pep458(BinStyle::Succinct, 8).unwrap();
         assert!(good.check().is_ok());
         let change = |change: fn(&mut Layout)| {
-            let mut layout = Layout::default();
+            let mut layout = good.clone();
             change(&mut layout);
             layout.check()
         };
