@@ -242,6 +242,15 @@ impl IndexFile {
     pub fn sha256(&self) -> Option<&str> {
         sha256_of(&self.hashes)
     }
+
+    /// Whether a page that lists this file can be read: what [`IndexPage::from_json`] asks of a file, without what it
+    /// asks of the page as a whole. Hashes are to be in lower case, and unknown fields are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPage`]
+    pub fn check(&self, limits: &PageLimits) -> Result<(), Error> {
+        json::check_file(self, limits)
+    }
 }
 
 impl Yanked {

@@ -5,29 +5,51 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Reads one JSON document of at most `max_values` values. The nesting is bounded by `serde_json` (128).
 pub(crate) fn from_slice(bytes: &[u8], max_values: usize) -> Result<Value, serde_json::Error> {
-    let left = Cell::new(max_values);
+    from_slice_with(bytes, Strict { left: &Cell::new(max_values) })
+}
+
+/// [`from_slice`] for a document that becomes something else than a [`Value`].
+pub(crate) fn from_slice_with<'de, S: DeserializeSeed<'de>>(
+    bytes: &'de [u8],
+    seed: S,
+) -> Result<S::Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { left: &left }.deserialize(&mut deserializer)?;
+    let value = seed.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
 
+/// Reads one value of a document.
 #[derive(Clone, Copy)]
-struct Strict<'a> {
-    left: &'a Cell<usize>,
+pub(crate) struct Strict<'a> {
+    /// How many values may come yet.
+    pub(crate) left: &'a Cell<usize>,
+}
+
+impl Strict<'_> {
+    /// Counts a value.
+    pub(crate) fn count<E: serde::de::Error>(self) -> Result<(), E> {
+        let left = self.left.get().checked_sub(1).ok_or_else(|| E::custom("too many values"))?;
+        self.left.set(left);
+        Ok(())
+    }
+}
+
+/// A key that comes twice in an object.
+pub(crate) fn duplicate_key<E: serde::de::Error>(key: &str) -> E {
+    E::custom(format_args!("duplicate key {}", crate::error::excerpt(key)))
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left = self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom("too many values"))?;
-        self.left.set(left);
+        self.count()?;
         deserializer.deserialize_any(self)
     }
 }
@@ -79,7 +101,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut values = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             if values.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key {}", crate::error::excerpt(&key))));
+                return Err(duplicate_key(&key));
             }
             let value = access.next_value_seed(self)?;
             values.insert(key, value);

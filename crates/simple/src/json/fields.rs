@@ -6,20 +6,58 @@ use std::str::FromStr as _;
 
 use serde_json::{Map, Value};
 
+use super::document::FileFields;
 use super::invalid;
 use crate::error::Error;
 use crate::page::{PageLimits, is_sha256};
 
 /// The fields of one object, taken out one by one; what is left is unknown.
-pub(super) struct Fields<'a> {
-    pub(super) map: Map<String, Value>,
-    path: String,
+pub(super) struct Fields<'a, M = Map<String, Value>> {
+    pub(super) map: M,
+    place: Place,
     pub(super) limits: &'a PageLimits,
 }
 
-impl<'a> Fields<'a> {
-    pub(super) fn new(map: Map<String, Value>, path: &dyn fmt::Display, limits: &'a PageLimits) -> Self {
-        Self { map, path: path.to_string(), limits }
+/// Where an object is in a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    Top,
+    /// A member of the page.
+    Member(&'static str),
+    /// So many files are before it.
+    File(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top => Ok(()),
+            Self::Member(name) => write!(formatter, "{name}."),
+            Self::File(index) => write!(formatter, "files[{index}]."),
+        }
+    }
+}
+
+/// What fields are taken out of.
+pub(super) trait Source {
+    fn remove(&mut self, key: &str) -> Option<Value>;
+}
+
+impl Source for Map<String, Value> {
+    fn remove(&mut self, key: &str) -> Option<Value> {
+        self.remove(key)
+    }
+}
+
+impl Source for FileFields {
+    fn remove(&mut self, key: &str) -> Option<Value> {
+        self.remove(key)
+    }
+}
+
+impl<'a, M: Source> Fields<'a, M> {
+    pub(super) fn new(map: M, place: Place, limits: &'a PageLimits) -> Self {
+        Self { map, place, limits }
     }
 
     /// The value, unless it is absent or `null`.
@@ -77,46 +115,42 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn wrong(&self, key: &str, reason: &str) -> Error {
-        invalid(format!("{}{key}", self.path), reason)
+        invalid(format!("{}{key}", self.place), reason)
     }
 }
 
 pub(super) fn read_text(value: Value, limits: &PageLimits) -> Result<String, &'static str> {
     match value {
-        Value::String(text) if text.len() > limits.max_text_bytes => Err("is too long"),
-        Value::String(text) if text.contains('\0') => Err("has a nul character"),
-        Value::String(text) => Ok(text),
+        Value::String(text) => check_text(&text, limits).map(|()| text),
         _ => Err("must be a string"),
     }
 }
 
-/// Lower-cases names and digests; SHA-256 must have its length, the others must be hexadecimal.
-fn read_hashes(values: Map<String, Value>) -> Result<BTreeMap<String, String>, &'static str> {
-    const MAX_HASHES: usize = 16;
-    const MAX_ALGORITHM_BYTES: usize = 32;
-    const MAX_DIGEST_BYTES: usize = 256;
-    if values.len() > MAX_HASHES {
-        return Err("has too many digests");
+pub(super) fn check_text(text: &str, limits: &PageLimits) -> Result<(), &'static str> {
+    if text.len() > limits.max_text_bytes {
+        return Err("is too long");
     }
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        return Err("has a nul character");
+    }
+    Ok(())
+}
+
+const MAX_HASHES: usize = 16;
+const MAX_ALGORITHM_BYTES: usize = 32;
+const MAX_DIGEST_BYTES: usize = 256;
+
+/// Lower-cases names and digests.
+fn read_hashes(values: Map<String, Value>) -> Result<BTreeMap<String, String>, &'static str> {
+    check_number_of_hashes(values.len())?;
     let mut hashes = BTreeMap::new();
-    for (algorithm, digest) in values {
-        let Value::String(digest) = digest else {
+    for (mut algorithm, digest) in values {
+        let Value::String(mut digest) = digest else {
             return Err("must hold strings");
         };
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if algorithm.is_empty() || algorithm.len() > MAX_ALGORITHM_BYTES || !algorithm.bytes().all(is_name) {
-            return Err("has an invalid algorithm name");
-        }
-        if digest.is_empty()
-            || digest.len() > MAX_DIGEST_BYTES
-            || !digest.bytes().all(|byte| byte.is_ascii_hexdigit())
-        {
-            return Err("has a digest that is not hexadecimal");
-        }
-        let (algorithm, digest) = (algorithm.to_ascii_lowercase(), digest.to_ascii_lowercase());
-        if algorithm == "sha256" && !is_sha256(&digest) {
-            return Err("has a sha256 that is not 64 hexadecimal digits");
-        }
+        algorithm.make_ascii_lowercase();
+        digest.make_ascii_lowercase();
+        check_hash(&algorithm, &digest)?;
         if hashes.insert(algorithm, digest).is_some() {
             return Err("names an algorithm twice");
         }
@@ -124,12 +158,39 @@ fn read_hashes(values: Map<String, Value>) -> Result<BTreeMap<String, String>, &
     Ok(hashes)
 }
 
+pub(super) fn check_number_of_hashes(number: usize) -> Result<(), &'static str> {
+    if number > MAX_HASHES { Err("has too many digests") } else { Ok(()) }
+}
+
+/// SHA-256 must have its length, the others must be hexadecimal; in lower case.
+pub(super) fn check_hash(algorithm: &str, digest: &str) -> Result<(), &'static str> {
+    let is_name = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'_');
+    if algorithm.is_empty() || algorithm.len() > MAX_ALGORITHM_BYTES || !algorithm.bytes().all(is_name) {
+        return Err("has an invalid algorithm name");
+    }
+    if digest.is_empty()
+        || digest.len() > MAX_DIGEST_BYTES
+        || !digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        return Err("has a digest that is not hexadecimal");
+    }
+    if algorithm == "sha256" && !is_sha256(digest) {
+        return Err("has a sha256 that is not 64 hexadecimal digits");
+    }
+    Ok(())
+}
+
 /// Relative, or `http` or `https`: nothing that a reader of the page would run or open locally.
-fn check_url(url: &str) -> Result<(), &'static str> {
+pub(super) fn check_url(url: &str) -> Result<(), &'static str> {
     if url.is_empty() {
         return Err("is empty");
     }
-    if !url.chars().all(|character| !character.is_control() && !character.is_whitespace()) {
+    let is_plain = if url.is_ascii() {
+        url.bytes().all(|byte| byte.is_ascii_graphic())
+    } else {
+        url.chars().all(|character| !character.is_control() && !character.is_whitespace())
+    };
+    if !is_plain {
         return Err("has white space or a control character");
     }
     if url.contains('\\') {

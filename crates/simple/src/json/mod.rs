@@ -1,6 +1,8 @@
 //! Pages and lists as JSON (PEP 691, 700, 714, 740, 792).
 
 mod amend;
+mod check;
+mod document;
 mod fields;
 mod read;
 #[cfg(test)]
@@ -8,6 +10,7 @@ mod tests;
 mod write;
 
 pub use amend::{Amendment, amend_page};
+pub(crate) use check::check_file;
 pub(crate) use read::{read_document, read_page};
 pub(crate) use write::{write_list, write_page};
 

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use pep440_rs::Version;
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, read_text, read_upload_time};
+use super::document::{self, FileFields, Files};
+use super::fields::{Fields, Place, read_text, read_upload_time};
 use super::{CORE_METADATA_KEYS, invalid};
 use crate::error::{Error, excerpt};
 use crate::page::{CoreMetadata, IndexFile, IndexPage, PageLimits, ProjectState, ProjectStatus, Yanked};
@@ -23,40 +24,40 @@ pub(crate) fn read_document(
     let Value::Object(top) = value else {
         return Err(invalid(document, "must be an object"));
     };
+    check_api_version(&top)?;
+    Ok(top)
+}
+
+fn check_api_version(top: &Map<String, Value>) -> Result<(), Error> {
     let version = top.get("meta").and_then(|meta| meta.get("api-version"));
     let Some(Value::String(version)) = version else {
         return Err(invalid("meta.api-version", "must be a string"));
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match version.split_once('.') {
-        Some(("1", minor)) if is_number(minor) => Ok(top),
+        Some(("1", minor)) if is_number(minor) => Ok(()),
         _ => Err(Error::UnsupportedApiVersion { found: excerpt(version) }),
     }
 }
 
 pub(crate) fn read_page(bytes: &[u8], limits: &PageLimits) -> Result<IndexPage, Error> {
-    let mut top = Fields::new(read_document(bytes, limits, "index page")?, &"", limits);
-    let mut meta = Fields::new(top.object("meta")?.unwrap_or_default(), &"meta.", limits);
+    const DOCUMENT: &str = "index page";
+    check_limit("bytes in a page", bytes.len(), limits.max_page_bytes)?;
+    let document = document::read(bytes, limits.max_values)
+        .map_err(|source| Error::Json { document: DOCUMENT, source })?
+        .ok_or_else(|| invalid(DOCUMENT, "must be an object"))?;
+    check_api_version(&document.top)?;
+    let mut top = Fields::new(document.top, Place::Top, limits);
+    let mut meta = Fields::new(top.object("meta")?.unwrap_or_default(), Place::Member("meta"), limits);
     meta.take("api-version");
     let last_serial = meta.number("_last-serial")?;
     let name = top.text("name")?.ok_or_else(|| top.missing("name"))?;
     let name = ProjectName::parse(&name)?;
-
-    let entries = top.array("files")?.ok_or_else(|| top.missing("files"))?;
-    check_limit("files in a page", entries.len(), limits.max_files)?;
-    let mut files = Vec::with_capacity(entries.len());
-    let mut seen = HashSet::with_capacity(entries.len());
-    for (index, entry) in entries.into_iter().enumerate() {
-        let path = format_args!("files[{index}]").to_string();
-        let Value::Object(entry) = entry else {
-            return Err(invalid(path, "must be an object"));
-        };
-        let file = read_file(Fields::new(entry, &format_args!("{path}."), limits))?;
-        if !seen.insert(file.filename.clone()) {
-            return Err(Error::DuplicateFile { filename: excerpt(file.filename.as_str()) });
-        }
-        files.push(file);
-    }
+    let files = match document.files {
+        Files::Absent => return Err(top.missing("files")),
+        Files::NoArray => return Err(top.wrong("files", "must be an array")),
+        Files::Listed(files) => read_files(files, limits)?,
+    };
 
     let versions = match top.array("versions")? {
         None => versions_of(&name, &files),
@@ -78,16 +79,31 @@ pub(crate) fn read_page(bytes: &[u8], limits: &PageLimits) -> Result<IndexPage, 
 
     let project_status = match top.object("project-status")? {
         None => None,
-        Some(status) => Some(read_status(Fields::new(status, &"project-status.", limits))?),
+        Some(status) => Some(read_status(Fields::new(status, Place::Member("project-status"), limits))?),
     };
     Ok(IndexPage { name, versions, files, project_status, last_serial, extra: top.map, meta_extra: meta.map })
+}
+
+fn read_files(entries: Vec<Option<FileFields>>, limits: &PageLimits) -> Result<Vec<IndexFile>, Error> {
+    check_limit("files in a page", entries.len(), limits.max_files)?;
+    let mut files = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let entry = entry.ok_or_else(|| invalid(format!("files[{index}]"), "must be an object"))?;
+        files.push(read_file(Fields::new(entry, Place::File(index), limits))?);
+    }
+    let mut names: Vec<&FileName> = files.iter().map(|file| &file.filename).collect();
+    names.sort_unstable();
+    match names.array_windows().find(|[one, next]| one == next) {
+        Some([twice, _]) => Err(Error::DuplicateFile { filename: excerpt(twice.as_str()) }),
+        None => Ok(files),
+    }
 }
 
 fn check_limit(what: &'static str, found: usize, limit: usize) -> Result<(), Error> {
     if found > limit { Err(Error::LimitExceeded { what, limit: limit as u64 }) } else { Ok(()) }
 }
 
-fn read_file(mut fields: Fields<'_>) -> Result<IndexFile, Error> {
+fn read_file(mut fields: Fields<'_, FileFields>) -> Result<IndexFile, Error> {
     let filename = fields.text("filename")?.ok_or_else(|| fields.missing("filename"))?;
     let filename = FileName::parse(&filename)?;
     let url = fields.url("url")?.ok_or_else(|| fields.missing("url"))?;
@@ -139,7 +155,7 @@ fn read_file(mut fields: Fields<'_>) -> Result<IndexFile, Error> {
         core_metadata: core_metadata.unwrap_or_default(),
         gpg_sig,
         provenance,
-        extra: fields.map,
+        extra: fields.map.extra,
     })
 }
 

@@ -454,6 +454,31 @@ proptest! {
     }
 
     #[test]
+    fn what_is_checked_can_be_read(
+        mut file in any_file("a-1.0.zip".to_owned()),
+        texts in proptest::collection::vec((0_u8..6, "[a-z:/\\\\ \u{0}\u{85}\u{a0}0-9TZ.é-]{0,12}"), 0..3),
+        long in 0_u8..8,
+    ) {
+        for (field, text) in texts {
+            match field {
+                0 => file.url = text,
+                1 => drop(file.hashes.insert(text.to_ascii_lowercase(), "ab".to_owned())),
+                2 => drop(file.hashes.insert("sha256".to_owned(), text.to_ascii_lowercase())),
+                3 => file.upload_time = Some(text),
+                4 => file.provenance = Some(text),
+                _ => file.requires_python = Some(text),
+            }
+        }
+        if long == 0 {
+            file.yanked = Yanked::Reason("x".repeat(9000));
+        }
+        let limits = PageLimits::default();
+        let checked = file.check(&limits).is_ok();
+        let page = IndexPage { files: vec![file], ..IndexPage::new(ProjectName::parse("a").unwrap()) };
+        prop_assert_eq!(checked, IndexPage::from_json(&page.to_json(), &limits).is_ok());
+    }
+
+    #[test]
     fn html_holds_no_markup_from_outside(page in any_page()) {
         let html = page.to_html();
         prop_assert_eq!(html.matches("<a ").count(), page.files.len());
