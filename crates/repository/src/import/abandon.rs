@@ -4,11 +4,9 @@
 //! how far it is, and nothing can be imported meanwhile. *After a crash*: the next one goes on.
 //!
 //! Uploads are published meanwhile, each with the whole page of its project. So files of the import may be public already,
-//! by an upload to their project: those stay. The serial of the page that is published tells ([`build_page`]): it is the
-//! number of the last transaction on it. While something else of a project is pending, a writer may be making a page of
+//! by an upload to their project: those stay. The serial of the page that is published tells: it is the number of
+//! the last transaction on it. While something else of a project is pending, a writer may be making a page of
 //! what is there now; then its files are left until that is published.
-//!
-//! [`build_page`]: crate::publish::build_page
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sealdex_simple::layout::{file_target_path, index_page_target_path};
-use sealdex_simple::{DistributionFilename, IndexPage, PageLimits, ProjectName, Yanked};
+use sealdex_simple::{DistributionFilename, ProjectName, Yanked};
 use sealdex_tuf::TargetPath;
 use sealdex_tuf::digest::HashAlgorithm;
 
@@ -24,7 +24,7 @@ use crate::blobs::BlobName;
 use crate::directory::check_target_path;
 use crate::error::Error;
 use crate::layout::Content;
-use crate::publish::build_page;
+use crate::publish::check_readable;
 use crate::repository::Repository;
 use crate::staging::Received;
 use crate::store::imports::KnownFiles;
@@ -85,7 +85,7 @@ const COPY_BYTES: usize = 256 * 1024;
 /// Files that a page can list, and those that it cannot. Made without the repository's state, on any thread.
 #[derive(Debug, Default)]
 pub struct CheckedImport {
-    projects: BTreeMap<String, ProjectFiles>,
+    projects: BTreeMap<ProjectName, ProjectFiles>,
     refused: Vec<(usize, Error)>,
 }
 
@@ -161,8 +161,7 @@ impl Repository {
         for (position, file) in files.into_iter().enumerate() {
             match imported_row(&file) {
                 Ok(row) => {
-                    let project = file.filename.project().to_string();
-                    let files = checked.projects.entry(project).or_default();
+                    let files = checked.projects.entry(file.filename.project().clone()).or_default();
                     files.positions.push(position);
                     files.rows.push(row);
                 }
@@ -191,14 +190,14 @@ impl Repository {
         let mut outcome = ImportOutcome { refused: checked.refused, ..ImportOutcome::default() };
         let mut write = self.store().write().await?;
         abandon::check_none(&mut write).await?;
-        let projects: Vec<&str> = checked.projects.keys().map(String::as_str).collect();
+        let projects: Vec<&str> = checked.projects.keys().map(ProjectName::as_str).collect();
         let known = imports::known(&mut write, &projects).await?;
         let mut new: Vec<DistributionRow> = Vec::new();
         let mut returning: Vec<DistributionRow> = Vec::new();
-        let mut changed: Vec<String> = Vec::new();
+        let mut changed: Vec<ProjectName> = Vec::new();
         for (project, files) in checked.projects {
             let before = new.len();
-            let mut names = Names::new(known.get(&project));
+            let mut names = Names::new(known.get(project.as_str()));
             for (position, row) in files.positions.into_iter().zip(files.rows) {
                 match names.place(&row) {
                     Ok(Place::New) => new.push(row),
@@ -223,7 +222,7 @@ impl Repository {
     async fn enter(
         &self,
         write: &mut Transaction,
-        changed: &[String],
+        changed: &[ProjectName],
         new: &mut [DistributionRow],
         returning: &mut [DistributionRow],
         actor: &str,
@@ -238,9 +237,9 @@ impl Repository {
             sha256: None,
         };
         let entries: Vec<NewEntry<'_>> =
-            changed.iter().map(|project| entry(project, format!("files/{project}/*"))).collect();
+            changed.iter().map(|project| entry(project.as_str(), format!("files/{project}/*"))).collect();
         let first = log::append(write, &entries).await?;
-        let numbers: HashMap<&str, u64> = changed.iter().map(String::as_str).zip(first..).collect();
+        let numbers: HashMap<&str, u64> = changed.iter().map(ProjectName::as_str).zip(first..).collect();
         for row in new.iter_mut() {
             row.changed_by = numbers.get(row.project.as_str()).copied().unwrap_or(first);
         }
@@ -340,27 +339,16 @@ impl Repository {
     }
 
     /// Takes out of `files` what no page can list, and says why.
-    fn refuse_unreadable(&self, project: &str, files: &mut ProjectFiles) -> Vec<(usize, Error)> {
-        let layout = self.layout();
-        let readable = |rows: &[DistributionRow]| -> Result<(), Error> {
-            let name = ProjectName::parse(project)?;
-            let page = TargetPath::parse(index_page_target_path(&name))?;
-            if layout.content != Content::PythonIndex {
-                return Err(layout.unsupported(&page));
-            }
-            layout.role_of(&page)?;
-            let (page, _) = build_page(&name, rows)?;
-            IndexPage::from_json(&page.to_json(), &PageLimits::default())?;
-            Ok(())
-        };
-        if readable(&files.rows).is_ok() {
-            return Vec::new();
-        }
-        // One of them, or a name twice; whether that is the same file is found out later.
+    fn refuse_unreadable(&self, project: &ProjectName, files: &mut ProjectFiles) -> Vec<(usize, Error)> {
+        let placed = self.check_page_path(project);
         let mut refused = Vec::new();
         let all = std::mem::take(files);
         for (position, row) in all.positions.into_iter().zip(all.rows) {
-            match readable(std::slice::from_ref(&row)) {
+            let readable = match &placed {
+                Ok(()) => check_readable(project, &row),
+                Err(_) => self.check_page_path(project),
+            };
+            match readable {
                 Ok(()) => {
                     files.positions.push(position);
                     files.rows.push(row);
@@ -369,6 +357,16 @@ impl Repository {
             }
         }
         refused
+    }
+
+    /// The layout must have a role for the project's page.
+    fn check_page_path(&self, project: &ProjectName) -> Result<(), Error> {
+        let layout = self.layout();
+        let page = TargetPath::parse(index_page_target_path(project))?;
+        if layout.content != Content::PythonIndex {
+            return Err(layout.unsupported(&page));
+        }
+        layout.role_of(&page).map(|_| ())
     }
 }
 

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use sealdex_tuf::Signer;
 
 pub(crate) use lock::current_writer;
-pub(crate) use pages::build_page;
+pub(crate) use pages::check_readable;
 pub(crate) use relayout::role_for;
 pub(crate) use snapshot::SnapshotIndex;
 pub use standby::Turn;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealdex_simple::layout::relative_file_url;
-use sealdex_simple::{CoreMetadata, FileName, IndexFile, IndexPage, ProjectName, Yanked};
+use sealdex_simple::{CoreMetadata, FileName, IndexFile, IndexPage, PageLimits, ProjectName, Yanked};
 use serde_json::Map;
 
 use crate::error::Error;
@@ -53,10 +53,15 @@ pub(super) fn index_file(project: &ProjectName, row: &DistributionRow) -> Result
     })
 }
 
+/// A page that says this of a distribution can be read by clients: one that cannot would take the project's other files
+/// away with it.
+pub(crate) fn check_readable(project: &ProjectName, row: &DistributionRow) -> Result<(), Error> {
+    Ok(index_file(project, row)?.check(&PageLimits::default())?)
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use sealdex_simple::PageLimits;
 
     use super::*;
 

@@ -17,7 +17,7 @@ pub(crate) async fn known(
     let mut known: HashMap<String, KnownFiles> = HashMap::new();
     for chunk in projects.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT project, filename, sha256, removed FROM distributions WHERE project IN ",
             chunk.iter().copied(),
             "",
@@ -73,7 +73,7 @@ pub(crate) async fn with_pending(
     let mut found = HashSet::new();
     for chunk in projects.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT DISTINCT project FROM transactions WHERE publication IS NULL AND action <> 'import' \
              AND project IN ",
             chunk.iter().copied(),
@@ -94,7 +94,7 @@ pub(crate) async fn serials(
     let mut found = BTreeMap::new();
     for chunk in projects.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT project, serial FROM pages WHERE project IN ",
             chunk.iter().copied(),
             "",
@@ -149,7 +149,8 @@ async fn listed(
     for chunk in entered.chunks(ROWS) {
         let rows = chunk.iter().map(|entered| Ok([(&entered.project).into(), signed(entered.id)?.into()]));
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
-        let list = query_rows(transaction, "WITH listed (project, id) AS (", rows.into_iter(), statement);
+        let list =
+            query_rows(transaction.dialect(), "WITH listed (project, id) AS (", rows.into_iter(), statement);
         changed += list.execute(transaction).await.map_err(Error::database("abandon an import"))?;
     }
     Ok(changed)

@@ -58,7 +58,7 @@ pub(crate) async fn append(transaction: &mut Transaction, entries: &[NewEntry<'_
             ]
         });
         let into = "INSERT INTO transactions (id, submitted_at, actor, action, project, path, sha256)";
-        let insert = query_rows(transaction, into, rows, "");
+        let insert = query_rows(transaction.dialect(), into, rows, "");
         insert.execute(transaction).await.map_err(Error::database("write transactions"))?;
         id += signed(chunk.len() as u64)?;
     }

@@ -77,7 +77,7 @@ pub(crate) async fn put(
             .into_iter()
             .map(|(page, serial)| [(&page.project).into(), (&page.sha256).into(), serial.into()]);
         let insert = query_rows(
-            transaction,
+            transaction.dialect(),
             "INSERT INTO prepared_pages (project, sha256, serial)",
             rows,
             " ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial",
@@ -92,7 +92,7 @@ pub(crate) async fn put(
             [(&row.target.path).into(), (&row.role).into(), length.into(), sha256.into()]
         });
         let insert = query_rows(
-            transaction,
+            transaction.dialect(),
             "INSERT INTO prepared_targets (path, role, length, sha256)",
             rows,
             " ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, \
@@ -111,7 +111,7 @@ pub(crate) async fn of_roles(
     let mut changes: HashMap<String, Vec<PreparedTarget>> = HashMap::with_capacity(roles.len());
     for chunk in roles.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT role, path, length, sha256 FROM prepared_targets WHERE role IN ",
             chunk.iter().copied(),
             "",

@@ -41,14 +41,14 @@ pub(crate) async fn reserve_versions(
     let mut reserved = Vec::with_capacity(names.len());
     for chunk in names.chunks(ROWS) {
         let insert = query_rows(
-            transaction,
+            transaction.dialect(),
             "INSERT INTO roles (name, version, reserved, expires)",
             chunk.iter().map(|name| [name.into(), 0.into(), 0.into(), 0.into()]),
             " ON CONFLICT (name) DO NOTHING",
         );
         insert.execute(transaction).await.map_err(Error::database("add roles"))?;
         let update = query_list(
-            transaction,
+            transaction.dialect(),
             "UPDATE roles SET reserved = CASE WHEN reserved > version THEN reserved ELSE version END + 1 \
              WHERE name IN ",
             chunk.iter().map(String::as_str),
@@ -110,7 +110,7 @@ pub(crate) async fn advance_roles(
             [(&row.name).into(), version.into(), reserved.into(), expires.into(), before.into()]
         });
         let advance = query_rows(
-            transaction,
+            transaction.dialect(),
             "WITH next (name, version, reserved, expires, before) AS (",
             rows,
             ") UPDATE roles SET version = next.version, reserved = next.reserved, expires = next.expires FROM next \
@@ -164,7 +164,8 @@ pub(crate) async fn put_outbox(transaction: &mut Transaction, files: &[OutboxFil
             .iter()
             .zip(first..)
             .map(|(file, position)| [position.into(), (&file.name).into(), (&file.content).into()]);
-        let fill = query_rows(transaction, "INSERT INTO outbox (position, name, content)", rows, "");
+        let fill =
+            query_rows(transaction.dialect(), "INSERT INTO outbox (position, name, content)", rows, "");
         fill.execute(transaction).await.map_err(Error::database("fill the outbox"))?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, FromRow, SqlSafeStr, SqlStr};
 
-use super::transaction::Transaction;
+use super::transaction::{Dialect, Transaction};
 
 /// A statement with placeholders `$1`, `$2`, ... and what they stand for.
 pub(super) struct Query<'q> {
@@ -37,12 +37,12 @@ pub(super) fn query<'q>(text: &'static str) -> Query<'q> {
 
 /// `before`, the values in parentheses, `after`.
 pub(super) fn query_list<'q>(
-    transaction: &Transaction,
+    dialect: Dialect,
     before: &'static str,
     values: impl Iterator<Item = &'q str>,
     after: &'static str,
 ) -> Query<'q> {
-    let mut text = Text::new(transaction, before);
+    let mut text = Text::new(dialect, before);
     let values = values.map(Value::from).collect::<Vec<_>>();
     text.placeholders(values.len());
     text.finish(after, values)
@@ -50,12 +50,12 @@ pub(super) fn query_list<'q>(
 
 /// `before VALUES`, each row in parentheses, `after`.
 pub(super) fn query_rows<'q, const COLUMNS: usize>(
-    transaction: &Transaction,
+    dialect: Dialect,
     before: &'static str,
     rows: impl Iterator<Item = [Value<'q>; COLUMNS]>,
     after: &'static str,
 ) -> Query<'q> {
-    let mut text = Text::new(transaction, before);
+    let mut text = Text::new(dialect, before);
     let mut values = Vec::new();
     for (number, row) in rows.enumerate() {
         text.text.push_str(if number == 0 { " VALUES " } else { ", " });
@@ -155,23 +155,13 @@ impl<'q> Query<'q> {
 /// The text of a statement that is put together. All of it is this program's: values are never part of it.
 struct Text {
     text: String,
-    placeholders: Placeholders,
+    dialect: Dialect,
     count: usize,
 }
 
-enum Placeholders {
-    /// SQLite takes numbered ones for names, and searches names one after the other.
-    Plain,
-    Numbered,
-}
-
 impl Text {
-    fn new(transaction: &Transaction, before: &'static str) -> Self {
-        let placeholders = match transaction {
-            Transaction::Sqlite(_) => Placeholders::Plain,
-            Transaction::Postgres(_) => Placeholders::Numbered,
-        };
-        Self { text: before.to_owned(), placeholders, count: 0 }
+    fn new(dialect: Dialect, before: &'static str) -> Self {
+        Self { text: before.to_owned(), dialect, count: 0 }
     }
 
     fn placeholders(&mut self, count: usize) {
@@ -181,10 +171,11 @@ impl Text {
                 self.text.push_str(", ");
             }
             self.count += 1;
-            match self.placeholders {
-                Placeholders::Plain => self.text.push('?'),
+            match self.dialect {
+                // It takes numbered ones for names, and searches names one after the other.
+                Dialect::Sqlite => self.text.push('?'),
                 // Writing to memory cannot fail.
-                Placeholders::Numbered => drop(write!(self.text, "${}", self.count)),
+                Dialect::Postgres => drop(write!(self.text, "${}", self.count)),
             }
         }
         self.text.push(')');

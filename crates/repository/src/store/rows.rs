@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
-use super::query::{query, query_list, query_rows};
+use super::query::{Query, query, query_list, query_rows};
+use super::transaction::Dialect;
 use super::{ROWS, Transaction, signed, time, unsigned};
 use crate::error::Error;
 
@@ -106,21 +107,6 @@ impl Raw {
     }
 }
 
-/// One distribution, removed or not.
-pub(crate) async fn distribution(
-    transaction: &mut Transaction,
-    project: &str,
-    filename: &str,
-) -> Result<Option<DistributionRow>, Error> {
-    let row: Option<Raw> = query("SELECT * FROM distributions WHERE project = $1 AND filename = $2")
-        .bind(project)
-        .bind(filename)
-        .fetch_optional(transaction)
-        .await
-        .map_err(Error::database("read a distribution"))?;
-    row.map(Raw::checked).transpose()
-}
-
 /// Those of these distributions that there are, removed or not, by project and file name.
 pub(crate) async fn distributions(
     transaction: &mut Transaction,
@@ -132,7 +118,7 @@ pub(crate) async fn distributions(
         let before = "WITH wanted (project, filename) AS (";
         let after = ") SELECT distributions.* FROM wanted JOIN distributions \
                      ON distributions.project = wanted.project AND distributions.filename = wanted.filename";
-        let select = query_rows(transaction, before, names, after);
+        let select = query_rows(transaction.dialect(), before, names, after);
         let rows: Vec<Raw> =
             select.fetch_all(transaction).await.map_err(Error::database("read distributions"))?;
         for row in rows {
@@ -151,7 +137,7 @@ async fn distributions_of(
     let mut found = Vec::new();
     for chunk in projects.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT * FROM distributions WHERE project IN ",
             chunk.iter().map(String::as_str),
             " ORDER BY project, filename",
@@ -216,32 +202,45 @@ async fn write_distributions(
     rows: &[DistributionRow],
     when_there: &'static str,
 ) -> Result<(), Error> {
-    for chunk in rows.chunks(ROWS) {
-        let numbers = chunk.iter().map(|row| Ok((row, signed(row.length)?, signed(row.changed_by)?)));
-        let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
-        let rows = numbers.into_iter().map(|(row, length, changed_by)| {
-            [
-                (&row.project).into(),
-                (&row.filename).into(),
-                (&row.version).into(),
-                (&row.sha256).into(),
-                length.into(),
-                (&row.sidecar_sha256).into(),
-                (&row.requires_python).into(),
-                row.uploaded_at.as_microsecond().into(),
-                i64::from(row.yanked.is_some()).into(),
-                row.yanked.as_ref().and_then(Option::as_deref).into(),
-                i64::from(row.removed).into(),
-                (&row.url).into(),
-                changed_by.into(),
-            ]
-        });
-        let into = "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
-                    requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by)";
-        let insert = query_rows(transaction, into, rows, when_there);
-        insert.execute(transaction).await.map_err(Error::database("write distributions"))?;
+    let dialect = transaction.dialect();
+    let mut inserts = rows.chunks(ROWS).map(|chunk| insert_distributions(dialect, chunk, when_there));
+    let mut insert = inserts.next().transpose()?;
+    while let Some(now) = insert {
+        // The next statement is put together while the database runs this one.
+        let (done, next) = tokio::join!(now.execute(transaction), async { inserts.next().transpose() });
+        done.map_err(Error::database("write distributions"))?;
+        insert = next?;
     }
     Ok(())
+}
+
+fn insert_distributions<'q>(
+    dialect: Dialect,
+    rows: &'q [DistributionRow],
+    when_there: &'static str,
+) -> Result<Query<'q>, Error> {
+    let numbers = rows.iter().map(|row| Ok((row, signed(row.length)?, signed(row.changed_by)?)));
+    let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
+    let rows = numbers.into_iter().map(|(row, length, changed_by)| {
+        [
+            (&row.project).into(),
+            (&row.filename).into(),
+            (&row.version).into(),
+            (&row.sha256).into(),
+            length.into(),
+            (&row.sidecar_sha256).into(),
+            (&row.requires_python).into(),
+            row.uploaded_at.as_microsecond().into(),
+            i64::from(row.yanked.is_some()).into(),
+            row.yanked.as_ref().and_then(Option::as_deref).into(),
+            i64::from(row.removed).into(),
+            (&row.url).into(),
+            changed_by.into(),
+        ]
+    });
+    let into = "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
+                requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by)";
+    Ok(query_rows(dialect, into, rows, when_there))
 }
 
 /// Those of these files that there are and that are no distributions, removed or not, by path.
@@ -252,7 +251,7 @@ pub(crate) async fn plain_files(
     let mut found = HashMap::with_capacity(paths.len());
     for chunk in paths.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT path, sha256, length, removed, changed_by FROM plain_files WHERE path IN ",
             chunk.iter().copied(),
             "",
@@ -281,7 +280,7 @@ pub(crate) async fn put_plain_files(
             [(&row.path).into(), (&row.sha256).into(), length.into(), removed.into(), changed_by.into()]
         });
         let put = query_rows(
-            transaction,
+            transaction.dialect(),
             "INSERT INTO plain_files (path, sha256, length, removed, changed_by)",
             rows,
             " ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256, length = excluded.length, \
@@ -307,7 +306,7 @@ pub(crate) async fn changed_by_project(
         let after = ") SELECT distributions.* FROM wanted CROSS JOIN distributions \
                      WHERE distributions.project = wanted.project AND changed_by > since \
                      ORDER BY distributions.project, filename";
-        let select = query_rows(transaction, "WITH wanted (project, since) AS (", wanted, after);
+        let select = query_rows(transaction.dialect(), "WITH wanted (project, since) AS (", wanted, after);
         let rows: Vec<Raw> =
             select.fetch_all(transaction).await.map_err(Error::database("read what changed"))?;
         found.extend(rows.into_iter().map(Raw::checked).collect::<Result<Vec<_>, _>>()?);
@@ -323,7 +322,7 @@ pub(crate) async fn pages(
     let mut found = HashMap::with_capacity(projects.len());
     for chunk in projects.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT project, sha256, serial, published_at FROM pages WHERE project IN ",
             chunk.iter().map(String::as_str),
             "",
@@ -359,7 +358,7 @@ pub(crate) async fn put_pages(transaction: &mut Transaction, pages: &[PageRow]) 
             [(&page.project).into(), (&page.sha256).into(), serial.into(), published_at.into()]
         });
         let put = query_rows(
-            transaction,
+            transaction.dialect(),
             "INSERT INTO pages (project, sha256, serial, published_at)",
             rows,
             " ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \

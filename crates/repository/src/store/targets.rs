@@ -16,7 +16,7 @@ pub(crate) async fn of_roles(
     let mut held: HashMap<String, Vec<TargetRow>> = HashMap::with_capacity(roles.len());
     for chunk in roles.chunks(ROWS) {
         let select = query_list(
-            transaction,
+            transaction.dialect(),
             "SELECT role, path, length, sha256 FROM targets WHERE role IN ",
             chunk.iter().copied(),
             "",
@@ -59,7 +59,7 @@ pub(crate) async fn put(
             [(&target.path).into(), role.as_str().into(), length.into(), (&target.sha256).into()]
         });
         let put = query_rows(
-            transaction,
+            transaction.dialect(),
             "INSERT INTO targets (path, role, length, sha256)",
             rows,
             " ON CONFLICT (path) DO UPDATE SET role = excluded.role, length = excluded.length, \
@@ -73,7 +73,7 @@ pub(crate) async fn put(
 pub(crate) async fn remove(transaction: &mut Transaction, paths: &[String]) -> Result<(), Error> {
     for chunk in paths.chunks(ROWS) {
         let paths = chunk.iter().map(String::as_str);
-        let remove = query_list(transaction, "DELETE FROM targets WHERE path IN ", paths, "");
+        let remove = query_list(transaction.dialect(), "DELETE FROM targets WHERE path IN ", paths, "");
         remove.execute(transaction).await.map_err(Error::database("remove targets"))?;
     }
     Ok(())

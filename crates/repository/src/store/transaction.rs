@@ -14,6 +14,22 @@ pub(crate) enum Transaction {
     Postgres(Session<Postgres>),
 }
 
+/// What a database wants a statement to look like.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Transaction {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
+
 pub(crate) enum Session<D: Database> {
     Begun(sqlx::Transaction<'static, D>),
     Looking(PoolConnection<D>),

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sealdex_simple::{FileName, IndexPage, PageLimits, ProjectName};
+use sealdex_simple::{FileName, ProjectName};
 use sealdex_tuf::TargetPath;
 
 use super::{Change, distribution_path};
 use crate::error::Error;
-use crate::publish::build_page;
+use crate::publish::check_readable;
 use crate::store::{DistributionRow, NewEntry, PlainFileRow, Transaction, log, rows};
 use crate::transaction::{Existing, Outcome, Receipt, TransactionId};
 
@@ -191,7 +191,7 @@ impl<'a> Draft<'a> {
         mut row: DistributionRow,
         action: &'static str,
     ) -> Result<Receipt, Error> {
-        check_readable(&row)?;
+        check_readable(&ProjectName::parse(&row.project)?, &row)?;
         let (name, sha256) = (name(&row.project, &row.filename), row.sha256.clone());
         let receipt = self.enter(Entry { asked, action, what: What::Distribution(name.clone()), sha256 });
         row.changed_by = receipt.transaction.number();
@@ -247,14 +247,6 @@ impl Entry<'_> {
 
 fn name(project: &str, filename: &str) -> Name {
     (project.to_owned(), filename.to_owned())
-}
-
-/// A page that says this of a distribution can be read by clients: one that cannot would take the project's other files
-/// away with it.
-fn check_readable(row: &DistributionRow) -> Result<(), Error> {
-    let (page, _) = build_page(&ProjectName::parse(&row.project)?, std::slice::from_ref(row))?;
-    IndexPage::from_json(&page.to_json(), &PageLimits::default())?;
-    Ok(())
 }
 
 fn unchanged(transaction: u64) -> Receipt {
