@@ -31,6 +31,7 @@ mod staging;
 mod status;
 mod store;
 mod submit;
+mod together;
 mod token;
 mod transaction;
 mod verify;

@@ -22,7 +22,8 @@ use crate::served::PageCache;
 use crate::settings::Settings;
 use crate::staging::StagedFile;
 use crate::store::{self, Location, Open, Signal, Store, Transaction, log, publications};
-use crate::submit::SubmitQueue;
+use crate::submit::{Looks, SubmitQueue};
+use crate::token::TokenLooks;
 use crate::transaction::{Publication, TransactionId};
 
 /// A repository on disk. Cheap to clone; several processes may have it open.
@@ -36,6 +37,8 @@ struct Shared {
     store: Store,
     layout: Mutex<KnownLayout>,
     queue: SubmitQueue,
+    looks: Looks,
+    token_looks: TokenLooks,
     blobs: Blobs,
     pages: PageCache,
     /// Rung when this process has submitted something.
@@ -99,6 +102,8 @@ impl Repository {
             store,
             layout: Mutex::new(KnownLayout { fact, layout: Arc::new(layout) }),
             queue: SubmitQueue::default(),
+            looks: Looks::default(),
+            token_looks: TokenLooks::default(),
             blobs,
             pages: PageCache::default(),
             pending: Notify::new(),
@@ -215,6 +220,14 @@ impl Repository {
 
     pub(crate) fn queue(&self) -> &SubmitQueue {
         &self.0.queue
+    }
+
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.0.looks
+    }
+
+    pub(crate) fn token_looks(&self) -> &TokenLooks {
+        &self.0.token_looks
     }
 
     pub(crate) fn pages(&self) -> &PageCache {

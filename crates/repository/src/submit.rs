@@ -5,6 +5,7 @@
 //! being committed are committed together with the next.
 
 mod apply;
+mod look;
 mod queue;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use sealdex_tuf::TargetPath;
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::pattern::PathPattern;
 
+pub(crate) use look::Looks;
 pub(crate) use queue::SubmitQueue;
 
 use crate::blobs::{Beside, BlobName};
@@ -86,8 +88,8 @@ impl Repository {
     async fn prepare_distribution(&self, add: AddDistribution) -> Result<Change, Error> {
         let AddDistribution { filename, received, metadata, upload_time } = add;
         let project = filename.project().clone();
-        let mut look = self.store().look().await?;
-        let layout = self.read_layout(&mut look).await?;
+        // A first look, so that a refused file never comes near its place; the log looks again.
+        let (layout, known) = self.look_at(project.as_str(), filename.as_str()).await?;
         check_distribution_paths(&layout, &project, filename.file_name())?;
         if let Some(metadata) = &metadata {
             self.check_metadata(&filename, metadata)?;
@@ -108,9 +110,6 @@ impl Repository {
             url: None,
             changed_by: 0,
         };
-        // A first look, so that a refused file never comes near its place; the log looks again.
-        let known = rows::distribution(&mut look, &row.project, &row.filename).await?;
-        drop(look);
         if let Some(receipt) = apply::existing_distribution(known.as_ref(), &row)? {
             tracing::debug!(transaction = %receipt.transaction, file = %row.filename, "the file is there already");
             return Ok(Change::PutDistribution(row));

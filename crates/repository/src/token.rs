@@ -14,6 +14,10 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::repository::Repository;
 use crate::store::{TokenRow, commit, tokens};
+use crate::together::{Together, answers};
+
+/// Who asks for tokens at the moment.
+pub(crate) type TokenLooks = Together<TokenId, Result<Option<TokenRow>, Error>>;
 
 /// What a token allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,9 +193,9 @@ impl Repository {
     pub async fn authenticate(&self, secret: &str) -> Result<Token, Error> {
         let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
         let id = id.and_then(TokenId::parse).ok_or(Error::InvalidToken)?;
-        let mut look = self.store().look().await?;
-        let row = tokens::by_id(&mut look, id.as_str()).await?.ok_or(Error::InvalidToken)?;
-        drop(look);
+        let own = self.clone();
+        let look = |ids: Vec<TokenId>| async move { answers(ids.len(), own.tokens_by_id(&ids).await) };
+        let row = self.token_looks().ask(id, look).await??.ok_or(Error::InvalidToken)?;
         let found = HashAlgorithm::Sha256.hex_digest(secret.as_bytes());
         if !equal_in_constant_time(found.as_bytes(), row.secret_sha256.as_bytes()) {
             return Err(Error::InvalidToken);
@@ -202,6 +206,13 @@ impl Repository {
             return Err(Error::InvalidToken);
         }
         Ok(token)
+    }
+
+    async fn tokens_by_id(&self, ids: &[TokenId]) -> Result<Vec<Option<TokenRow>>, Error> {
+        let mut look = self.store().look().await?;
+        let wanted: BTreeSet<&str> = ids.iter().map(TokenId::as_str).collect();
+        let found = tokens::by_ids(&mut look, &wanted.into_iter().collect::<Vec<_>>()).await?;
+        Ok(ids.iter().map(|id| found.get(id.as_str()).cloned()).collect())
     }
 }
 

@@ -1,12 +1,15 @@
 //! Tokens, by their hashes.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
-use super::query::query;
-use super::{Transaction, time};
+use super::query::{query, query_list};
+use super::{ROWS, Transaction, time};
 use crate::error::Error;
 
 /// A token; projects and actions as JSON.
+#[derive(Clone)]
 pub(crate) struct TokenRow {
     pub(crate) id: String,
     pub(crate) secret_sha256: String,
@@ -45,15 +48,28 @@ pub(crate) async fn all(transaction: &mut Transaction) -> Result<Vec<TokenRow>, 
     rows.into_iter().map(token_row).collect()
 }
 
-pub(crate) async fn by_id(transaction: &mut Transaction, id: &str) -> Result<Option<TokenRow>, Error> {
-    let row: Option<Columns> = query(
-        "SELECT id, secret_sha256, projects, actions, created_at, expires_at, revoked_at FROM tokens WHERE id = $1",
-    )
-    .bind(id)
-    .fetch_optional(transaction)
-    .await
-    .map_err(Error::database("read a token"))?;
-    row.map(token_row).transpose()
+/// Those of these tokens that there are, by their ids.
+pub(crate) async fn by_ids(
+    transaction: &mut Transaction,
+    ids: &[&str],
+) -> Result<HashMap<String, TokenRow>, Error> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(ROWS) {
+        let select = query_list(
+            transaction.dialect(),
+            "SELECT id, secret_sha256, projects, actions, created_at, expires_at, revoked_at FROM tokens \
+             WHERE id IN ",
+            chunk.iter().copied(),
+            "",
+        );
+        let rows: Vec<Columns> =
+            select.fetch_all(transaction).await.map_err(Error::database("read tokens"))?;
+        for row in rows {
+            let row = token_row(row)?;
+            found.insert(row.id.clone(), row);
+        }
+    }
+    Ok(found)
 }
 
 /// Revokes a token; one revoked before stays so. `false`: there is no such token.
