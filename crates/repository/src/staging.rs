@@ -69,9 +69,22 @@ impl StagedFile {
     /// # Errors
     /// [`Error::Io`] or [`Error::Interrupted`].
     pub async fn finish(self) -> Result<Received, Error> {
+        Ok(self.finish_and(|_| ()).await?.0)
+    }
+
+    /// [`StagedFile::finish`], and then a look at the file, on the same thread: `look` may block.
+    ///
+    /// # Errors
+    /// As [`StagedFile::finish`].
+    pub async fn finish_and<T: Send + 'static>(
+        self,
+        look: impl FnOnce(&Received) -> T + Send + 'static,
+    ) -> Result<(Received, T), Error> {
         disk::blocking(move || {
             self.file.as_file().sync_all().map_err(Error::io("synchronise", self.file.path()))?;
-            self.finish_unsynchronised()
+            let received = self.finish_unsynchronised()?;
+            let seen = look(&received);
+            Ok((received, seen))
         })
         .await
     }

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use sealdex_repository::{Actor, AddDistribution, Error, Receipt, Transaction};
+use sealdex_repository::{Actor, AddDistribution, Error, Receipt, Received, Transaction};
 use tokio::time::timeout;
 
 use crate::app::App;
@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::upload::body::{Leftover, UploadBody};
 use crate::upload::check;
 use crate::upload::credentials::OfferedToken;
-use crate::upload::receive::{boundary, max_file_bytes, receive};
+use crate::upload::receive::{Content, ReceivedForm, boundary, max_file_bytes, receive};
 
 pub(crate) async fn serve(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
@@ -59,26 +59,33 @@ async fn upload(app: &App, headers: &HeaderMap, body: UploadBody) -> Result<Resp
     let queue_time = Duration::from_secs(app.config.uploads.queue_seconds);
     let place = timeout(queue_time, Arc::clone(&app.uploads).acquire_owned()).await;
     let Ok(Ok(place)) = place else { return Err(busy()) };
-    let form = receive(app, &token, &boundary, body).await?;
-    check::fields(&form.fields, &form.filename, &form.received)?;
+    let ReceivedForm { mut fields, content: Content { filename, file } } =
+        receive(app, &token, &boundary, body).await?;
+    let not_kept = std::mem::take(&mut fields.not_kept);
     let max_metadata_bytes = app.repository.settings().limits.max_core_metadata_bytes;
-    let metadata = check::contents(&form.filename, &form.received, max_metadata_bytes).await?;
+    let named = filename.clone();
+    let check = move |received: &Received| {
+        check::fields(&fields, &named, received)?;
+        check::contents(&named, received, max_metadata_bytes)
+    };
+    let (received, metadata) = file.finish_and(check).await.map_err(|error| check::storage_fault(&error))?;
+    let metadata = Some(metadata?);
     drop(place);
 
     // Durable, then published.
     let transaction = Transaction::AddDistribution(AddDistribution {
-        filename: form.filename.clone(),
-        received: form.received,
-        metadata: Some(metadata),
+        filename: filename.clone(),
+        received,
+        metadata,
         upload_time: None,
     });
     let receipt = app
         .repository
         .submit(transaction, Actor::Token(token.id))
         .await
-        .map_err(|error| check::unsubmitted(error, &form.filename))?;
-    let mut text = published(app, &receipt, form.filename.as_str()).await?;
-    for field in &form.fields.not_kept {
+        .map_err(|error| check::unsubmitted(error, &filename))?;
+    let mut text = published(app, &receipt, filename.as_str()).await?;
+    for field in &not_kept {
         text.push_str(&format!("note: this server does not keep the form field {field} yet\n"));
     }
     let headers = [

@@ -11,7 +11,6 @@ use sealdex_repository::{Error, Received};
 use sealdex_simple::{
     ArchiveLimits, DistributionFilename, DistributionKind, DistributionMetadata, ProjectName, inspect,
 };
-use tokio::task::spawn_blocking;
 
 use super::form::{FormFields, quoted};
 use crate::refusal::{Refusal, chain};
@@ -76,24 +75,20 @@ fn digest(field: &str, claimed: Option<&str>, found: &str) -> Result<(), Refusal
     }
 }
 
-/// Reads the core metadata out of the file, which must be of the project and version that its name says.
-pub(crate) async fn contents(
+/// Reads the core metadata out of the file, which must be of the project and version that its name says. Blocks.
+pub(crate) fn contents(
     filename: &DistributionFilename,
     received: &Received,
     max_metadata_bytes: u64,
 ) -> Result<DistributionMetadata, Refusal> {
     let file = received.open().map_err(|error| storage_fault(&error))?;
-    let filename = filename.clone();
     let defaults = ArchiveLimits::default();
     let limits =
         ArchiveLimits { max_metadata_bytes: defaults.max_metadata_bytes.min(max_metadata_bytes), ..defaults };
-    let inspected = spawn_blocking(move || inspect(BufReader::new(file), &filename, &limits)).await;
-    match inspected {
-        Ok(Ok(metadata)) => Ok(metadata),
-        Ok(Err(error @ sealdex_simple::Error::Io { .. })) => Err(Refusal::internal(&error)),
-        Ok(Err(error)) => Err(Refusal::bad_request(chain(&error))),
-        Err(error) => Err(Refusal::internal(&error)),
-    }
+    inspect(BufReader::new(file), filename, &limits).map_err(|error| match error {
+        error @ sealdex_simple::Error::Io { .. } => Refusal::internal(&error),
+        error => Refusal::bad_request(chain(&error)),
+    })
 }
 
 /// A transaction the repository does not take.

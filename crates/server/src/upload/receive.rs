@@ -2,7 +2,7 @@
 
 use futures_util::Stream;
 use http::StatusCode;
-use sealdex_repository::{Action, Error, Received, StagedFile, Token};
+use sealdex_repository::{Action, Error, StagedFile, Token};
 use sealdex_simple::DistributionFilename;
 
 use super::body::{BodyError, UploadBody};
@@ -17,14 +17,13 @@ pub(crate) use super::multipart::boundary;
 /// A form that was received whole.
 pub(crate) struct ReceivedForm {
     pub(crate) fields: FormFields,
-    pub(crate) filename: DistributionFilename,
-    pub(crate) received: Received,
+    pub(crate) content: Content,
 }
 
-/// The file of the form, while the rest is still coming in.
-struct Content {
-    filename: DistributionFilename,
-    file: StagedFile,
+/// The file of the form.
+pub(crate) struct Content {
+    pub(crate) filename: DistributionFilename,
+    pub(crate) file: StagedFile,
 }
 
 /// Receives a form.
@@ -62,8 +61,7 @@ pub(crate) async fn receive(
         }
     }
     let content = content.ok_or_else(|| missing("content"))?;
-    let received = content.file.finish().await.map_err(|error| check::storage_fault(&error))?;
-    Ok(ReceivedForm { fields, filename: content.filename, received })
+    Ok(ReceivedForm { fields, content })
 }
 
 async fn receive_file(
