@@ -17,6 +17,10 @@ use anyhow::ensure;
 use figures::Row;
 use sealdex_repository::layout::BinStyle;
 
+/// As in the `sealdex` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const GROUPS: [&str; 6] = ["publish", "client", "verify", "serve", "download", "renew"];
 
 fn main() -> anyhow::Result<()> {

@@ -20,6 +20,11 @@ use tracing_subscriber::EnvFilter;
 use cli::{Cli, LogFormat};
 use failure::Failure;
 
+/// Names, digests and rows are millions of small pieces of memory: with the system's own allocator they take half as much
+/// time again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(&cli);
