@@ -25,10 +25,16 @@ use failure::Failure;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Threads for files and whatever else blocks: enough to keep a disk busy. Each keeps some memory to itself.
+const BLOCKING_THREADS: usize = 64;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(&cli);
-    let outcome = tokio::runtime::Runtime::new()
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
         .map_err(Failure::from)
         .and_then(|runtime| runtime.block_on(commands::run(cli)));
     match outcome {
