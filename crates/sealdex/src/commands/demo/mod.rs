@@ -66,7 +66,7 @@ async fn tell_story(arguments: &DemoArguments, stage: &Path) -> anyhow::Result<S
 
     let step = story.step("init", "making keys, signing the first metadata");
     let operator = Operator::init(&stage.join("repository")).await?;
-    step.done("keys made; root, targets and 256 hashed bins signed (PEP 458, TAP 15)");
+    step.done("keys made; root, targets and hashed bins signed (PEP 458, TAP 15)");
 
     let step = story.step("serve", "starting the server");
     let running = operator.serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;

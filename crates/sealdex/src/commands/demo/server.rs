@@ -32,7 +32,7 @@ pub(super) struct Running {
 }
 
 impl Operator {
-    /// Makes a repository with the defaults: PEP 458's layout, 256 succinct bins.
+    /// Makes a repository with the defaults of `init`.
     pub(super) async fn init(directory: &Path) -> anyhow::Result<Self> {
         let signer =
             || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
