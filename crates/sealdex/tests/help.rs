@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 25] = [
         &[],
         &["demo"],
         &["init"],
@@ -28,6 +28,7 @@ fn help() {
         &["trust", "add"],
         &["trust", "stands-for"],
         &["pip"],
+        &["uv"],
         &["run"],
         &["proxy"],
         &["fetch"],

@@ -16,7 +16,8 @@ pub(crate) use operator::{
 };
 pub(crate) use user::{
     Assignment, ChildArguments, ConnectionArguments, DemoArguments, FetchArguments, InstallerArguments,
-    LimitArguments, ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
+    InterpositionArguments, LimitArguments, ProxyArguments, RunArguments, StoreArguments, TrustArguments,
+    TrustCommand, UvArguments,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -53,11 +54,12 @@ Examples:
   sealdex serve --repository my-index               serve them, and take uploads
   sealdex trust add mine URL --root root.json       decide whom you trust
   sealdex pip install six                           install, verified
-  sealdex run -- uv sync                            the same for any tool, lock files as they are
+  sealdex uv sync                                   the same with uv, lock file as it is
+  sealdex run -- poetry install                     and with any other tool
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify,
 4 away: `sealdex status` could not reach the database or what is public.
-`sealdex pip` and `sealdex run` pass the exit code of what they run on; 3 when that succeeded though
+`sealdex pip`, `uv` and `run` pass the exit code of what they run on; 3 when that succeeded though
 something was refused.";
 
 /// How results are written.
@@ -112,6 +114,8 @@ pub(crate) enum Command {
     Trust(TrustArguments),
     /// Run your own pip, with everything it installs verified
     Pip(InstallerArguments),
+    /// Run your own uv, with everything it installs verified and its lock file as it is
+    Uv(UvArguments),
     /// Run any command (uv, poetry, pdm, pip, tox ...), with everything it installs verified
     Run(RunArguments),
     /// What `run` starts: the command, which ends with it

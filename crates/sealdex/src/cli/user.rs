@@ -147,6 +147,34 @@ What it cannot see: processes that drop their environment, and programs that do 
 See docs/run.md.")]
 pub(crate) struct RunArguments {
     #[command(flatten)]
+    pub(crate) interposition: InterpositionArguments,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex uv sync --frozen
+  sealdex uv pip install requests
+  sealdex uv --for https://index.example/simple/ lock
+
+The uv on PATH runs, unmodified, as with `sealdex run`: it keeps its index, for which a proxy of this
+run alone answers with what verifies, so uv.lock stays as it is; every other host is refused. uv gets
+a cache of its own. To let it download a Python, let the host of that through. See docs/run.md.")]
+pub(crate) struct UvArguments {
+    #[command(flatten)]
+    pub(crate) interposition: InterpositionArguments,
+    /// What uv is to do: everything from the first word on goes to uv
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "UV ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// For whom a run's proxy answers.
+#[derive(Debug, Args)]
+pub(crate) struct InterpositionArguments {
+    #[command(flatten)]
     pub(crate) store: StoreArguments,
     /// An index that the repository stands for: the URL under which that has its pages; repeat for more. Besides the
     /// repository's own, and those that `sealdex trust` remembers
@@ -155,9 +183,6 @@ pub(crate) struct RunArguments {
     /// A host to let through, unverified: HOST or HOST:PORT; repeat for more
     #[arg(long = "allow-host", value_name = "HOST", env = environment::ALLOW_HOST, value_delimiter = ',')]
     pub(crate) allowed: Vec<String>,
-    /// The command and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod layout;
 mod offline;
 mod pip;
 mod poetry_settings;
+mod programs;
 mod proxy;
 mod publish;
 mod remove;
@@ -23,6 +24,7 @@ mod status;
 mod token;
 mod trust;
 mod trusted;
+mod uv;
 mod uv_settings;
 mod verify;
 mod yank;
@@ -53,7 +55,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(arguments) => token::run(arguments, format).await?,
         Command::Trust(arguments) => trust::run(arguments, format).await?,
         Command::Pip(arguments) => return pip::run(arguments).await,
-        Command::Run(arguments) => return run::run(arguments).await,
+        Command::Uv(arguments) => return uv::run(&arguments).await,
+        Command::Run(arguments) => return run::run(&arguments.interposition, &arguments.command).await,
         Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,

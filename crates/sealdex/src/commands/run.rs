@@ -17,20 +17,21 @@ use super::poetry_settings;
 use super::trust::indexes;
 use super::trusted::{Chosen, choose, refused};
 use super::uv_settings;
-use crate::cli::{ChildArguments, RunArguments};
+use crate::cli::{ChildArguments, InterpositionArguments};
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, styled, tell};
 use crate::shutdown::Signals;
 
-pub(super) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
-    if is_pip(&arguments.command) {
-        refuse_other_proxy(&arguments.command)?;
+/// Runs the command of these words.
+pub(super) async fn run(arguments: &InterpositionArguments, words: &[OsString]) -> Result<ExitCode, Failure> {
+    if is_pip(words) {
+        refuse_other_proxy(words)?;
     }
-    uv_settings::refuse_other_proxy(&arguments.command)?;
+    uv_settings::refuse_other_proxy(words)?;
     let chosen = choose(&arguments.store)?;
-    let mut command = bound_to_this_process(&arguments.command)?;
-    let running = start(&chosen, &arguments, &mut command).await?;
-    let status = supervise(&mut command, &arguments.command).await?;
+    let mut command = bound_to_this_process(words)?;
+    let running = start(&chosen, arguments, &mut command).await?;
+    let status = supervise(&mut command, words).await?;
     let refusals = running.proxy.refusals();
     running.proxy.shutdown().await;
     // Removed before the last word, whatever becomes of that.
@@ -46,7 +47,11 @@ struct Running {
 }
 
 /// Starts the proxy, and gives `command` the environment that leads there.
-async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command) -> Result<Running, Failure> {
+async fn start(
+    chosen: &Chosen,
+    arguments: &InterpositionArguments,
+    command: &mut Command,
+) -> Result<Running, Failure> {
     let mut stands_for = chosen.repository.indexes();
     stands_for.extend(indexes(&arguments.indexes)?);
     let allowed: Vec<AllowedHost> =
