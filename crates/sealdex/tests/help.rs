@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["demo"],
         &["init"],
@@ -33,6 +33,7 @@ fn help() {
         &["proxy"],
         &["fetch"],
         &["config", "show"],
+        &["man"],
     ];
     for command in commands {
         let output = stage.run(&[command, &["--help"]].concat()).expect_success();

@@ -3,6 +3,8 @@
 mod operator;
 mod user;
 
+use std::path::PathBuf;
+
 use crate::environment;
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
@@ -131,5 +133,11 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, and the completions of each shell, to where they are looked for below a folder
+    Man {
+        /// The folder, such as ~/.local/share
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
     },
 }

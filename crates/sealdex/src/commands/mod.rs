@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod installer;
 mod layout;
+mod man;
 mod offline;
 mod pip;
 mod poetry_settings;
@@ -62,6 +63,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Config(arguments) => config::run(&arguments, format)?,
         Command::Completions { shell } => completions::run(shell),
+        Command::Man { directory } => man::run(&directory)?,
     }
     Ok(ExitCode::SUCCESS)
 }
