@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 27] = [
         &[],
         &["demo"],
         &["init"],
@@ -31,6 +31,7 @@ fn help() {
         &["uv"],
         &["run"],
         &["proxy"],
+        &["doctor"],
         &["fetch"],
         &["config", "show"],
         &["man"],

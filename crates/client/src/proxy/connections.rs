@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::SERVER;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -13,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::state::State;
-use super::{interpose, routes};
+use super::{PROXY_NAME, interpose, routes};
 
 /// Installers open about ten.
 const MAX_CONNECTIONS: usize = 512;
@@ -51,7 +52,7 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
             async move {
                 let answer = match state.interposition() {
                     Some(interposition) => interpose::answer(&state, interposition, &mut request).await,
-                    None => routes::answer(&state, &request).await,
+                    None => routes::answer(&state, &request).await.header(SERVER, PROXY_NAME),
                 };
                 Ok::<_, Infallible>(answer.into_response())
             }

@@ -45,6 +45,9 @@ pub use interpose::{AllowedHost, Interposition};
 pub use options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 pub use refusal::Refusal;
 
+/// What the proxy calls itself, in `Server`, where it is an index: so it can be told from other servers on loopback.
+pub const PROXY_NAME: &str = "sealdex-proxy";
+
 /// A running proxy. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct VerifyingProxy {

@@ -64,6 +64,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not
 `sealdex pip`, `uv` and `run` pass the exit code of what they run on; 3 when that succeeded though
 something was refused.";
 
+const DOCTOR: &str = "\
+Each installer on PATH is run twice as `sealdex run` does it, in a temporary folder: it must get what
+a small repository on this machine has signed, and be refused what comes from another index. Nothing
+is fetched, and nothing stays. `alone` says which indexes it asks when it runs by itself in this
+folder. Exit code 0: all are protected in a run; 1: something is not, or could not be tried.";
+
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -125,6 +131,9 @@ pub(crate) enum Command {
     Child(ChildArguments),
     /// Run the verifying proxy alone, for any installer
     Proxy(ProxyArguments),
+    /// Say which installers are protected, found out by trying each: pip, uv, poetry, pdm, pipenv
+    #[command(after_help = DOCTOR)]
+    Doctor,
     /// Fetch one target of any trusted repository, verified
     Fetch(FetchArguments),
     /// Show settings, their values and where each comes from

@@ -5,6 +5,7 @@ mod collect;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod export;
 mod fetch;
 mod import;
@@ -60,6 +61,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(arguments) => return run::run(&arguments.interposition, &arguments.command).await,
         Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
+        Command::Doctor => return doctor::run(format).await,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Config(arguments) => config::run(&arguments, format)?,
         Command::Completions { shell } => completions::run(shell),
