@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod environment;
 mod failure;
+mod inherited;
 mod limits;
 mod output;
 mod passphrase;
@@ -21,8 +22,15 @@ use cli::{Cli, LogFormat};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     log(&cli);
+    if let cli::Command::Proxy(arguments) = &mut cli.command {
+        // Here, while there is one thread: variables are taken away.
+        match inherited::socket() {
+            Ok(socket) => arguments.inherited = socket,
+            Err(failure) => return failure.report(),
+        }
+    }
     let outcome = tokio::runtime::Runtime::new()
         .map_err(Failure::from)
         .and_then(|runtime| runtime.block_on(commands::run(cli)));

@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["demo"],
         &["init"],
@@ -31,6 +31,7 @@ fn help() {
         &["uv"],
         &["run"],
         &["proxy"],
+        &["setup"],
         &["doctor"],
         &["fetch"],
         &["config", "show"],

@@ -17,9 +17,9 @@ pub(crate) use operator::{
     StatusArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    Assignment, ChildArguments, ConnectionArguments, DemoArguments, FetchArguments, InstallerArguments,
-    InterpositionArguments, LimitArguments, ProxyArguments, RunArguments, StoreArguments, TrustArguments,
-    TrustCommand, UvArguments,
+    Assignment, ChildArguments, CiService, ConnectionArguments, DemoArguments, FetchArguments,
+    InstallerArguments, InterpositionArguments, LimitArguments, ProxyArguments, RunArguments, SetupArguments,
+    StoreArguments, TrustArguments, TrustCommand, UvArguments,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -131,6 +131,8 @@ pub(crate) enum Command {
     Child(ChildArguments),
     /// Run the verifying proxy alone, for any installer
     Proxy(ProxyArguments),
+    /// Lead this user's pip and uv, or a CI job's, to a verifying proxy for good
+    Setup(SetupArguments),
     /// Say which installers are protected, found out by trying each: pip, uv, poetry, pdm, pipenv
     #[command(after_help = DOCTOR)]
     Doctor,

@@ -1,11 +1,11 @@
 //! Arguments of the commands for those who install.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use crate::environment;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use sealdex_client::Bound;
 
 /// Where trusted repositories are remembered.
@@ -204,6 +204,58 @@ pub(crate) struct ProxyArguments {
     /// Seconds after which the repository is asked for a newer snapshot
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = environment::REFRESH_AFTER)]
     pub(crate) refresh_after: u64,
+    /// End after so many seconds without a connection, where a service manager starts the proxy again when it is needed
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) exit_when_idle: Option<u64>,
+    /// The socket that a service manager has handed over.
+    #[arg(skip)]
+    pub(crate) inherited: Option<TcpListener>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex setup --dry-run                           show what would be written
+  sealdex setup                                     pip and uv of this user, from now on, verified
+  sealdex setup --undo                              as it was before
+  sealdex setup --ci github                         lines for a job; nothing is written
+
+Written are a socket and a service for systemd (the proxy is started when it is first asked, and ends
+when it is idle), and the lines in pip.conf and uv.toml that make it their index. Projects and command
+lines can name other indexes all the same: `sealdex run` closes these ways too. See docs/install.md.")]
+pub(crate) struct SetupArguments {
+    /// Directory of the trusted state [default: the user's data directory]
+    #[arg(long, value_name = "DIR", env = environment::TRUST_DIR)]
+    pub(crate) trust_dir: Option<PathBuf>,
+    /// Name of the trusted repository; not needed while there is only one
+    #[arg(long = "from", value_name = "NAME", env = environment::FROM)]
+    pub(crate) name: Option<String>,
+    /// Loopback address and port at which the proxy is to be the index
+    #[arg(short, long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3141", env = environment::PROXY_LISTEN)]
+    pub(crate) listen: SocketAddr,
+    /// Print the lines for a CI job; write nothing
+    #[arg(long, value_enum, value_name = "SERVICE", conflicts_with_all = ["dry_run", "force", "undo"])]
+    pub(crate) ci: Option<CiService>,
+    /// Show what would change; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace another index in pip.conf or uv.toml; `--undo` brings it back
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) force: bool,
+    /// Take away what an earlier setup wrote
+    #[arg(long)]
+    pub(crate) undo: bool,
+}
+
+/// Where a job runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CiService {
+    /// GitHub Actions: a step
+    Github,
+    /// GitLab CI: `before_script`
+    Gitlab,
+    /// Any shell
+    Generic,
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,7 @@ mod publish;
 mod remove;
 mod run;
 mod serve;
+mod setup;
 mod status;
 mod token;
 mod trust;
@@ -61,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(arguments) => return run::run(&arguments.interposition, &arguments.command).await,
         Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
+        Command::Setup(arguments) => setup::run(&arguments)?,
         Command::Doctor => return doctor::run(format).await,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Config(arguments) => config::run(&arguments, format)?,
