@@ -128,7 +128,7 @@ mod tests {
 
         let text = "# mine\n[install]\nno-compile = true\n[global]\nproxy = http://p:1\ntimeout = 5\n";
         let written = pip(text, PROXY, false).unwrap();
-        assert!(written.contains(&format!("[global]\n# sealdex setup: begin")), "{written}");
+        assert!(written.contains("[global]\n# sealdex setup: begin"), "{written}");
         assert!(written.contains("\n# before sealdex setup: timeout = 5\n"), "{written}");
         assert_eq!(block::remove(&written), text);
     }
