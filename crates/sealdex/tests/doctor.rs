@@ -29,7 +29,7 @@ fn path(programs: &[PathBuf]) -> OsString {
 /// `sealdex doctor` by a user without any settings, in an empty folder.
 fn doctor(stage: &Stage, programs: &[PathBuf]) -> Command {
     let mut command = stage.sealdex(&["doctor", "--format", "json"]);
-    for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("XDG_CONFIG_HOME", "home/config")] {
+    for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("XDG_CONFIG_HOME", "config")] {
         fs::create_dir_all(stage.path(folder)).unwrap();
         command.env(name, stage.path(folder));
     }
@@ -69,7 +69,7 @@ fn every_tool_is_tried_and_nothing_stays() {
         assert_eq!(finding["alone"]["verified"], false, "{finding}");
         assert!(finding["version"].as_str().unwrap().contains('.'), "{finding}");
     }
-    for folder in ["tmp", "home", "app"] {
+    for folder in ["tmp", "home", "config", "app"] {
         let left: Vec<_> =
             fs::read_dir(stage.path(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "{left:?}");

@@ -25,6 +25,9 @@ use crate::failure::Failure;
 const INDEX: &str = "https://index.invalid/simple/";
 const OTHER: &str = "https://other.invalid/simple/";
 
+/// The folder for temporary files in that of a trial.
+const TEMPORARY: &str = "tmp";
+
 /// Poetry and pipenv make an environment first.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -91,7 +94,7 @@ impl Laboratory {
     /// Runs the tool as `sealdex run` does, with a proxy of its own.
     async fn run(&self, tool: Tool, program: &Path, index: &str, name: &str) -> anyhow::Result<Trial> {
         let place = self.folder.path().join(tool.name()).join(name);
-        std::fs::create_dir_all(&place)?;
+        std::fs::create_dir_all(place.join(TEMPORARY))?;
         let mut words: Vec<_> = vec![program.as_os_str().to_owned()];
         words.extend(tool.trial(&place, index)?.into_iter().map(Into::into));
         let mut command = run::bound_to_this_process(&words).map_err(Failure::into_error)?;
@@ -145,6 +148,8 @@ fn leave_nothing_behind(command: &mut Command, place: &Path) {
         ("WORKON_HOME", "environments"),
         ("PDM_LOG_DIR", "log"),
         ("UV_TOOL_DIR", "tools"),
+        // pipenv leaves files there.
+        ("TMPDIR", TEMPORARY),
     ] {
         command.env(name, below(folder));
     }
