@@ -10,6 +10,7 @@ mod python;
 mod renew;
 mod scene;
 mod serve;
+mod start;
 mod verify;
 
 use anyhow::ensure;
@@ -21,7 +22,7 @@ use sealdex_repository::layout::BinStyle;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const GROUPS: [&str; 6] = ["publish", "client", "verify", "serve", "download", "renew"];
+const GROUPS: [&str; 7] = ["start", "publish", "client", "verify", "serve", "download", "renew"];
 
 fn main() -> anyhow::Result<()> {
     ensure!(!cfg!(debug_assertions), "benchmarks are for release builds: cargo xtask bench");
@@ -31,6 +32,9 @@ fn main() -> anyhow::Result<()> {
     {
         return verify::run_child(client, job);
     }
+    if arguments == [start::CHILD] {
+        return start::run_child();
+    }
     let wanted = |group: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == group);
     ensure!(
         arguments.iter().all(|argument| GROUPS.contains(&argument.as_str())),
@@ -39,6 +43,10 @@ fn main() -> anyhow::Result<()> {
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut rows: Vec<Row> = Vec::new();
+    if wanted("start") {
+        eprintln!("starting ...");
+        rows.extend(runtime.block_on(start::measure())?);
+    }
     if wanted("publish") {
         for bit_length in [8, 14] {
             eprintln!("publishing with {} bins ...", 1_u64 << bit_length);

@@ -9,6 +9,7 @@ use crate::python;
 use crate::workspace::Workspace;
 
 const PACKAGE: &str = "sealdex-benches";
+const BINARY: &str = "sealdex";
 
 /// The group that has a package of its own, with few dependencies and without Python.
 const WIRE: (&str, &str) = ("wire", "sealdex-wire");
@@ -33,8 +34,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return command::run(&mut wire);
     }
     let environment = python::ensure(workspace)?;
-    let mut bench = workspace.cargo()?;
-    bench.env(python::VARIABLE, environment);
-    bench.args(["run", "--release", "--package", PACKAGE, "--"]).args(&arguments.arguments);
+    // The binary whose start is measured; built together with the benchmarks, it shares their features.
+    let mut build = workspace.cargo()?;
+    command::run(build.args(["build", "--release", "--package", PACKAGE, "--package", BINARY]))?;
+    let mut bench = workspace.program(&workspace.target.join("release").join(PACKAGE), &[])?;
+    bench.env(python::VARIABLE, environment).args(&arguments.arguments);
     command::run(&mut bench)
 }

@@ -21,6 +21,7 @@ mod scale;
 mod steps;
 mod test;
 mod tools;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ Examples:
   cargo xtask test -- rollback            only the tests with 'rollback' in their names
   cargo xtask test -p sealdex-tuf         only one crate's tests
   cargo xtask ci                          everything a change must pass
+  cargo xtask wheel                       wheels for pip and uv, for old systems and for musl
   eval \"$(cargo xtask environment)\"       then plain `cargo nextest run` finds the Python tools
   cargo xtask postgresql -- cargo nextest run -p sealdex-repository
                                           the same, over PostgreSQL";
@@ -74,6 +76,8 @@ enum Subcommands {
     Environment,
     /// Run a command with a throwaway PostgreSQL, over which tests then run.
     Postgresql(postgresql::Arguments),
+    /// Build the wheels that `pip install sealdex` takes, with maturin, into target/wheels.
+    Wheel(wheel::Arguments),
     /// Lock the Python requirements anew, after a change to their .in files.
     Requirements,
 }
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         Subcommands::Dependencies => dependencies::run(&workspace),
         Subcommands::Environment => python::print_environment(&workspace),
         Subcommands::Postgresql(arguments) => postgresql::run(&arguments),
+        Subcommands::Wheel(arguments) => wheel::run(&workspace, &arguments),
         Subcommands::Requirements => requirements::run(&workspace),
     });
     match result {

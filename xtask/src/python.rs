@@ -16,7 +16,7 @@ pub(crate) const VARIABLE: &str = "SEALDEX_TEST_ENV";
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// Each environment's name and its locked requirements.
-const ENVIRONMENTS: [(&str, &str); 8] = [
+const ENVIRONMENTS: [(&str, &str); 9] = [
     ("pip", include_str!("../requirements/pip.txt")),
     ("tuf", include_str!("../requirements/tuf.txt")),
     ("uv", include_str!("../requirements/uv.txt")),
@@ -24,11 +24,24 @@ const ENVIRONMENTS: [(&str, &str); 8] = [
     ("pdm", include_str!("../requirements/pdm.txt")),
     ("pipenv", include_str!("../requirements/pipenv.txt")),
     ("twine", include_str!("../requirements/twine.txt")),
+    ("maturin", include_str!("../requirements/maturin.txt")),
     ("s3", include_str!("../requirements/s3.txt")),
 ];
 
+/// The one that no test needs, and its locked requirements: made when wheels for other machines are.
+const ZIG: (&str, &str) = ("zig", include_str!("../requirements/zig.txt"));
+
 /// Makes the environments that are missing and returns their folder.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
+    ensure_all(workspace, &ENVIRONMENTS)
+}
+
+/// The same, and the environment with zig.
+pub(crate) fn ensure_with_zig(workspace: &Workspace) -> Result<PathBuf> {
+    ensure_all(workspace, &[&ENVIRONMENTS[..], &[ZIG]].concat())
+}
+
+fn ensure_all(workspace: &Workspace, environments: &[(&str, &str)]) -> Result<PathBuf> {
     let python = Python::find()?;
     let parent = workspace.target.join("test-env");
     let folder = parent.join(key(&python));
@@ -37,7 +50,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     // Another `cargo xtask` may be making the same environments: one makes them, the other waits.
     let lock = File::create(parent.join("lock")).context("cannot make the lock file of target/test-env")?;
     lock.lock().context("cannot lock target/test-env")?;
-    for (name, requirements) in ENVIRONMENTS {
+    for (name, requirements) in environments {
         ensure_environment(&python, &folder, name, requirements)?;
     }
     ensure_wheels(&folder)?;
@@ -163,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_with_hashes() {
-        for (name, requirements) in ENVIRONMENTS {
+        for (name, requirements) in ENVIRONMENTS.into_iter().chain([ZIG]) {
             for line in
                 requirements.lines().filter(|line| line.starts_with(|first: char| first.is_alphanumeric()))
             {

@@ -9,7 +9,7 @@ use crate::command;
 use crate::python;
 use crate::workspace::Workspace;
 
-const NAMES: [&str; 8] = ["pip", "tuf", "uv", "poetry", "pdm", "pipenv", "twine", "s3"];
+const NAMES: [&str; 10] = ["pip", "tuf", "uv", "poetry", "pdm", "pipenv", "twine", "maturin", "zig", "s3"];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let uv = python::ensure(workspace)?.join("uv/bin/uv");

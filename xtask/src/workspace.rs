@@ -1,6 +1,7 @@
 //! Where the workspace and its target folder are, and Cargo as these commands call it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -54,6 +55,15 @@ impl Workspace {
         Ok(command)
     }
 
+    /// Another program that starts Cargo, likewise; programs in `folders` come before those of the machine.
+    pub(crate) fn program(&self, program: &Path, folders: &[PathBuf]) -> Result<Command> {
+        let mut command = bare(program.as_os_str(), &self.root);
+        let path = self.path_with_tools()?;
+        let all = folders.iter().cloned().chain(env::split_paths(&path));
+        command.env("PATH", env::join_paths(all).context("a folder's name cannot be part of a PATH")?);
+        Ok(command)
+    }
+
     /// Folder that `cargo install --root` is given.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")
@@ -73,7 +83,11 @@ impl Workspace {
 }
 
 fn bare_cargo(root: &Path) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    bare(&env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), root)
+}
+
+fn bare(program: &OsStr, root: &Path) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(root);
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

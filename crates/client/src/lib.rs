@@ -35,7 +35,7 @@ pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
 pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
 pub use proxy::{
-    AllowedHost, Interposition, OfflineUse, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
+    AllowedHost, Interposition, OfflineUse, PROXY_NAME, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
 };
 pub use session::{RoleVersions, Session, VerifiedPage};
 pub use store::RepositoryRecord;

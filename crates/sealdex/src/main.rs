@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod environment;
 mod failure;
+mod inherited;
 mod limits;
 mod output;
 mod passphrase;
@@ -29,8 +30,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     log(&cli);
+    if let cli::Command::Proxy(arguments) = &mut cli.command {
+        // Here, while there is one thread: variables are taken away.
+        match inherited::socket() {
+            Ok(socket) => arguments.inherited = socket,
+            Err(failure) => return failure.report(),
+        }
+    }
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)

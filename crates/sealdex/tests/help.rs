@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["demo"],
         &["init"],
@@ -28,10 +28,14 @@ fn help() {
         &["trust", "add"],
         &["trust", "stands-for"],
         &["pip"],
+        &["uv"],
         &["run"],
         &["proxy"],
+        &["setup"],
+        &["doctor"],
         &["fetch"],
         &["config", "show"],
+        &["man"],
     ];
     for command in commands {
         let output = stage.run(&[command, &["--help"]].concat()).expect_success();

@@ -145,8 +145,11 @@ async fn serve(
     let Some(host) = target.strip_suffix(":443").and_then(|name| hosts.get(name)) else {
         return stream.write_all(b"HTTP/1.1 502 No such host\r\ncontent-length: 0\r\n\r\n").await;
     };
+    // Else small answers wait for the acknowledgement of those before.
+    stream.set_nodelay(true)?;
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     let mut inside = TlsAcceptor::from(Arc::clone(&host.config)).accept(stream).await?;
     let mut origin = TcpStream::connect(host.origin).await?;
+    origin.set_nodelay(true)?;
     tokio::io::copy_bidirectional(&mut inside, &mut origin).await.map(drop)
 }

@@ -4,16 +4,17 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::SERVER;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::state::State;
-use super::{interpose, routes};
+use super::{PROXY_NAME, interpose, routes};
 
 /// Installers open about ten.
 const MAX_CONNECTIONS: usize = 512;
@@ -21,7 +22,8 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves until told to stop. Dropping the future ends every connection.
-pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
+pub(super) async fn accept(listener: TcpListener, state: Arc<State>, open: watch::Sender<usize>) {
+    let open = Arc::new(open);
     let mut stopped = state.stopped();
     let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
     server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
@@ -45,13 +47,14 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
             continue;
         }
         drop(stream.set_nodelay(true));
+        let opened = Opened::count(&open);
         let state = Arc::clone(&state);
         let service = service_fn(move |mut request| {
             let state = Arc::clone(&state);
             async move {
                 let answer = match state.interposition() {
                     Some(interposition) => interpose::answer(&state, interposition, &mut request).await,
-                    None => routes::answer(&state, &request).await,
+                    None => routes::answer(&state, &request).await.header(SERVER, PROXY_NAME),
                 };
                 Ok::<_, Infallible>(answer.into_response())
             }
@@ -61,9 +64,25 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
         connections.spawn(async move {
             // Clients hang up as they like, and a refused transfer ends in an error on purpose.
             drop(connection.await);
-            drop(permit);
+            drop((permit, opened));
         });
     }
     drop(listener);
     drop(tokio::time::timeout(GRACE, graceful.shutdown()).await);
+}
+
+/// An open connection, counted while it lives.
+struct Opened(Arc<watch::Sender<usize>>);
+
+impl Opened {
+    fn count(open: &Arc<watch::Sender<usize>>) -> Self {
+        open.send_modify(|open| *open += 1);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open = open.saturating_sub(1));
+    }
 }

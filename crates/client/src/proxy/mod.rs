@@ -26,8 +26,9 @@ mod routes;
 mod sidecar;
 mod state;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -45,11 +46,19 @@ pub use interpose::{AllowedHost, Interposition};
 pub use options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 pub use refusal::Refusal;
 
+/// What the proxy calls itself, in `Server`, where it is an index: so it can be told from other servers on loopback.
+pub const PROXY_NAME: &str = "sealdex-proxy";
+
+/// For errors of a socket that has none.
+const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// A running proxy. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct VerifyingProxy {
     state: Arc<State>,
     stop: watch::Sender<bool>,
+    /// How many connections are open.
+    open: watch::Receiver<usize>,
     accepting: JoinHandle<()>,
 }
 
@@ -70,12 +79,55 @@ impl VerifyingProxy {
         }
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
+        Self::serve(client, repository, listener, options)
+    }
+
+    /// Serves, as [`VerifyingProxy::start`], on a socket that listens already: what a service manager hands over.
+    ///
+    /// # Errors
+    /// [`Error::NotLoopback`], or [`Error::Listen`] when the socket cannot be used.
+    pub fn start_on(
+        client: &Client,
+        repository: &TrustedRepository,
+        listener: std::net::TcpListener,
+        options: ProxyOptions,
+    ) -> Result<Self, Error> {
+        let failed = |source| Error::Listen { address: NO_ADDRESS, source };
         let address = listener.local_addr().map_err(failed)?;
+        if !address.ip().is_loopback() {
+            return Err(Error::NotLoopback { address });
+        }
+        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        Self::serve(client, repository, listener, options)
+    }
+
+    fn serve(
+        client: &Client,
+        repository: &TrustedRepository,
+        listener: TcpListener,
+        options: ProxyOptions,
+    ) -> Result<Self, Error> {
+        let address =
+            listener.local_addr().map_err(|source| Error::Listen { address: NO_ADDRESS, source })?;
         let (stop, stopped) = watch::channel(false);
+        let (opened, open) = watch::channel(0);
         let state = Arc::new(State::new(client, repository, address, options, stopped));
-        let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state)));
+        let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state), opened));
         tracing::debug!(%address, repository = %repository.name(), "verifying proxy");
-        Ok(Self { state, stop, accepting })
+        Ok(Self { state, stop, open, accepting })
+    }
+
+    /// Completes when there was no connection for so long.
+    pub async fn idle(&self, period: Duration) {
+        let mut open = self.open.clone();
+        // The sender is there for as long as connections are accepted.
+        while open.wait_for(|open| *open == 0).await.is_ok() {
+            tokio::select! {
+                _ = open.changed() => {}
+                () = tokio::time::sleep(period) => return,
+            }
+        }
     }
 
     /// The address it listens on.

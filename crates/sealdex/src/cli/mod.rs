@@ -3,6 +3,8 @@
 mod operator;
 mod user;
 
+use std::path::PathBuf;
+
 use crate::environment;
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
@@ -15,8 +17,9 @@ pub(crate) use operator::{
     StatusArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    Assignment, ChildArguments, ConnectionArguments, DemoArguments, FetchArguments, InstallerArguments,
-    LimitArguments, ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
+    Assignment, ChildArguments, CiService, ConnectionArguments, DemoArguments, FetchArguments,
+    InstallerArguments, InterpositionArguments, LimitArguments, ProxyArguments, RunArguments, SetupArguments,
+    StoreArguments, TrustArguments, TrustCommand, UvArguments,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -53,12 +56,19 @@ Examples:
   sealdex serve --repository my-index               serve them, and take uploads
   sealdex trust add mine URL --root root.json       decide whom you trust
   sealdex pip install six                           install, verified
-  sealdex run -- uv sync                            the same for any tool, lock files as they are
+  sealdex uv sync                                   the same with uv, lock file as it is
+  sealdex run -- poetry install                     and with any other tool
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify,
 4 away: `sealdex status` could not reach the database or what is public.
-`sealdex pip` and `sealdex run` pass the exit code of what they run on; 3 when that succeeded though
+`sealdex pip`, `uv` and `run` pass the exit code of what they run on; 3 when that succeeded though
 something was refused.";
+
+const DOCTOR: &str = "\
+Each installer on PATH is run twice as `sealdex run` does it, in a temporary folder: it must get what
+a small repository on this machine has signed, and be refused what comes from another index. Nothing
+is fetched, and nothing stays. `alone` says which indexes it asks when it runs by itself in this
+folder. Exit code 0: all are protected in a run; 1: something is not, or could not be tried.";
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -112,6 +122,8 @@ pub(crate) enum Command {
     Trust(TrustArguments),
     /// Run your own pip, with everything it installs verified
     Pip(InstallerArguments),
+    /// Run your own uv, with everything it installs verified and its lock file as it is
+    Uv(UvArguments),
     /// Run any command (uv, poetry, pdm, pip, tox ...), with everything it installs verified
     Run(RunArguments),
     /// What `run` starts: the command, which ends with it
@@ -119,6 +131,11 @@ pub(crate) enum Command {
     Child(ChildArguments),
     /// Run the verifying proxy alone, for any installer
     Proxy(ProxyArguments),
+    /// Lead this user's pip and uv, or a CI job's, to a verifying proxy for good
+    Setup(SetupArguments),
+    /// Say which installers are protected, found out by trying each: pip, uv, poetry, pdm, pipenv
+    #[command(after_help = DOCTOR)]
+    Doctor,
     /// Fetch one target of any trusted repository, verified
     Fetch(FetchArguments),
     /// Show settings, their values and where each comes from
@@ -127,5 +144,11 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, and the completions of each shell, to where they are looked for below a folder
+    Man {
+        /// The folder, such as ~/.local/share
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
     },
 }

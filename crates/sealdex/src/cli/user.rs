@@ -1,11 +1,11 @@
 //! Arguments of the commands for those who install.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use crate::environment;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use sealdex_client::Bound;
 
 /// Where trusted repositories are remembered.
@@ -147,6 +147,34 @@ What it cannot see: processes that drop their environment, and programs that do 
 See docs/run.md.")]
 pub(crate) struct RunArguments {
     #[command(flatten)]
+    pub(crate) interposition: InterpositionArguments,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex uv sync --frozen
+  sealdex uv pip install requests
+  sealdex uv --for https://index.example/simple/ lock
+
+The uv on PATH runs, unmodified, as with `sealdex run`: it keeps its index, for which a proxy of this
+run alone answers with what verifies, so uv.lock stays as it is; every other host is refused. uv gets
+a cache of its own. To let it download a Python, let the host of that through. See docs/run.md.")]
+pub(crate) struct UvArguments {
+    #[command(flatten)]
+    pub(crate) interposition: InterpositionArguments,
+    /// What uv is to do: everything from the first word on goes to uv
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "UV ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// For whom a run's proxy answers.
+#[derive(Debug, Args)]
+pub(crate) struct InterpositionArguments {
+    #[command(flatten)]
     pub(crate) store: StoreArguments,
     /// An index that the repository stands for: the URL under which that has its pages; repeat for more. Besides the
     /// repository's own, and those that `sealdex trust` remembers
@@ -155,9 +183,6 @@ pub(crate) struct RunArguments {
     /// A host to let through, unverified: HOST or HOST:PORT; repeat for more
     #[arg(long = "allow-host", value_name = "HOST", env = environment::ALLOW_HOST, value_delimiter = ',')]
     pub(crate) allowed: Vec<String>,
-    /// The command and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +204,58 @@ pub(crate) struct ProxyArguments {
     /// Seconds after which the repository is asked for a newer snapshot
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = environment::REFRESH_AFTER)]
     pub(crate) refresh_after: u64,
+    /// End after so many seconds without a connection, where a service manager starts the proxy again when it is needed
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) exit_when_idle: Option<u64>,
+    /// The socket that a service manager has handed over.
+    #[arg(skip)]
+    pub(crate) inherited: Option<TcpListener>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex setup --dry-run                           show what would be written
+  sealdex setup                                     pip and uv of this user, from now on, verified
+  sealdex setup --undo                              as it was before
+  sealdex setup --ci github                         lines for a job; nothing is written
+
+Written are a socket and a service for systemd (the proxy is started when it is first asked, and ends
+when it is idle), and the lines in pip.conf and uv.toml that make it their index. Projects and command
+lines can name other indexes all the same: `sealdex run` closes these ways too. See docs/install.md.")]
+pub(crate) struct SetupArguments {
+    /// Directory of the trusted state [default: the user's data directory]
+    #[arg(long, value_name = "DIR", env = environment::TRUST_DIR)]
+    pub(crate) trust_dir: Option<PathBuf>,
+    /// Name of the trusted repository; not needed while there is only one
+    #[arg(long = "from", value_name = "NAME", env = environment::FROM)]
+    pub(crate) name: Option<String>,
+    /// Loopback address and port at which the proxy is to be the index
+    #[arg(short, long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3141", env = environment::PROXY_LISTEN)]
+    pub(crate) listen: SocketAddr,
+    /// Print the lines for a CI job; write nothing
+    #[arg(long, value_enum, value_name = "SERVICE", conflicts_with_all = ["dry_run", "force", "undo"])]
+    pub(crate) ci: Option<CiService>,
+    /// Show what would change; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace another index in pip.conf or uv.toml; `--undo` brings it back
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) force: bool,
+    /// Take away what an earlier setup wrote
+    #[arg(long)]
+    pub(crate) undo: bool,
+}
+
+/// Where a job runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CiService {
+    /// GitHub Actions: a step
+    Github,
+    /// GitLab CI: `before_script`
+    Gitlab,
+    /// Any shell
+    Generic,
 }
 
 #[derive(Debug, Args)]

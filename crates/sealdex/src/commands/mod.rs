@@ -5,24 +5,29 @@ mod collect;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod export;
 mod fetch;
 mod import;
 mod init;
 mod installer;
 mod layout;
+mod man;
 mod offline;
 mod pip;
 mod poetry_settings;
+mod programs;
 mod proxy;
 mod publish;
 mod remove;
 mod run;
 mod serve;
+mod setup;
 mod status;
 mod token;
 mod trust;
 mod trusted;
+mod uv;
 mod uv_settings;
 mod verify;
 mod yank;
@@ -53,12 +58,16 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(arguments) => token::run(arguments, format).await?,
         Command::Trust(arguments) => trust::run(arguments, format).await?,
         Command::Pip(arguments) => return pip::run(arguments).await,
-        Command::Run(arguments) => return run::run(arguments).await,
+        Command::Uv(arguments) => return uv::run(&arguments).await,
+        Command::Run(arguments) => return run::run(&arguments.interposition, &arguments.command).await,
         Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
+        Command::Setup(arguments) => setup::run(&arguments)?,
+        Command::Doctor => return doctor::run(format).await,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Config(arguments) => config::run(&arguments, format)?,
         Command::Completions { shell } => completions::run(shell),
+        Command::Man { directory } => man::run(&directory)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,9 +19,11 @@ pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
             let attack = refusal.attack.map(|attack| format!(" ({attack})")).unwrap_or_default();
             tell(format!("{} {}{attack}", styled(BAD, "refused:"), refusal.message));
         });
-    let proxy = VerifyingProxy::start(&chosen.client, &chosen.repository, arguments.listen, options)
-        .await
-        .map_err(refused)?;
+    let proxy = match arguments.inherited {
+        Some(listener) => VerifyingProxy::start_on(&chosen.client, &chosen.repository, listener, options),
+        None => VerifyingProxy::start(&chosen.client, &chosen.repository, arguments.listen, options).await,
+    };
+    let proxy = proxy.map_err(refused)?;
     tell(format!(
         "{} {} at {}",
         styled(GOOD, "verifying"),
@@ -33,7 +35,16 @@ pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
     tell(format!("  UV_HTTP_TIMEOUT=600 uv pip install --default-index {index} ..."));
     tell("  (Files are handed out when all of them is verified: large ones take a while to begin.)");
     tell("  These flags leave other sources open; `sealdex pip` closes them. Stop with Ctrl-C.");
-    shutdown::requested().await;
+    let idle = async {
+        match arguments.exit_when_idle {
+            Some(seconds) => proxy.idle(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = shutdown::requested() => {}
+        () = idle => {}
+    }
     proxy.shutdown().await;
     Ok(())
 }

@@ -7,7 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 
-use sealdex_client::{AllowedHost, Interposition, ProxyOptions, VerifyingProxy, run_environment};
+use sealdex_client::{
+    AllowedHost, Interposition, ProxyOptions, Refusal, RepositoryUrl, VerifyingProxy, run_environment,
+};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -17,43 +19,57 @@ use super::poetry_settings;
 use super::trust::indexes;
 use super::trusted::{Chosen, choose, refused};
 use super::uv_settings;
-use crate::cli::{ChildArguments, RunArguments};
+use crate::cli::{ChildArguments, InterpositionArguments};
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, styled, tell};
 use crate::shutdown::Signals;
 
-pub(super) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
-    if is_pip(&arguments.command) {
-        refuse_other_proxy(&arguments.command)?;
+/// Runs the command of these words.
+pub(super) async fn run(arguments: &InterpositionArguments, words: &[OsString]) -> Result<ExitCode, Failure> {
+    if is_pip(words) {
+        refuse_other_proxy(words)?;
     }
-    uv_settings::refuse_other_proxy(&arguments.command)?;
+    uv_settings::refuse_other_proxy(words)?;
     let chosen = choose(&arguments.store)?;
-    let mut command = bound_to_this_process(&arguments.command)?;
-    let running = start(&chosen, &arguments, &mut command).await?;
-    let status = supervise(&mut command, &arguments.command).await?;
-    let refusals = running.proxy.refusals();
-    running.proxy.shutdown().await;
-    // Removed before the last word, whatever becomes of that.
-    drop(running.certificates);
+    let mut stands_for = chosen.repository.indexes();
+    stands_for.extend(indexes(&arguments.indexes)?);
+    let allowed: Vec<AllowedHost> =
+        arguments.allowed.iter().map(|host| host.parse().map_err(refused)).collect::<Result<_, _>>()?;
+    let shown: Vec<String> = stands_for.iter().map(ToString::to_string).collect();
+    tracing::info!("{} stands for {}", chosen.repository.name(), shown.join(", "));
+    let mut command = bound_to_this_process(words)?;
+    let running = start(&chosen, stands_for, allowed, &mut command).await?;
+    let status = supervise(&mut command, words).await?;
+    let refusals = running.stop().await;
     installer::explain(&refusals);
     Ok(installer::exit_code(status, &refusals))
 }
 
 /// What a run needs until its end.
-struct Running {
+pub(super) struct Running {
     proxy: VerifyingProxy,
     certificates: TempDir,
 }
 
+impl Running {
+    /// Ends it, and says what was refused.
+    pub(super) async fn stop(self) -> Vec<Refusal> {
+        let refusals = self.proxy.refusals();
+        self.proxy.shutdown().await;
+        // Removed before the last word, whatever becomes of that.
+        drop(self.certificates);
+        refusals
+    }
+}
+
 /// Starts the proxy, and gives `command` the environment that leads there.
-async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command) -> Result<Running, Failure> {
-    let mut stands_for = chosen.repository.indexes();
-    stands_for.extend(indexes(&arguments.indexes)?);
-    let allowed: Vec<AllowedHost> =
-        arguments.allowed.iter().map(|host| host.parse().map_err(refused)).collect::<Result<_, _>>()?;
+pub(super) async fn start(
+    chosen: &Chosen,
+    stands_for: Vec<RepositoryUrl>,
+    allowed: Vec<AllowedHost>,
+    command: &mut Command,
+) -> Result<Running, Failure> {
     let others = if allowed.is_empty() { Others::Refused } else { Others::LetThrough };
-    let shown: Vec<String> = stands_for.iter().map(ToString::to_string).collect();
-    tracing::info!("{} stands for {}", chosen.repository.name(), shown.join(", "));
     let interposition = Interposition::new(chosen.client.now(), stands_for, allowed).map_err(refused)?;
 
     let certificates = tempfile::Builder::new().prefix("sealdex-run-").tempdir()?;
@@ -89,7 +105,7 @@ async fn supervise(command: &mut Command, words: &[OsString]) -> Result<ExitStat
 
 /// The command, as a child that does not outlive this process, not even when that is killed: without its proxy it could do
 /// no harm, but nothing of use either. On systems that cannot tell a child of its parent's death, it is left to see that.
-fn bound_to_this_process(words: &[OsString]) -> Result<Command, Failure> {
+pub(super) fn bound_to_this_process(words: &[OsString]) -> Result<Command, Failure> {
     let (program, arguments) = words.split_first().ok_or_else(no_command)?;
     if cfg!(target_os = "linux")
         && let Ok(own) = std::env::current_exe()

@@ -55,15 +55,23 @@ pub(super) fn client(
 
 /// The repository that the arguments name, or the only one there is.
 pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
-    let store = store(arguments.trust_dir.clone())?;
-    let repository = match &arguments.name {
-        Some(name) => store.repository(&RepositoryName::parse(name).map_err(refused)?).map_err(refused)?,
-        None => only_one(store.list().map_err(refused)?)?,
-    };
+    let repository = repository(arguments.trust_dir.clone(), arguments.name.as_deref())?;
     let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
     let connection = arguments.connection.clone();
     let client = client(arguments.cache_dir.clone(), connection, &arguments.limits)?;
     Ok(Chosen { client, repository, offline })
+}
+
+/// The repository of this name, or the only one there is.
+pub(super) fn repository(
+    trust_directory: Option<PathBuf>,
+    name: Option<&str>,
+) -> Result<TrustedRepository, Failure> {
+    let store = store(trust_directory)?;
+    match name {
+        Some(name) => store.repository(&RepositoryName::parse(name).map_err(refused)?).map_err(refused),
+        None => only_one(store.list().map_err(refused)?),
+    }
 }
 
 fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepository, Failure> {

@@ -32,7 +32,7 @@ pub(super) fn refuse_other_proxy(words: &[OsString]) -> Result<(), Failure> {
 }
 
 /// Where uv looks for settings when it is started in `directory`.
-fn files(directory: &Path) -> Vec<PathBuf> {
+pub(super) fn files(directory: &Path) -> Vec<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let mut files: Vec<PathBuf> = variable("UV_CONFIG_FILE").map(PathBuf::from).into_iter().collect();
     files.extend(directory.ancestors().flat_map(settings_in));
@@ -61,11 +61,16 @@ fn settings_in(folder: &Path) -> [PathBuf; 2] {
 
 /// The first such setting in a file. One that cannot be read is uv's to complain of.
 fn key_in(file: &Path) -> Option<&'static str> {
+    let settings = in_file(file)?;
+    KEYS.into_iter().find(|key| settings.contains_key(*key))
+}
+
+/// uv's settings in a file of its own, or in a project's.
+pub(super) fn in_file(file: &Path) -> Option<toml::Table> {
     if file.metadata().ok()?.len() > MAX_BYTES {
         return None;
     }
     let settings: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
     let is_project = file.file_name().is_some_and(|name| name == "pyproject.toml");
-    let settings = if is_project { settings.get("tool")?.get("uv")?.as_table()? } else { &settings };
-    KEYS.into_iter().find(|key| settings.contains_key(*key))
+    if is_project { settings.get("tool")?.get("uv")?.as_table().cloned() } else { Some(settings) }
 }

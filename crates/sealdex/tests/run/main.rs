@@ -9,3 +9,4 @@ mod process;
 mod project;
 #[path = "../support/mod.rs"]
 mod support;
+mod uv;

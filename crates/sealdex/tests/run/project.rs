@@ -67,7 +67,12 @@ impl Project {
         arguments: &[&str],
     ) -> Command {
         let words = [&["run"], options, &["--", program.to_str().unwrap()], arguments].concat();
-        let mut command = self.stage.sealdex(&words);
+        self.sealdex_command(folder, &words)
+    }
+
+    /// The command `sealdex WORDS`, in `folder`.
+    pub(crate) fn sealdex_command(&self, folder: &str, words: &[&str]) -> Command {
+        let mut command = self.stage.sealdex(words);
         self.settle(&mut command, folder);
         command
     }

@@ -46,6 +46,11 @@ impl Environment {
         executable("twine", "twine")
     }
 
+    /// The pinned maturin.
+    pub fn maturin() -> PathBuf {
+        executable("maturin", "maturin")
+    }
+
     /// Python of the environment that holds the pinned pip and nothing else.
     pub fn python() -> PathBuf {
         executable("pip", "python")

@@ -23,8 +23,10 @@ use crate::output::{BAD, GOOD, bytes, count, say, styled, tell};
 use crate::shutdown;
 use packages::Packages;
 use python::VirtualEnvironment;
-use server::{Operator, Running};
 use story::{Story, detail};
+
+pub(super) use server::{Operator, Running};
+pub(super) use wheels::{Package, build as build_wheel};
 
 const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(120);
 

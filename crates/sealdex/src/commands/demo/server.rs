@@ -18,22 +18,22 @@ use tokio::task::JoinHandle;
 use crate::commands::add::distribution;
 
 /// A repository of the demo's own, with keys that live as long as the demo.
-pub(super) struct Operator {
+pub(in crate::commands) struct Operator {
     directory: RepositoryDirectory,
     online: Arc<dyn Signer>,
 }
 
 /// A running server, and the process that publishes beside it.
-pub(super) struct Running {
+pub(in crate::commands) struct Running {
     pub(super) repository: Repository,
-    pub(super) address: SocketAddr,
+    pub(in crate::commands) address: SocketAddr,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Operator {
     /// Makes a repository with the defaults of `init`.
-    pub(super) async fn init(directory: &Path) -> anyhow::Result<Self> {
+    pub(in crate::commands) async fn init(directory: &Path) -> anyhow::Result<Self> {
         let signer =
             || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
         let online = signer()?;
@@ -52,12 +52,12 @@ impl Operator {
     }
 
     /// The first root: what users are given to trust the repository.
-    pub(super) fn root_file(&self) -> PathBuf {
+    pub(in crate::commands) fn root_file(&self) -> PathBuf {
         self.directory.metadata().join("1.root.json")
     }
 
     /// Serves; port 0 takes a free port.
-    pub(super) async fn serve(&self, listen: SocketAddr) -> anyhow::Result<Running> {
+    pub(in crate::commands) async fn serve(&self, listen: SocketAddr) -> anyhow::Result<Running> {
         let repository = Repository::open(self.directory.clone(), Arc::new(jiff::Timestamp::now)).await?;
         let process = SnapshotProcess::acquire(&repository, Arc::clone(&self.online)).await?;
         let process = process.context("another process publishes in the demo's repository")?;
@@ -79,7 +79,7 @@ impl Operator {
 
 impl Running {
     /// Seals distributions; completes when clients can see all of them. Gives the snapshot's version.
-    pub(super) async fn publish(&self, files: &[PathBuf]) -> anyhow::Result<u64> {
+    pub(in crate::commands) async fn publish(&self, files: &[PathBuf]) -> anyhow::Result<u64> {
         let mut last: Option<Receipt> = None;
         for file in files {
             let add =
@@ -92,7 +92,7 @@ impl Running {
     }
 
     /// Stops the server, as an attacker who owns the machine can, and waits until it has stopped.
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
+    pub(in crate::commands) async fn stop(self) -> anyhow::Result<()> {
         let _already_gone = self.stop.send(());
         self.ended.await?
     }

@@ -11,15 +11,15 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 /// A pure-Python package of one module.
-pub(super) struct Package<'a> {
-    pub(super) name: &'a str,
-    pub(super) version: &'a str,
-    pub(super) requires: &'a [&'a str],
-    pub(super) source: &'a str,
+pub(in crate::commands) struct Package<'a> {
+    pub(in crate::commands) name: &'a str,
+    pub(in crate::commands) version: &'a str,
+    pub(in crate::commands) requires: &'a [&'a str],
+    pub(in crate::commands) source: &'a str,
 }
 
 /// Builds the wheel of `package` (PEP 427) in `directory`.
-pub(super) fn build(directory: &Path, package: &Package<'_>) -> anyhow::Result<PathBuf> {
+pub(in crate::commands) fn build(directory: &Path, package: &Package<'_>) -> anyhow::Result<PathBuf> {
     let Package { name, version, requires, source } = package;
     let path = directory.join(format!("{name}-{version}-py3-none-any.whl"));
     let requires: String =
