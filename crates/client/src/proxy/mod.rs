@@ -20,6 +20,7 @@ mod options;
 mod page;
 mod prefetch;
 mod range;
+mod recent;
 mod refusal;
 mod request;
 mod routes;

@@ -14,6 +14,7 @@ use super::download::Downloads;
 use super::interpose::Interposition;
 use super::options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 use super::prefetch::Prefetches;
+use super::recent::RecentFiles;
 use super::refusal::Refusal;
 use crate::client::Client;
 use crate::error::Error;
@@ -35,6 +36,7 @@ pub(super) struct State {
     stopped: watch::Receiver<bool>,
     pub(super) downloads: Downloads,
     pub(super) prefetches: Prefetches,
+    pub(super) recent_files: RecentFiles,
 }
 
 #[derive(Default)]
@@ -61,6 +63,7 @@ impl State {
             stopped,
             downloads: Downloads::default(),
             prefetches: Prefetches::default(),
+            recent_files: RecentFiles::default(),
         }
     }
 

@@ -58,7 +58,7 @@ impl Installer {
     }
 }
 
-fn apply(command: &mut Command, settings: &[Setting]) {
+pub(crate) fn apply(command: &mut Command, settings: &[Setting]) {
     for setting in settings {
         match &setting.value {
             Some(value) => command.env(setting.name, value),

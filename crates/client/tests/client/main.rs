@@ -9,6 +9,7 @@ mod interposition;
 mod limits;
 mod processes;
 mod proxy;
+mod ranges;
 mod round_trips;
 mod session;
 mod state;

@@ -249,7 +249,7 @@ async fn an_unreachable_repository_is_refused_unless_offline_was_asked_for() {
 /// A wheel too large to be held in memory.
 fn large() -> Archive {
     let mut wheel = WheelBuilder::new("large", "1.0").build();
-    wheel.bytes.resize((64 << 20) + 100_000, 7);
+    wheel.bytes.resize((1 << 20) + 100_000, 7);
     wheel
 }
 
