@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["demo"],
         &["init"],
@@ -27,6 +27,8 @@ fn help() {
         &["trust"],
         &["trust", "add"],
         &["trust", "stands-for"],
+        &["trust", "bind"],
+        &["trust", "remove"],
         &["pip"],
         &["run"],
         &["proxy"],

@@ -110,7 +110,7 @@ fn wanted(state: &State, project: &ProjectName, file: &IndexFile) -> Result<Want
     if length > limit {
         return Err(Error::TooLarge { file: name, length, limit, bound: Some(Bound::MaxFileBytes) });
     }
-    let urls = urls(state.record(), project, file, digest, "");
+    let urls = urls(state.source_of(project)?.record(), project, file, digest, "");
     Ok(Wanted { name, digest, length, urls })
 }
 

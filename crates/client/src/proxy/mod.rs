@@ -25,6 +25,7 @@ mod refusal;
 mod request;
 mod routes;
 mod sidecar;
+mod source;
 mod state;
 
 use std::net::SocketAddr;
@@ -36,8 +37,9 @@ use tokio::task::JoinHandle;
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::name::RepositoryName;
+use crate::repositories::Repositories;
 use crate::session::Session;
-use crate::trust::TrustedRepository;
 use state::State;
 
 #[cfg(feature = "fuzzing")]
@@ -55,14 +57,15 @@ pub struct VerifyingProxy {
 }
 
 impl VerifyingProxy {
-    /// Listens on `address`, which must be loopback (port 0 for any free one), and serves from then on. The repository
-    /// is refreshed with the first request, or by [`VerifyingProxy::session`].
+    /// Listens on `address`, which must be loopback (port 0 for any free one), and serves from then on: one repository,
+    /// or several. Each is refreshed with the first request for a project of its own, or by
+    /// [`VerifyingProxy::sessions`].
     ///
     /// # Errors
     /// [`Error::NotLoopback`], or [`Error::Listen`] when the address cannot be had.
     pub async fn start(
         client: &Client,
-        repository: &TrustedRepository,
+        repositories: impl Into<Repositories>,
         address: SocketAddr,
         options: ProxyOptions,
     ) -> Result<Self, Error> {
@@ -73,9 +76,9 @@ impl VerifyingProxy {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
-        let state = Arc::new(State::new(client, repository, address, options, stopped));
+        let state = Arc::new(State::new(client, repositories.into(), address, options, stopped));
         let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state)));
-        tracing::debug!(%address, repository = %repository.name(), "verifying proxy");
+        tracing::debug!(%address, "verifying proxy");
         Ok(Self { state, stop, accepting })
     }
 
@@ -100,13 +103,25 @@ impl VerifyingProxy {
             .map_or_else(|| format!("http://{address}"), |interposition| interposition.proxy_url(address))
     }
 
-    /// The snapshot now served; refreshes first where the policy asks for it. Call it before an installer is started,
-    /// so that the user sees at once what is wrong with a repository.
+    /// The snapshot now served of the one repository, or of several that of the first by name; refreshes first where the
+    /// policy asks for it.
     ///
     /// # Errors
     /// As [`Session::refresh`].
     pub async fn session(&self) -> Result<Session, Arc<Error>> {
-        self.state.session().await
+        let first = self.state.sources().first().ok_or_else(|| Arc::new(Error::NoRepository))?;
+        first.session().await
+    }
+
+    /// The snapshots now served, each repository's. Call it before an installer is started, so that the user sees at
+    /// once what is wrong with a repository.
+    pub async fn sessions(&self) -> Vec<(RepositoryName, Result<Session, Arc<Error>>)> {
+        let sessions = self
+            .state
+            .sources()
+            .iter()
+            .map(|source| async { (source.repository().name().clone(), source.session().await) });
+        futures_util::future::join_all(sessions).await
     }
 
     /// The refusals so far, oldest first; the latest thousand are kept.

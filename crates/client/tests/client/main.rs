@@ -12,6 +12,7 @@ mod proxy;
 mod ranges;
 mod round_trips;
 mod session;
+mod several;
 mod state;
 mod support;
 mod tls;

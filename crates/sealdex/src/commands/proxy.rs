@@ -19,15 +19,10 @@ pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
             let attack = refusal.attack.map(|attack| format!(" ({attack})")).unwrap_or_default();
             tell(format!("{} {}{attack}", styled(BAD, "refused:"), refusal.message));
         });
-    let proxy = VerifyingProxy::start(&chosen.client, &chosen.repository, arguments.listen, options)
+    let proxy = VerifyingProxy::start(&chosen.client, &chosen.repositories, arguments.listen, options)
         .await
         .map_err(refused)?;
-    tell(format!(
-        "{} {} at {}",
-        styled(GOOD, "verifying"),
-        chosen.repository.name().as_str(),
-        proxy.index_url()
-    ));
+    tell(format!("{} {} at {}", styled(GOOD, "verifying"), chosen.names(), proxy.index_url()));
     let (index, host) = (proxy.index_url(), proxy.address().ip());
     tell(format!("  pip install --timeout 600 --index-url {index} --trusted-host {host} ..."));
     tell(format!("  UV_HTTP_TIMEOUT=600 uv pip install --default-index {index} ..."));

@@ -47,13 +47,13 @@ struct Running {
 
 /// Starts the proxy, and gives `command` the environment that leads there.
 async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command) -> Result<Running, Failure> {
-    let mut stands_for = chosen.repository.indexes();
+    let mut stands_for = chosen.repositories.indexes();
     stands_for.extend(indexes(&arguments.indexes)?);
     let allowed: Vec<AllowedHost> =
         arguments.allowed.iter().map(|host| host.parse().map_err(refused)).collect::<Result<_, _>>()?;
     let others = if allowed.is_empty() { Others::Refused } else { Others::LetThrough };
     let shown: Vec<String> = stands_for.iter().map(ToString::to_string).collect();
-    tracing::info!("{} stands for {}", chosen.repository.name(), shown.join(", "));
+    tracing::info!("{} stands for {}", chosen.names(), shown.join(", "));
     let interposition = Interposition::new(chosen.client.now(), stands_for, allowed).map_err(refused)?;
 
     let certificates = tempfile::Builder::new().prefix("sealdex-run-").tempdir()?;

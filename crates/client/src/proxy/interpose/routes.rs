@@ -29,6 +29,11 @@ pub(super) async fn answer(
     if !matches!(*head.method, Method::GET | Method::HEAD) {
         return routes::method_not_allowed();
     }
+    if let Asked::Page(project) | Asked::Release(project, _) = &asked
+        && let Some(answer) = bound_elsewhere(state, interposition, url, project)
+    {
+        return answer;
+    }
     let answer = match asked {
         Asked::ProjectList => routes::project_list(),
         Asked::Page(project) => page::answer(state, head, &project).await,
@@ -73,6 +78,25 @@ async fn file_of(
         return not_verified(state, head, url, &format!(": the signed page of {project} has it elsewhere"));
     }
     not_verified(state, head, url, "")
+}
+
+/// Where several repositories stand for several indexes, each index has the projects of its own repository alone: as a
+/// tool that asks one index after the other expects it, and so that no index gives what is another's.
+fn bound_elsewhere(
+    state: &State,
+    interposition: &Interposition,
+    url: &Url,
+    project: &ProjectName,
+) -> Option<Answer> {
+    let index = interposition.indexes.at(url)?;
+    let repositories = state.repositories();
+    let place = repositories.place_for(project).ok()?;
+    if repositories.is_asked_at(place, index) {
+        return None;
+    }
+    let name = repositories.as_slice().get(place)?.name();
+    let title = format!("{project} belongs to {name}, which does not stand for this index");
+    Some(Answer::problem(StatusCode::NOT_FOUND, &title, ""))
 }
 
 /// Nothing that came over the network unverified is handed on.
