@@ -32,7 +32,7 @@ mod trust;
 
 pub use bindings::{Bindings, ProjectPattern};
 pub use bound::Bound;
-pub use cache::FileCache;
+pub use cache::{CacheCheck, CacheUsage, FileCache, FileCount};
 pub use client::{Client, ClientSettings};
 pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};

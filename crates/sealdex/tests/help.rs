@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["demo"],
         &["init"],
@@ -33,6 +33,8 @@ fn help() {
         &["run"],
         &["proxy"],
         &["fetch"],
+        &["cache"],
+        &["cache", "clear"],
         &["config", "show"],
     ];
     for command in commands {

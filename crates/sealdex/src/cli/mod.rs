@@ -15,8 +15,9 @@ pub(crate) use operator::{
     StatusArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    Assignment, ChildArguments, ConnectionArguments, DemoArguments, FetchArguments, InstallerArguments,
-    LimitArguments, ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
+    Assignment, CacheArguments, CacheCommand, ChildArguments, ConnectionArguments, DemoArguments,
+    FetchArguments, InstallerArguments, LimitArguments, ProxyArguments, RunArguments, StoreArguments,
+    TrustArguments, TrustCommand,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -121,6 +122,8 @@ pub(crate) enum Command {
     Proxy(ProxyArguments),
     /// Fetch one target of any trusted repository, verified
     Fetch(FetchArguments),
+    /// Show, prune, verify or clear the cache of verified files
+    Cache(CacheArguments),
     /// Show settings, their values and where each comes from
     Config(ConfigArguments),
     /// Print a completion script for a shell

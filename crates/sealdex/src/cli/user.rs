@@ -232,3 +232,44 @@ pub(crate) struct DemoArguments {
     #[arg(long, value_name = "PATH", default_value = "python3", env = environment::PYTHON)]
     pub(crate) python: PathBuf,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every file is named after its hash, and verified again whenever it is read. All of this can be done
+beside running commands: what is removed is fetched again. The size is the limit max_cache_bytes
+(docs/limits.md).")]
+pub(crate) struct CacheArguments {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+    /// Directory of verified downloads [default: the user's cache directory]
+    #[arg(long, value_name = "DIR", env = environment::CACHE_DIR, global = true)]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Set a limit, such as `max_cache_bytes=1000000000`, or set SEALDEX_LIMITS
+    #[arg(long = "limit", value_name = "NAME=VALUE", global = true)]
+    pub(crate) limits: Vec<Assignment>,
+    /// File of settings [default: ~/.config/sealdex/client.toml]
+    #[arg(long, value_name = "FILE", env = environment::CONFIG, global = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Print where the cache is
+    Path,
+    /// Show what the cache holds, and the caches that installers have there
+    Show,
+    /// Remove the files used longest ago beyond the limit, and what killed processes left
+    Prune {
+        /// Leave no more bytes than this [default: the limit max_cache_bytes]
+        #[arg(long, value_name = "BYTES")]
+        max_bytes: Option<u64>,
+    },
+    /// Compute the hash of every file, and remove those that are not what their name says
+    Verify,
+    /// Remove all verified files
+    Clear {
+        /// And the caches of pip, uv and others behind sealdex; end those first
+        #[arg(long)]
+        installers: bool,
+    },
+}

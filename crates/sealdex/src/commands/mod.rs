@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod add;
+mod cache;
 mod collect;
 mod completions;
 mod config;
@@ -57,6 +58,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
+        Command::Cache(arguments) => cache::run(arguments, format)?,
         Command::Config(arguments) => config::run(&arguments, format)?,
         Command::Completions { shell } => completions::run(shell),
     }
