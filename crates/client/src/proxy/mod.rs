@@ -5,6 +5,7 @@
 //! | `/simple/<project>/` | the signed page, its file URLs pointing here |
 //! | `/files/<project>/<file>` | a file with the digest and size of the signed page |
 //! | `/files/<project>/<file>.metadata` | its core metadata (PEP 658), likewise |
+//! | `/pypi/<project>/json`, `/pypi/<project>/<version>/json` | what is known of a release, made of those two |
 //! | `CONNECT`, or a URL on another host | a refusal: set as HTTP proxy, it keeps an installer from every other source |
 //!
 //! With an [`Interposition`] it is an HTTP proxy alone, which answers in place of the indexes that installers know.
@@ -22,6 +23,7 @@ mod prefetch;
 mod range;
 mod recent;
 mod refusal;
+mod release;
 mod request;
 mod routes;
 mod sidecar;

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod deltas;
+mod index;
 mod installers;
 mod interposition;
 mod limits;

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use http::header::LOCATION;
 use http::{Method, StatusCode};
-use sealdex_simple::ProjectName;
+use sealdex_simple::{IndexFile, ProjectName};
 use url::Url;
 
-use super::indexes::Asked;
-use super::{HINT, Interposition, release};
+use super::indexes::{Asked, file_url};
+use super::{HINT, Interposition};
 use crate::name::escaped;
 use crate::proxy::answer::Answer;
 use crate::proxy::page::{self, verified_page};
 use crate::proxy::request::Head;
 use crate::proxy::state::State;
-use crate::proxy::{elsewhere, file, routes};
+use crate::proxy::{elsewhere, file, release, routes};
 
 pub(super) async fn answer(
     state: &Arc<State>,
@@ -39,7 +39,9 @@ pub(super) async fn answer(
         Asked::Page(project) => page::answer(state, head, &project).await,
         Asked::PageElsewhere(path) => Answer::empty(StatusCode::MOVED_PERMANENTLY).header(LOCATION, &path),
         Asked::Release(project, version) => {
-            release::answer(state, &interposition.indexes, url, &project, version.as_deref()).await
+            let index = interposition.indexes.at(url);
+            let place = |project: &ProjectName, file: &IndexFile| file_url(index?, project, file);
+            release::answer(state, &project, version.as_deref(), &place).await
         }
         Asked::File(projects, filename) => {
             file_of(state, interposition, head, url, &projects, &filename).await
