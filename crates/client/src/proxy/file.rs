@@ -90,7 +90,7 @@ async fn kept(state: &State, digest: Sha256Digest, length: u64) -> Option<Conten
 async fn download(state: &State, wanted: Wanted) -> Result<Content, Arc<Error>> {
     state.may_fetch(&wanted.name)?;
     let (digest, length) = (wanted.digest, wanted.length);
-    let file = state.downloads.join(state.client(), wanted)?.verified().await?;
+    let file = state.downloads.join(state.client(), wanted).verified().await?;
     if length > MAX_MEMORY_BYTES {
         state.recent_files.remember(digest, &file);
         return Ok(Content::File { file, length });
