@@ -50,8 +50,7 @@ impl Scene {
                 let mut builder = WheelBuilder::new(&format!("part{number}"), "1.0");
                 let module = format!("part{number}.py");
                 if number < LARGE {
-                    let digits: String =
-                        (0..400_000).map(|_| format!("{:08x}", numbers.next() as u32)).collect();
+                    let digits: String = (0..400_000).map(|_| format!("{:08x}", numbers.next())).collect();
                     builder = builder.module(&module, &format!("VERSION = '1.0'\nDATA = '{digits}'\n"));
                 }
                 stage.wheel(&builder.build())
