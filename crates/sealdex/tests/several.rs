@@ -11,7 +11,7 @@ use support::{Served, Stage};
 struct Two {
     user: Stage,
     public: Stage,
-    served: [Served; 2],
+    served: Vec<Served>,
 }
 
 impl Two {
@@ -21,7 +21,7 @@ impl Two {
         let alpha = WheelBuilder::new("alpha", "9.0").module("alpha.py", "NAME = 'evil'\n").build();
         let gamma = WheelBuilder::new("gamma", "1.0").requires("alpha").build();
         public.add(&[public.wheel(&alpha), public.wheel(&gamma)]);
-        let served = [user.serve(), public.serve()];
+        let served = vec![user.serve(), public.serve()];
         let two = Self { user, public, served };
         two.trust("company", 0, company);
         two.trust("public", 1, &[]);
@@ -78,9 +78,27 @@ fn uv_in_a_run_finds_each_project_at_its_own_index() {
 }
 
 #[test]
+fn one_that_is_away_is_named_and_the_others_are_used() {
+    let mut two = Two::new(&["--projects", "alpha"]);
+    let company = two.served.remove(0);
+    company.process.kill();
+    let (_, python) = two.user.fresh();
+    let output =
+        two.user.run(&["pip", "--python", &python, "install", "--no-deps", "gamma"]).expect_success();
+    assert!(output.text().contains("warning: nothing can be had from company: "), "{}", output.report());
+    let output = two.user.run(&["pip", "--python", &python, "install", "alpha"]).expect_failure();
+    assert!(output.text().contains("sealdex refused the index page of alpha"), "{}", output.report());
+}
+
+#[test]
 fn nothing_is_installed_before_it_is_said_whose_is_what() {
     let two = Two::new(&[]);
     let (_, python) = two.user.fresh();
+    let root = two.public.root_file();
+    let third = ["trust", "add", "third", &two.served[1].url, "--root", root.to_str().unwrap()];
+    let added = two.user.run(&third).expect_success();
+    assert!(added.stderr.contains("warning: several repositories are trusted"), "{}", added.report());
+    two.user.run(&["trust", "remove", "third"]).expect_success();
     let output = two.user.run(&["pip", "--python", &python, "install", "alpha"]).expect_failure();
     assert_eq!(output.code(), Some(2));
     let text = output.text();

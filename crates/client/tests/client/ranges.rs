@@ -15,7 +15,7 @@ use sealdex_testkit::process::Output;
 use sealdex_testkit::python::{self, Environment, FreshEnvironment};
 use sealdex_testkit::wheel::WheelBuilder;
 
-use crate::installers::apply;
+use crate::installers::{BOTH, Installer, apply};
 use crate::support::{TestRepository, World, get, project};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -101,21 +101,24 @@ fn pass(mut from: TcpStream, mut to: TcpStream, heard: Option<&Mutex<Vec<String>
 }
 
 /// Runs an installer that asks the proxy through a listener.
-async fn run(proxy: &VerifyingProxy, uv: bool) -> (FreshEnvironment, Output, Vec<String>) {
+async fn run(proxy: &VerifyingProxy, installer: Installer) -> (FreshEnvironment, Output, Vec<String>) {
     let listener = Listener::before(proxy.address());
     let (address, through) = (proxy.address(), format!("http://{}", listener.address));
     let folder = tempfile::tempdir().unwrap();
     let install = move || {
         let environment = FreshEnvironment::create(&folder.keep().join("venv"));
         let cache = environment.folder().join("cache");
-        let (mut command, settings) = if uv {
-            let mut command = Command::new(Environment::uv());
-            command.args(["pip", "install", "--python"]).arg(environment.python());
-            (command, uv_environment(address, &cache, PATIENCE))
-        } else {
-            let mut command = environment.install();
-            command.arg("--use-feature=fast-deps");
-            (command, pip_environment(address, &cache, PATIENCE))
+        let (mut command, settings) = match installer {
+            Installer::Uv => {
+                let mut command = Command::new(Environment::uv());
+                command.args(["pip", "install", "--python"]).arg(environment.python());
+                (command, uv_environment(address, &cache, PATIENCE))
+            }
+            Installer::Pip => {
+                let mut command = environment.install();
+                command.arg("--use-feature=fast-deps");
+                (command, pip_environment(address, &cache, PATIENCE))
+            }
         };
         apply(&mut command, &settings);
         for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "PIP_PROXY"] {
@@ -130,10 +133,10 @@ async fn run(proxy: &VerifyingProxy, uv: bool) -> (FreshEnvironment, Output, Vec
 
 #[tokio::test(flavor = "multi_thread")]
 async fn installers_that_read_piece_by_piece_get_verified_pieces() {
-    for uv in [true, false] {
+    for installer in BOTH {
         let world = World::with(without_core_metadata()).await;
         let proxy = world.proxy().await;
-        let (environment, output, heard) = run(&proxy, uv).await;
+        let (environment, output, heard) = run(&proxy, installer).await;
         output.expect_success();
         assert_eq!(environment.evaluate("import hello, helper; print(len(hello.DATA))"), "480000");
         assert!(heard.contains(&"HEAD hello-1.0-py3-none-any.whl".to_owned()), "{heard:?}");
@@ -149,11 +152,11 @@ async fn installers_that_read_piece_by_piece_get_verified_pieces() {
 /// The end of the wheel, where its metadata is, is as it should be: only the whole tells.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_piece_of_a_changed_wheel_is_handed_out() {
-    for uv in [true, false] {
+    for installer in BOTH {
         let world = World::with(without_core_metadata()).await;
         let proxy = world.proxy().await;
         world.server.set(Paths::ending_with(".whl"), Behaviour::CorruptByte(2000));
-        let (environment, output, heard) = run(&proxy, uv).await;
+        let (environment, output, heard) = run(&proxy, installer).await;
         let output = output.expect_failure();
         assert!(heard.iter().any(|line| line.starts_with("range bytes=")), "{heard:?}");
         assert!(output.text().contains("wrong software attack"), "{}", output.report());

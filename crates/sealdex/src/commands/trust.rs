@@ -1,15 +1,15 @@
 //! `sealdex trust`: whom this user trusts.
 
 use sealdex_client::{
-    Bindings, Bound, ClientSettings, InitialTrust, ProjectPattern, RepositoryName, RepositoryUrl,
-    Sha256Digest, TrustedRepository,
+    Bindings, Bound, ClientSettings, InitialTrust, ProjectPattern, Repositories, RepositoryName,
+    RepositoryUrl, Sha256Digest, TrustedRepository,
 };
 use serde::Serialize;
 
 use super::trusted::{client, refused, store};
 use crate::cli::{Format, TrustArguments, TrustCommand};
 use crate::failure::{Failure, Kind};
-use crate::output::{GOOD, WARNING, result, say, spinner, styled, table, tell};
+use crate::output::{GOOD, HINT, WARNING, result, say, spinner, styled, table, tell};
 
 #[derive(Serialize)]
 struct Row {
@@ -69,13 +69,20 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             if !projects.is_empty() {
                 bindings = store.change_bindings(|own| own.bind(&name, projects)).await.map_err(refused)?;
             }
-            let row = Row::of(&added, &bindings);
+            let (row, trusted) = (Row::of(&added, &bindings), store.list());
             result(format, &row, || {
                 say(format!("{} {} at {}", styled(GOOD, "trusted"), row.name, row.url));
                 say(format!("  initial root {}", row.initial_root_sha256));
                 tell_what_it_stands_for(&row);
                 tell_projects(&row);
-                say(format!("  install with: sealdex pip --from {} install PACKAGE", row.name));
+                match trusted.and_then(|trusted| Repositories::new(trusted, bindings)) {
+                    Ok(_) => say("  install with: sealdex pip install PACKAGE"),
+                    Err(error) => {
+                        say(format!("  install with: sealdex pip --from {} install PACKAGE", row.name));
+                        tell(format!("{} {}", styled(WARNING, "warning:"), error.report()));
+                        tell(format!("{} {}", styled(HINT, "hint:"), error.hint()));
+                    }
+                }
             })?;
         }
         TrustCommand::List => {
