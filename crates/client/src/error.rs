@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::bindings::ProjectPattern;
 use crate::bound::Bound;
 use crate::name::{RepositoryName, Sha256Digest};
 
@@ -253,6 +254,47 @@ pub enum Error {
         /// The name.
         name: RepositoryName,
     },
+    /// There is no repository to install from.
+    #[error("no repository is trusted yet")]
+    NoRepository,
+    /// Several repositories could answer for projects that are bound to none.
+    #[error("several repositories are trusted, and nothing says which projects are whose: {}", listed(names))]
+    AmbiguousRest {
+        /// Those that nothing is bound to.
+        names: Vec<RepositoryName>,
+    },
+    /// A project belongs to a repository that is not used now, or not trusted any more.
+    #[error("{project} is bound to the repository {repository} (by {pattern}), and is taken from no other")]
+    BoundElsewhere {
+        /// The project.
+        project: String,
+        /// Whose it is.
+        repository: RepositoryName,
+        /// The binding.
+        pattern: ProjectPattern,
+    },
+    /// A project is bound to no repository, and none is for such.
+    #[error("{project} is bound to no repository, and no repository is for all others")]
+    Unbound {
+        /// The project.
+        project: String,
+    },
+    /// Not a pattern for names of projects.
+    #[error("invalid pattern {pattern}: {reason}")]
+    InvalidPattern {
+        /// The pattern, quoted.
+        pattern: String,
+        /// The rule it breaks.
+        reason: String,
+    },
+    /// What is kept of the bindings of projects cannot be used.
+    #[error("{} cannot be used: {reason}", path.display())]
+    DamagedBindings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// Not a name for a repository.
     #[error("invalid repository name {name}: {reason}")]
     InvalidName {
@@ -462,6 +504,20 @@ impl Error {
             }
             Self::UnknownRepository { .. } => "see `sealdex trust list`, or add it with `sealdex trust add`",
             Self::AlreadyTrusted { .. } => "choose another name, or remove the repository first",
+            Self::NoRepository => "add one: sealdex trust add NAME URL --root root.json",
+            Self::AmbiguousRest { .. } => {
+                "choose one with --from, or say it: sealdex trust bind NAME 'acme-*', and sealdex trust bind NAME '*' \
+                 for the one that has all others"
+            }
+            Self::BoundElsewhere { .. } => {
+                "use that repository as well (leave out --from; see sealdex trust list), or bind the project to another \
+                 with sealdex trust bind"
+            }
+            Self::Unbound { .. } => "bind it: sealdex trust bind NAME PROJECT, or '*' for all others",
+            Self::InvalidPattern { .. } => "give a project's name, a beginning such as 'acme-*', or '*'",
+            Self::DamagedBindings { .. } => {
+                "put it right, or remove it and bind the projects anew with sealdex trust bind"
+            }
             Self::InvalidName { .. } => {
                 "use letters, digits, '-', '_' and '.', beginning with a letter or digit"
             }
@@ -513,6 +569,10 @@ fn verification_bound(error: &sealdex_tuf::Error) -> Option<Bound> {
         Core::TooManyRoots { .. } => Some(Bound::MaxRootVersions),
         _ => None,
     }
+}
+
+fn listed(names: &[RepositoryName]) -> String {
+    names.iter().map(RepositoryName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn io_hint(kind: io::ErrorKind) -> &'static str {

@@ -56,7 +56,7 @@ pub enum Asked {
     Redirect(ProjectName),
     /// A file of a project.
     File(ProjectName, String),
-    /// What is never served.
+    /// What is never served, or made here.
     Nothing,
 }
 
@@ -67,7 +67,7 @@ pub fn route<B>(request: &Request<B>) -> Asked {
         Route::Page(project) => Asked::Page(project),
         Route::PageElsewhere(project) => Asked::Redirect(project),
         Route::File(project, filename) => Asked::File(project, filename.to_owned()),
-        Route::ProjectList | Route::Unknown => Asked::Nothing,
+        Route::ProjectList | Route::Release(..) | Route::Unknown => Asked::Nothing,
     }
 }
 

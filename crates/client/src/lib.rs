@@ -2,6 +2,7 @@
 //! which unmodified installers install verified files alone.
 //!
 //! - [`TrustStore`]: the repositories a user has chosen to trust, each by a root or its fingerprint.
+//! - [`Repositories`]: several of them together, each with the projects that are bound to it.
 //! - [`Client`]: limits, clock, cache and HTTP, shared by everything below.
 //! - [`Session`]: one consistent snapshot of one repository; pages and targets come out of it verified.
 //! - [`VerifyingProxy`]: serves such pages and their files to pip, uv and others on 127.0.0.1.
@@ -12,6 +13,7 @@
 //! processes at once, any of which may be killed at any point.
 #![forbid(unsafe_code)]
 
+mod bindings;
 mod bound;
 mod cache;
 mod client;
@@ -23,12 +25,14 @@ mod fetch;
 pub mod fuzzing;
 mod name;
 mod proxy;
+mod repositories;
 mod session;
 mod store;
 mod trust;
 
+pub use bindings::{Bindings, ProjectPattern};
 pub use bound::Bound;
-pub use cache::FileCache;
+pub use cache::{CacheCheck, CacheUsage, FileCache, FileCount};
 pub use client::{Client, ClientSettings};
 pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};
@@ -37,6 +41,7 @@ pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
 pub use proxy::{
     AllowedHost, Interposition, OfflineUse, PROXY_NAME, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
 };
+pub use repositories::Repositories;
 pub use session::{RoleVersions, Session, VerifiedPage};
 pub use store::RepositoryRecord;
 pub use trust::{InitialTrust, TrustStore, TrustedRepository};

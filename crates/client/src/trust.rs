@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sealdex_tuf::{RoleName, Version};
 
+use crate::bindings::Bindings;
 use crate::bound::Bound;
 use crate::client::Client;
 use crate::error::Error;
@@ -14,7 +15,7 @@ use crate::fetch::{Deadline, Fetch, Kind, Packing, Redirects};
 use crate::name::{RepositoryName, RepositoryUrl, Sha256Digest};
 use crate::session::Session;
 use crate::store::fault::{self, Step};
-use crate::store::{RepositoryRecord, RepositoryStore, directories, files};
+use crate::store::{RepositoryRecord, RepositoryStore, StoreLock, directories, files};
 
 /// Folders being made or removed begin so; no repository can be named like that.
 const UNFINISHED: &str = ".unfinished-";
@@ -129,7 +130,8 @@ impl TrustStore {
         names.iter().map(|name| self.repository(name)).collect()
     }
 
-    /// Ends trust in a repository and forgets all that is known of it.
+    /// Ends trust in a repository and forgets all that is known of it. What was bound to it stays bound to its name, so
+    /// that nobody else gives those projects from one day to the next.
     ///
     /// # Errors
     /// [`Error::UnknownRepository`] or [`Error::Io`]
@@ -187,6 +189,27 @@ impl TrustStore {
         repository.record.stands_for = indexes;
         repository.store().write_record(&repository.record)?;
         Ok(repository)
+    }
+
+    /// Which projects are bound to which repository.
+    ///
+    /// # Errors
+    /// [`Error::DamagedBindings`] or [`Error::Exposed`]
+    pub fn bindings(&self) -> Result<Bindings, Error> {
+        Bindings::read(&self.directory)
+    }
+
+    /// Changes the bindings, which no other process changes meanwhile.
+    ///
+    /// # Errors
+    /// As [`TrustStore::bindings`]; [`Error::Locked`] or [`Error::Io`]
+    pub async fn change_bindings(&self, change: impl FnOnce(&mut Bindings)) -> Result<Bindings, Error> {
+        const WAIT: Duration = Duration::from_secs(10);
+        let _lock = StoreLock::acquire(&self.directory.join(".bindings.lock"), WAIT).await?;
+        let mut bindings = self.bindings()?;
+        change(&mut bindings);
+        bindings.write(&self.directory)?;
+        Ok(bindings)
     }
 
     fn unknown(&self, name: &RepositoryName) -> Error {

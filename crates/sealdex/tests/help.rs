@@ -27,6 +27,8 @@ fn help() {
         &["trust"],
         &["trust", "add"],
         &["trust", "stands-for"],
+        &["trust", "bind"],
+        &["trust", "remove"],
         &["pip"],
         &["uv"],
         &["run"],
@@ -34,6 +36,8 @@ fn help() {
         &["setup"],
         &["doctor"],
         &["fetch"],
+        &["cache"],
+        &["cache", "clear"],
         &["config", "show"],
         &["man"],
     ];

@@ -3,6 +3,7 @@
 //! A file gets its name only after it was verified, and is verified again whenever it is read: what happened to it on
 //! disk meanwhile does not matter. So nothing here needs a lock or to be written durably.
 
+mod maintenance;
 mod pages;
 mod prune;
 
@@ -20,6 +21,8 @@ use crate::name::Sha256Digest;
 use crate::store::files;
 use pages::LatestPages;
 use prune::Budget;
+
+pub use maintenance::{CacheCheck, CacheUsage, FileCount};
 
 /// A folder of verified files, shared by all processes of the user: `ROOT/files/sha256/aa/DIGEST`. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -45,6 +45,11 @@ impl LatestPages {
         }
     }
 
+    /// Forgets all of them.
+    pub(super) fn forget(&self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+
     fn place(&self, target: &str) -> PathBuf {
         let digits = Sha256Digest::of(target.as_bytes()).to_string();
         self.0.join(digits.get(..3).unwrap_or_default())

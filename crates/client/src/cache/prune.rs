@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-/// Files half received for longer than this belong to no running process.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+use super::maintenance::FileCount;
+
+/// Files half received to which nothing came for longer than this belong to no running process; one that is slower than
+/// that ends with its own limits. If it is not so, a file is not kept, and nothing else.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// What the cache may still take. Other processes spend too: each looks again at the folder when it has spent a tenth
 /// of the size, and at first.
@@ -21,6 +24,10 @@ impl Budget {
         Self { max_bytes, until_next_look: Mutex::new(0) }
     }
 
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
     /// Counts a file that was added; removes others when it is time.
     pub(super) fn spend(&self, length: u64, files: &Path, temporary: &Path) {
         // Whoever finds the budget in use leaves the looking to that one.
@@ -30,13 +37,14 @@ impl Budget {
             return;
         }
         *left = self.max_bytes / 10;
-        prune(files, self.max_bytes);
+        prune(files, self.max_bytes, self.max_bytes / 10 * 9);
         remove_abandoned(temporary);
     }
 }
 
-/// Removes the files used longest ago until nine tenths of the size are left.
-fn prune(files: &Path, max_bytes: u64) {
+/// Where there are more than `max_bytes`, removes the files used longest ago until no more than `target_bytes` are left.
+pub(super) fn prune(files: &Path, max_bytes: u64, target_bytes: u64) -> FileCount {
+    let mut removed = FileCount::default();
     let mut kept: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
     for folder in entries(files) {
         for entry in entries(&folder.path()) {
@@ -47,28 +55,33 @@ fn prune(files: &Path, max_bytes: u64) {
     }
     let mut total: u64 = kept.iter().map(|(_, length, _)| length).sum();
     if total <= max_bytes {
-        return;
+        return removed;
     }
     kept.sort();
     for (_, length, path) in kept {
-        if total <= max_bytes / 10 * 9 {
-            return;
+        if total <= target_bytes {
+            break;
         }
         if fs::remove_file(path).is_ok() {
             total = total.saturating_sub(length);
+            removed.add(length);
         }
     }
+    removed
 }
 
-fn remove_abandoned(temporary: &Path) {
+pub(super) fn remove_abandoned(temporary: &Path) -> FileCount {
+    let mut removed = FileCount::default();
     for entry in entries(temporary) {
-        let modified = entry.metadata().and_then(|found| found.modified());
-        if modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > ABANDONED)) {
-            drop(fs::remove_file(entry.path()));
+        let Ok(found) = entry.metadata() else { continue };
+        let age = found.modified().ok().and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED) && fs::remove_file(entry.path()).is_ok() {
+            removed.add(found.len());
         }
     }
+    removed
 }
 
-fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
+pub(super) fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(folder).into_iter().flatten().flatten()
 }

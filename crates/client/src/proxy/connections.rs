@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::SERVER;
+use http::Method;
+use http::header::{CONNECTION, SERVER};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -16,8 +17,10 @@ use tokio::task::JoinSet;
 use super::state::State;
 use super::{PROXY_NAME, interpose, routes};
 
-/// Installers open about ten.
+/// pip opens one, uv one for each project that it asks for at the same time, up to fifty. Beyond that, who connects waits.
 const MAX_CONNECTIONS: usize = 512;
+/// When fewer than this are left, a connection ends with its answer: those who wait need it more than who may ask again.
+const FEW_LEFT: usize = MAX_CONNECTIONS / 2;
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -31,8 +34,13 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>, open: watch
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            // Who is not accepted yet waits in the kernel. The semaphore is never closed.
+            let permit = Arc::clone(&free).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            next = next => next,
             Some(_) = connections.join_next() => continue,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
@@ -41,21 +49,22 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>, open: watch
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Ok(permit) = Arc::clone(&free).try_acquire_owned() else { continue };
         // The socket is bound to loopback; a peer from elsewhere would be a routing trick.
         if !peer.ip().is_loopback() {
             continue;
         }
         drop(stream.set_nodelay(true));
         let opened = Opened::count(&open);
-        let state = Arc::clone(&state);
+        let (state, left) = (Arc::clone(&state), Arc::clone(&free));
         let service = service_fn(move |mut request| {
-            let state = Arc::clone(&state);
+            let (state, left) = (Arc::clone(&state), Arc::clone(&left));
             async move {
                 let answer = match state.interposition() {
                     Some(interposition) => interpose::answer(&state, interposition, &mut request).await,
                     None => routes::answer(&state, &request).await.header(SERVER, PROXY_NAME),
                 };
+                let last = left.available_permits() < FEW_LEFT && *request.method() != Method::CONNECT;
+                let answer = if last { answer.header(CONNECTION, "close") } else { answer };
                 Ok::<_, Infallible>(answer.into_response())
             }
         });

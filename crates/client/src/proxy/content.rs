@@ -15,7 +15,7 @@ use super::request::Head;
 use crate::name::Sha256Digest;
 
 pub(super) const FILE_TYPE: &str = "application/octet-stream";
-const PIECE: u64 = 256 * 1024;
+const PIECE: u64 = 64 * 1024;
 
 /// Bytes that were verified.
 #[derive(Clone, Debug)]

@@ -41,43 +41,50 @@ struct Active {
 
 /// One download, and what has come of it.
 #[derive(Debug)]
-pub(super) struct Download {
-    file: Arc<File>,
-    progress: watch::Receiver<Progress>,
-}
+pub(super) struct Download(watch::Receiver<Progress>);
 
 #[derive(Clone, Debug)]
 enum Progress {
     Receiving,
-    Verified,
+    Verified(Arc<File>),
     Failed(Arc<Error>),
 }
 
 impl Downloads {
     /// The download of this file in progress, or a new one.
-    pub(super) fn join(&self, client: &Client, wanted: Wanted) -> Result<Arc<Download>, Error> {
+    pub(super) fn join(&self, client: &Client, wanted: Wanted) -> Arc<Download> {
         let mut active = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while active.tasks.try_join_next().is_some() {}
         if let Some(download) = active.downloads.get(&wanted.digest) {
-            return Ok(Arc::clone(download));
+            return Arc::clone(download);
         }
-        let file = client.cache().temporary_file()?;
-        let reader = file.reopen().map_err(|source| Error::io("read", file.path(), source))?;
         let (report, progress) = watch::channel(Progress::Receiving);
-        let download = Arc::new(Download { file: Arc::new(reader), progress });
+        let download = Arc::new(Download(progress));
         active.downloads.insert(wanted.digest, Arc::clone(&download));
         let (client, downloads) = (client.clone(), Arc::downgrade(&self.0));
         active.tasks.spawn(async move {
-            let outcome = receive(&client, &wanted, file).await;
+            let outcome = obtain(&client, &wanted).await;
             if let Some(downloads) = downloads.upgrade() {
                 downloads.lock().unwrap_or_else(PoisonError::into_inner).downloads.remove(&wanted.digest);
             }
-            report.send_replace(
-                outcome.map_or_else(|error| Progress::Failed(Arc::new(error)), |()| Progress::Verified),
-            );
+            report.send_replace(outcome.map_or_else(
+                |error| Progress::Failed(Arc::new(error)),
+                |file| Progress::Verified(Arc::new(file)),
+            ));
         });
-        Ok(download)
+        download
     }
+}
+
+async fn obtain(client: &Client, wanted: &Wanted) -> Result<File, Error> {
+    // Another download of it may have ended since the caller looked.
+    if let Some(kept) = client.cache().open_file(wanted.digest, wanted.length).await {
+        return Ok(kept);
+    }
+    let file = client.cache().temporary_file()?;
+    let reader = file.reopen().map_err(|source| Error::io("read", file.path(), source))?;
+    receive(client, wanted, file).await?;
+    Ok(reader)
 }
 
 async fn receive(client: &Client, wanted: &Wanted, mut file: NamedTempFile) -> Result<(), Error> {
@@ -124,10 +131,10 @@ async fn open(client: &Client, wanted: &Wanted) -> Result<Transfer, Error> {
 impl Download {
     /// The file, once all of it is verified.
     pub(super) async fn verified(&self) -> Result<Arc<File>, Arc<Error>> {
-        let mut progress = self.progress.clone();
+        let mut progress = self.0.clone();
         let ended = progress.wait_for(|now| !matches!(now, Progress::Receiving)).await;
         match ended.map(|now| now.clone()) {
-            Ok(Progress::Verified) => Ok(Arc::clone(&self.file)),
+            Ok(Progress::Verified(file)) => Ok(file),
             Ok(Progress::Failed(error)) => Err(error),
             Ok(Progress::Receiving) | Err(_) => Err(Arc::new(Error::Task { task: "download" })),
         }

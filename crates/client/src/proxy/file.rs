@@ -20,9 +20,10 @@ use crate::error::Error;
 use crate::name::{Sha256Digest, escaped};
 use crate::store::RepositoryRecord;
 
-/// Files up to this size are sent from memory, larger ones from the verified file. None is sent before it is verified:
-/// installers wait longer than that takes ([`crate::pip_environment`]), or try again and join the same download.
-const MAX_MEMORY_BYTES: u64 = 64 << 20;
+/// Files up to this size are sent from memory, larger ones from the verified file: fifty installers at once are to fit in
+/// memory. None is sent before it is verified: installers wait longer than that takes ([`crate::pip_environment`]), or
+/// try again and join the same download.
+const MAX_MEMORY_BYTES: u64 = 1 << 20;
 
 pub(super) async fn answer(
     state: &Arc<State>,
@@ -71,22 +72,27 @@ async fn serve(
     Ok(content::with_headers(content.answer(head, digest), digest))
 }
 
-/// The file in the cache, verified now.
+/// The file in the cache, verified now, or a moment ago and unchanged since.
 async fn kept(state: &State, digest: Sha256Digest, length: u64) -> Option<Content> {
     let cache = state.client().cache();
     if length <= MAX_MEMORY_BYTES {
         let bytes = cache.read(digest, length).await?;
         return (bytes.len() as u64 == length).then(|| Content::Memory(bytes.into()));
     }
-    let file = cache.open_file(digest, length).await?;
-    Some(Content::File { file: Arc::new(file), length })
+    if let Some(file) = state.recent_files.unchanged(digest) {
+        return Some(Content::File { file, length });
+    }
+    let file = Arc::new(cache.open_file(digest, length).await?);
+    state.recent_files.remember(digest, &file);
+    Some(Content::File { file, length })
 }
 
 async fn download(state: &State, wanted: Wanted) -> Result<Content, Arc<Error>> {
     state.may_fetch(&wanted.name)?;
     let (digest, length) = (wanted.digest, wanted.length);
-    let file = state.downloads.join(state.client(), wanted)?.verified().await?;
+    let file = state.downloads.join(state.client(), wanted).verified().await?;
     if length > MAX_MEMORY_BYTES {
+        state.recent_files.remember(digest, &file);
         return Ok(Content::File { file, length });
     }
     let bytes = content::read(file, 0, length).await;
@@ -104,7 +110,7 @@ fn wanted(state: &State, project: &ProjectName, file: &IndexFile) -> Result<Want
     if length > limit {
         return Err(Error::TooLarge { file: name, length, limit, bound: Some(Bound::MaxFileBytes) });
     }
-    let urls = urls(state.record(), project, file, digest, "");
+    let urls = urls(state.source_of(project)?.record(), project, file, digest, "");
     Ok(Wanted { name, digest, length, urls })
 }
 

@@ -5,6 +5,7 @@
 //! | `/simple/<project>/` | the signed page, its file URLs pointing here |
 //! | `/files/<project>/<file>` | a file with the digest and size of the signed page |
 //! | `/files/<project>/<file>.metadata` | its core metadata (PEP 658), likewise |
+//! | `/pypi/<project>/json`, `/pypi/<project>/<version>/json` | what is known of a release, made of those two |
 //! | `CONNECT`, or a URL on another host | a refusal: set as HTTP proxy, it keeps an installer from every other source |
 //!
 //! With an [`Interposition`] it is an HTTP proxy alone, which answers in place of the indexes that installers know.
@@ -20,10 +21,13 @@ mod options;
 mod page;
 mod prefetch;
 mod range;
+mod recent;
 mod refusal;
+mod release;
 mod request;
 mod routes;
 mod sidecar;
+mod source;
 mod state;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -36,8 +40,9 @@ use tokio::task::JoinHandle;
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::name::RepositoryName;
+use crate::repositories::Repositories;
 use crate::session::Session;
-use crate::trust::TrustedRepository;
 use state::State;
 
 #[cfg(feature = "fuzzing")]
@@ -63,14 +68,15 @@ pub struct VerifyingProxy {
 }
 
 impl VerifyingProxy {
-    /// Listens on `address`, which must be loopback (port 0 for any free one), and serves from then on. The repository
-    /// is refreshed with the first request, or by [`VerifyingProxy::session`].
+    /// Listens on `address`, which must be loopback (port 0 for any free one), and serves from then on: one repository,
+    /// or several. Each is refreshed with the first request for a project of its own, or by
+    /// [`VerifyingProxy::sessions`].
     ///
     /// # Errors
     /// [`Error::NotLoopback`], or [`Error::Listen`] when the address cannot be had.
     pub async fn start(
         client: &Client,
-        repository: &TrustedRepository,
+        repositories: impl Into<Repositories>,
         address: SocketAddr,
         options: ProxyOptions,
     ) -> Result<Self, Error> {
@@ -79,7 +85,7 @@ impl VerifyingProxy {
         }
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
-        Self::serve(client, repository, listener, options)
+        Self::serve(client, repositories.into(), listener, options)
     }
 
     /// Serves, as [`VerifyingProxy::start`], on a socket that listens already: what a service manager hands over.
@@ -88,7 +94,7 @@ impl VerifyingProxy {
     /// [`Error::NotLoopback`], or [`Error::Listen`] when the socket cannot be used.
     pub fn start_on(
         client: &Client,
-        repository: &TrustedRepository,
+        repositories: impl Into<Repositories>,
         listener: std::net::TcpListener,
         options: ProxyOptions,
     ) -> Result<Self, Error> {
@@ -99,12 +105,12 @@ impl VerifyingProxy {
         }
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = TcpListener::from_std(listener).map_err(failed)?;
-        Self::serve(client, repository, listener, options)
+        Self::serve(client, repositories.into(), listener, options)
     }
 
     fn serve(
         client: &Client,
-        repository: &TrustedRepository,
+        repositories: Repositories,
         listener: TcpListener,
         options: ProxyOptions,
     ) -> Result<Self, Error> {
@@ -112,9 +118,9 @@ impl VerifyingProxy {
             listener.local_addr().map_err(|source| Error::Listen { address: NO_ADDRESS, source })?;
         let (stop, stopped) = watch::channel(false);
         let (opened, open) = watch::channel(0);
-        let state = Arc::new(State::new(client, repository, address, options, stopped));
+        let state = Arc::new(State::new(client, repositories, address, options, stopped));
         let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state), opened));
-        tracing::debug!(%address, repository = %repository.name(), "verifying proxy");
+        tracing::debug!(%address, "verifying proxy");
         Ok(Self { state, stop, open, accepting })
     }
 
@@ -151,13 +157,25 @@ impl VerifyingProxy {
             .map_or_else(|| format!("http://{address}"), |interposition| interposition.proxy_url(address))
     }
 
-    /// The snapshot now served; refreshes first where the policy asks for it. Call it before an installer is started,
-    /// so that the user sees at once what is wrong with a repository.
+    /// The snapshot now served of the one repository, or of several that of the first by name; refreshes first where the
+    /// policy asks for it.
     ///
     /// # Errors
     /// As [`Session::refresh`].
     pub async fn session(&self) -> Result<Session, Arc<Error>> {
-        self.state.session().await
+        let first = self.state.sources().first().ok_or_else(|| Arc::new(Error::NoRepository))?;
+        first.session().await
+    }
+
+    /// The snapshots now served, each repository's. Call it before an installer is started, so that the user sees at
+    /// once what is wrong with a repository.
+    pub async fn sessions(&self) -> Vec<(RepositoryName, Result<Session, Arc<Error>>)> {
+        let sessions = self
+            .state
+            .sources()
+            .iter()
+            .map(|source| async { (source.repository().name().clone(), source.session().await) });
+        futures_util::future::join_all(sessions).await
     }
 
     /// The refusals so far, oldest first; the latest thousand are kept.

@@ -44,12 +44,12 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
     }
 }
 
-/// The page in the snapshot that is served now.
+/// The page in the snapshot that is served now, of the repository that the project belongs to.
 pub(super) async fn verified_page(
     state: &State,
     project: &ProjectName,
 ) -> Result<Option<Arc<VerifiedPage>>, Arc<Error>> {
-    let session = state.session().await?;
+    let session = state.source_of(project)?.session().await?;
     Ok(session.page(project).await?)
 }
 

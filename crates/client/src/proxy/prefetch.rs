@@ -4,12 +4,13 @@
 //! for before it asks for the pages of that: by then they are on their way, all at the same time. Only what is required
 //! in any case is looked up, so that little is fetched in vain.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sealdex_simple::ProjectName;
 use tokio::task::JoinSet;
 
-use crate::session::Session;
+use super::source::Source;
+use super::state::State;
 
 /// Metadata files whose requirements are looked up at the same time.
 const MAX_TASKS: usize = 16;
@@ -21,19 +22,33 @@ const MAX_PROJECTS: usize = 64;
 pub(super) struct Prefetches(Mutex<JoinSet<()>>);
 
 impl Prefetches {
-    /// Looks up what a file requires. Whatever goes wrong is told to who asks for the page.
-    pub(super) fn begin(&self, session: Session, core_metadata: &[u8]) {
-        let projects = required(core_metadata);
+    /// Looks up what a file requires, each project where it belongs. Whatever goes wrong is told to who asks for the page.
+    pub(super) fn begin(&self, state: &State, core_metadata: &[u8]) {
+        let mut lookups: Vec<(Arc<Source>, Vec<ProjectName>)> = Vec::new();
+        for project in required(core_metadata) {
+            let Ok(source) = state.source_of(&project) else { continue };
+            match lookups.iter_mut().find(|(own, _)| Arc::ptr_eq(own, source)) {
+                Some((_, projects)) => projects.push(project),
+                None => lookups.push((Arc::clone(source), vec![project])),
+            }
+        }
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        if projects.is_empty() || session.is_offline() || tasks.len() >= MAX_TASKS {
-            return;
-        }
-        tasks.spawn(async move {
-            if let Err(error) = session.pages(&projects).await {
-                tracing::debug!(error = error.report(), "a page could not be fetched ahead");
+        for (source, projects) in lookups {
+            if tasks.len() < MAX_TASKS {
+                tasks.spawn(look_up(source, projects));
             }
-        });
+        }
+    }
+}
+
+async fn look_up(source: Arc<Source>, projects: Vec<ProjectName>) {
+    let Ok(session) = source.session().await else { return };
+    if session.is_offline() {
+        return;
+    }
+    if let Err(error) = session.pages(&projects).await {
+        tracing::debug!(error = error.report(), "a page could not be fetched ahead");
     }
 }
 

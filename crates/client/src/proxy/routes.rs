@@ -1,15 +1,18 @@
 //! Which request is answered by whom.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::ALLOW;
 use http::{Method, Request, StatusCode};
-use sealdex_simple::ProjectName;
+use sealdex_simple::layout::relative_file_url;
+use sealdex_simple::{IndexFile, ProjectName};
+use url::Url;
 
 use super::answer::Answer;
 use super::request::Head;
 use super::state::State;
-use super::{elsewhere, file, page};
+use super::{elsewhere, file, page, release};
 
 /// Answers a request. A body, which no route asks for, is not read.
 pub(super) async fn answer<B>(state: &Arc<State>, request: &Request<B>) -> Answer {
@@ -33,6 +36,8 @@ pub(crate) enum Route<'a> {
     Page(ProjectName),
     /// A project's page under another name of the project, or without the slash at its end.
     PageElsewhere(ProjectName),
+    /// What is known of a project, or of one of its releases.
+    Release(ProjectName, Option<&'a str>),
     /// A project's file, or what is served beside one.
     File(ProjectName, &'a str),
     /// Nothing that is served here.
@@ -50,6 +55,11 @@ impl<'a> Route<'a> {
                 Ok(project) => Self::PageElsewhere(project),
                 Err(_) => Self::Unknown,
             },
+            ["pypi", name, "json"] => {
+                ProjectName::parse(name).map_or(Self::Unknown, |project| Self::Release(project, None))
+            }
+            ["pypi", name, version, "json"] => ProjectName::parse(name)
+                .map_or(Self::Unknown, |project| Self::Release(project, Some(version))),
             ["files", name, filename] => {
                 ProjectName::parse(name).map_or(Self::Unknown, |project| Self::File(project, filename))
             }
@@ -63,9 +73,20 @@ async fn route(state: &Arc<State>, head: &Head<'_>) -> Answer {
         Route::ProjectList => project_list(),
         Route::Page(project) => page::answer(state, head, &project).await,
         Route::PageElsewhere(project) => page::redirect(&project),
+        Route::Release(project, version) => {
+            let address = state.address();
+            let place = |project: &ProjectName, file: &IndexFile| file_url(address, project, file);
+            release::answer(state, &project, version, &place).await
+        }
         Route::File(project, filename) => file::answer(state, head, &project, filename).await,
         Route::Unknown => not_found(),
     }
+}
+
+/// Where a file is to be had from the proxy at `address`.
+fn file_url(address: SocketAddr, project: &ProjectName, file: &IndexFile) -> Option<Url> {
+    let page = Url::parse(&format!("http://{address}/simple/{project}/")).ok()?;
+    page.join(&relative_file_url(project, &file.filename)).ok()
 }
 
 /// Which other methods there are.
@@ -104,6 +125,10 @@ mod tests {
             ("simple/../", Route::Unknown),
             ("files/Holy_Grail/a.whl", Route::File(project(), "a.whl")),
             ("files/holy-grail", Route::Unknown),
+            ("pypi/Holy_Grail/json", Route::Release(project(), None)),
+            ("pypi/holy-grail/1.0/json", Route::Release(project(), Some("1.0"))),
+            ("pypi/holy-grail/1.0/x/json", Route::Unknown),
+            ("pypi/holy-grail", Route::Unknown),
             ("", Route::Unknown),
         ];
         for (path, expected) in table {

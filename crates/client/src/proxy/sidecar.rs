@@ -30,9 +30,7 @@ pub(super) async fn serve(
     }
     let Some((digest, bytes)) = verified(state, project, file).await? else { return Ok(not_found()) };
     // What it is wanted for next is no reason to refuse this.
-    if let Ok(session) = state.session().await {
-        state.prefetches.begin(session, &bytes);
-    }
+    state.prefetches.begin(state, &bytes);
     Ok(content::with_headers(Content::Memory(bytes.into()).answer(head, digest), digest))
 }
 
@@ -64,7 +62,7 @@ async fn fetch(
     let settings = state.client().settings();
     // Beside the file: in the repository's own folder the name begins with the file's digest.
     let file_digest = digest(file.sha256()).unwrap_or(expected);
-    for url in &urls(state.record(), project, file, file_digest, ".metadata") {
+    for url in &urls(state.source_of(project)?.record(), project, file, file_digest, ".metadata") {
         let fetch = Fetch {
             url,
             max_bytes: settings.max_core_metadata_bytes,

@@ -4,72 +4,63 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use sealdex_simple::ProjectName;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::download::Downloads;
 use super::interpose::Interposition;
-use super::options::{OfflineUse, ProxyOptions, SnapshotPolicy};
+use super::options::{OfflineUse, ProxyOptions};
 use super::prefetch::Prefetches;
+use super::recent::RecentFiles;
 use super::refusal::Refusal;
+use super::source::Source;
 use crate::client::Client;
 use crate::error::Error;
-use crate::session::Session;
-use crate::store::RepositoryRecord;
-use crate::trust::TrustedRepository;
+use crate::repositories::Repositories;
 
 const MAX_REFUSALS: usize = 1000;
-/// A repository that could not be refreshed is not asked again sooner: ten connections fail as fast as one.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) struct State {
     client: Client,
-    repository: TrustedRepository,
+    repositories: Repositories,
+    /// In the same order.
+    sources: Vec<Arc<Source>>,
     address: SocketAddr,
     options: ProxyOptions,
-    current: tokio::sync::Mutex<Current>,
     refusals: Mutex<VecDeque<Refusal>>,
     stopped: watch::Receiver<bool>,
     pub(super) downloads: Downloads,
     pub(super) prefetches: Prefetches,
-}
-
-#[derive(Default)]
-struct Current {
-    session: Option<(Session, Instant)>,
-    failure: Option<(Arc<Error>, Instant)>,
+    pub(super) recent_files: RecentFiles,
 }
 
 impl State {
     pub(super) fn new(
         client: &Client,
-        repository: &TrustedRepository,
+        repositories: Repositories,
         address: SocketAddr,
         options: ProxyOptions,
         stopped: watch::Receiver<bool>,
     ) -> Self {
+        let sources = repositories.as_slice().iter();
+        let sources = sources.map(|repository| Arc::new(Source::new(client, repository, &options)));
         Self {
             client: client.clone(),
-            repository: repository.clone(),
+            sources: sources.collect(),
+            repositories,
             address,
             options,
-            current: tokio::sync::Mutex::default(),
             refusals: Mutex::default(),
             stopped,
             downloads: Downloads::default(),
             prefetches: Prefetches::default(),
+            recent_files: RecentFiles::default(),
         }
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
-    }
-
-    pub(super) fn record(&self) -> &RepositoryRecord {
-        self.repository.record()
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -89,30 +80,19 @@ impl State {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// The snapshot to serve from. Only one request refreshes; the others wait for what it brings.
-    pub(super) async fn session(&self) -> Result<Session, Arc<Error>> {
-        let mut current = self.current.lock().await;
-        if let Some((session, since)) = &current.session
-            && !self.is_stale(*since)
-        {
-            return Ok(session.clone());
-        }
-        if let Some((failure, since)) = &current.failure
-            && since.elapsed() < RETRY_AFTER
-        {
-            return Err(Arc::clone(failure));
-        }
-        match self.refresh().await {
-            Ok(session) => {
-                *current = Current { session: Some((session.clone(), Instant::now())), failure: None };
-                Ok(session)
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                current.failure = Some((Arc::clone(&error), Instant::now()));
-                Err(error)
-            }
-        }
+    pub(super) fn repositories(&self) -> &Repositories {
+        &self.repositories
+    }
+
+    /// The repositories, by name.
+    pub(super) fn sources(&self) -> &[Arc<Source>] {
+        &self.sources
+    }
+
+    /// The repository that answers for a project: this one, or none.
+    pub(super) fn source_of(&self, project: &ProjectName) -> Result<&Arc<Source>, Error> {
+        let place = self.repositories.place_for(project)?;
+        self.sources.get(place).ok_or(Error::Task { task: "sources" })
     }
 
     /// Whether the network may be asked for a file.
@@ -120,31 +100,6 @@ impl State {
         match self.options.offline {
             OfflineUse::Always => Err(Error::Offline { file: file.to_owned() }),
             OfflineUse::Never | OfflineUse::WhenUnreachable => Ok(()),
-        }
-    }
-
-    fn is_stale(&self, since: Instant) -> bool {
-        match self.options.snapshots {
-            SnapshotPolicy::Pinned => false,
-            SnapshotPolicy::RefreshAfter(age) => since.elapsed() >= age,
-        }
-    }
-
-    async fn refresh(&self) -> Result<Session, Error> {
-        let (client, repository) = (&self.client, &self.repository);
-        match self.options.offline {
-            OfflineUse::Never => Session::refresh(client, repository).await,
-            OfflineUse::Always => Session::offline(client, repository).await,
-            OfflineUse::WhenUnreachable => match Session::refresh(client, repository).await {
-                Err(error) if error.is_unreachable() => {
-                    tracing::warn!(
-                        error = error.report(),
-                        "the repository cannot be reached; using the last verified state"
-                    );
-                    Session::offline(client, repository).await
-                }
-                outcome => outcome,
-            },
         }
     }
 
@@ -191,7 +146,7 @@ impl fmt::Debug for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("State")
-            .field("repository", &self.repository)
+            .field("sources", &self.sources)
             .field("address", &self.address)
             .field("options", &self.options)
             .finish_non_exhaustive()

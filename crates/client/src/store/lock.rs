@@ -19,7 +19,7 @@ pub(crate) struct StoreLock {
 
 impl StoreLock {
     /// Waits for the right, at most for `wait`.
-    pub(super) async fn acquire(path: &Path, wait: Duration) -> Result<Self, Error> {
+    pub(crate) async fn acquire(path: &Path, wait: Duration) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]

@@ -23,16 +23,20 @@ const QUICK: Duration = Duration::from_secs(15);
 
 /// An installer in an environment of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Installer {
+pub(crate) enum Installer {
     Pip,
     Uv,
 }
 
-const BOTH: [Installer; 2] = [Installer::Pip, Installer::Uv];
+pub(crate) const BOTH: [Installer; 2] = [Installer::Pip, Installer::Uv];
 
 impl Installer {
     /// Installs into a fresh environment, with a cache of its own. Both live as long as the folder returned last.
-    async fn run(self, proxy: &VerifyingProxy, arguments: &[&str]) -> (FreshEnvironment, Output, TempDir) {
+    pub(crate) async fn run(
+        self,
+        proxy: &VerifyingProxy,
+        arguments: &[&str],
+    ) -> (FreshEnvironment, Output, TempDir) {
         let kept = tempfile::tempdir().unwrap();
         let (address, folder) = (proxy.address(), kept.path().to_owned());
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
@@ -58,7 +62,7 @@ impl Installer {
     }
 }
 
-fn apply(command: &mut Command, settings: &[Setting]) {
+pub(crate) fn apply(command: &mut Command, settings: &[Setting]) {
     for setting in settings {
         match &setting.value {
             Some(value) => command.env(setting.name, value),

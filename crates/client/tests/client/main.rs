@@ -4,13 +4,16 @@
 
 mod attacks;
 mod deltas;
+mod index;
 mod installers;
 mod interposition;
 mod limits;
 mod processes;
 mod proxy;
+mod ranges;
 mod round_trips;
 mod session;
+mod several;
 mod state;
 mod support;
 mod tls;

@@ -249,7 +249,7 @@ async fn an_unreachable_repository_is_refused_unless_offline_was_asked_for() {
 /// A wheel too large to be held in memory.
 fn large() -> Archive {
     let mut wheel = WheelBuilder::new("large", "1.0").build();
-    wheel.bytes.resize((64 << 20) + 100_000, 7);
+    wheel.bytes.resize((1 << 20) + 100_000, 7);
     wheel
 }
 
@@ -307,4 +307,29 @@ async fn shutdown_ends_in_time() {
     tokio::time::timeout(Duration::from_secs(10), proxy.shutdown()).await.unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     drop(idle);
+}
+
+/// More connections than there are at a time: none is turned away, and none that only waits keeps others out.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_connects_when_all_are_in_use_waits() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let world = World::new().await;
+    let proxy = world.proxy().await;
+    let address = proxy.address();
+    let request = format!("GET /simple/hello/ HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    let ask = || async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200");
+        // Open still, as an installer keeps it that may ask for more.
+        stream
+    };
+    let mut kept = Vec::new();
+    for _ in 0..6 {
+        kept.extend(futures_util::future::join_all((0..150).map(|_| ask())).await);
+    }
+    assert_eq!(kept.len(), 900);
+    assert_eq!(get(address, WHEEL, &[]).await.status, 200);
 }

@@ -17,9 +17,9 @@ pub(crate) use operator::{
     StatusArguments, TokenArguments, TokenCommand, YankArguments,
 };
 pub(crate) use user::{
-    Assignment, ChildArguments, CiService, ConnectionArguments, DemoArguments, FetchArguments,
-    InstallerArguments, InterpositionArguments, LimitArguments, ProxyArguments, RunArguments, SetupArguments,
-    StoreArguments, TrustArguments, TrustCommand, UvArguments,
+    Assignment, CacheArguments, CacheCommand, ChildArguments, CiService, ConnectionArguments, DemoArguments,
+    FetchArguments, InstallerArguments, InterpositionArguments, LimitArguments, ProxyArguments, RunArguments,
+    SetupArguments, StoreArguments, TrustArguments, TrustCommand, UvArguments,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -138,6 +138,8 @@ pub(crate) enum Command {
     Doctor,
     /// Fetch one target of any trusted repository, verified
     Fetch(FetchArguments),
+    /// Show, prune, verify or clear the cache of verified files
+    Cache(CacheArguments),
     /// Show settings, their values and where each comes from
     Config(ConfigArguments),
     /// Print a completion script for a shell

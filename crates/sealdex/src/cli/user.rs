@@ -17,7 +17,7 @@ pub(crate) struct StoreArguments {
     /// Directory of verified downloads [default: the user's cache directory]
     #[arg(long, value_name = "DIR", env = environment::CACHE_DIR)]
     pub(crate) cache_dir: Option<PathBuf>,
-    /// Name of the trusted repository; not needed while there is only one
+    /// Use this trusted repository alone [default: all of them, each for the projects that are bound to it]
     #[arg(long = "from", value_name = "NAME", env = environment::FROM)]
     pub(crate) name: Option<String>,
     /// Do not ask the network: use the last verified state until it expires, and what is kept of its files
@@ -77,6 +77,10 @@ pub(crate) enum TrustCommand {
         /// An index that it stands for in `sealdex run`: the URL under which that has its pages; repeat for more
         #[arg(long, value_name = "URL")]
         stands_for: Vec<String>,
+        /// Projects that are taken from it alone: a name, a beginning such as `acme-*`, or `*` for all that are bound to
+        /// no other; repeat for more
+        #[arg(long, value_name = "PATTERN")]
+        projects: Vec<String>,
         #[command(flatten)]
         connection: ConnectionArguments,
         #[command(flatten)]
@@ -92,12 +96,35 @@ pub(crate) enum TrustCommand {
         #[arg(value_name = "URL")]
         indexes: Vec<String>,
     },
-    /// Trust a repository no longer
+    /// Take projects from one repository alone, never from another, whether that one has them or not
+    #[command(after_help = BIND)]
+    Bind {
+        /// Its name here
+        name: String,
+        /// Projects: a name, a beginning such as `acme-*`, or `*` for all that are bound to no other
+        #[arg(value_name = "PATTERN", required = true)]
+        projects: Vec<String>,
+    },
+    /// Take bindings of projects back
+    Unbind {
+        /// The patterns, as `sealdex trust list` shows them
+        #[arg(value_name = "PATTERN", required = true)]
+        projects: Vec<String>,
+    },
+    /// Trust a repository no longer; what is bound to it stays bound, and cannot be had until it is bound anew
     Remove {
         /// Its name here
         name: String,
     },
 }
+
+const BIND: &str = "\
+Examples:
+  sealdex trust bind company 'acme-*' billing      these names are the company's, wherever else they exist
+  sealdex trust bind public '*'                    all other names
+
+The pattern that says most counts: a name more than a beginning, a longer beginning more than a
+shorter one. See docs/index-mode.md.";
 
 /// Initial trust is explicit (TUF spec 5.2): there is no trust on first use.
 #[derive(Debug, Args)]
@@ -177,7 +204,8 @@ pub(crate) struct InterpositionArguments {
     #[command(flatten)]
     pub(crate) store: StoreArguments,
     /// An index that the repository stands for: the URL under which that has its pages; repeat for more. Besides the
-    /// repository's own, and those that `sealdex trust` remembers
+    /// repository's own, and those that `sealdex trust` remembers. Of several repositories, it is for the one that has
+    /// all projects that are bound to none
     #[arg(long = "for", value_name = "URL", env = environment::FOR, value_delimiter = ',')]
     pub(crate) indexes: Vec<String>,
     /// A host to let through, unverified: HOST or HOST:PORT; repeat for more
@@ -280,4 +308,45 @@ pub(crate) struct DemoArguments {
     /// The Python whose pip is used
     #[arg(long, value_name = "PATH", default_value = "python3", env = environment::PYTHON)]
     pub(crate) python: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every file is named after its hash, and verified again whenever it is read. All of this can be done
+beside running commands: what is removed is fetched again. The size is the limit max_cache_bytes
+(docs/limits.md).")]
+pub(crate) struct CacheArguments {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+    /// Directory of verified downloads [default: the user's cache directory]
+    #[arg(long, value_name = "DIR", env = environment::CACHE_DIR, global = true)]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Set a limit, such as `max_cache_bytes=1000000000`, or set SEALDEX_LIMITS
+    #[arg(long = "limit", value_name = "NAME=VALUE", global = true)]
+    pub(crate) limits: Vec<Assignment>,
+    /// File of settings [default: ~/.config/sealdex/client.toml]
+    #[arg(long, value_name = "FILE", env = environment::CONFIG, global = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Print where the cache is
+    Path,
+    /// Show what the cache holds, and the caches that installers have there
+    Show,
+    /// Remove the files used longest ago beyond the limit, and what killed processes left
+    Prune {
+        /// Leave no more bytes than this [default: the limit max_cache_bytes]
+        #[arg(long, value_name = "BYTES")]
+        max_bytes: Option<u64>,
+    },
+    /// Compute the hash of every file, and remove those that are not what their name says
+    Verify,
+    /// Remove all verified files
+    Clear {
+        /// And the caches of pip, uv and others behind sealdex; end those first
+        #[arg(long)]
+        installers: bool,
+    },
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sealdex_tuf::TargetPath;
 use serde_json::json;
 
-use super::trusted::{choose, refused};
+use super::trusted::{choose_one, refused};
 use crate::cli::{FetchArguments, Format};
 use crate::failure::{Failure, Kind};
 use crate::output::{GOOD, bytes, result, say, spinner, styled};
@@ -17,7 +17,7 @@ const MAX_STANDARD_OUTPUT_BYTES: u64 = 256 << 20;
 pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(), Failure> {
     let path =
         TargetPath::parse(arguments.target.as_str()).map_err(|error| Failure::new(Kind::Usage, error))?;
-    let chosen = choose(&arguments.store)?;
+    let chosen = choose_one(&arguments.store)?;
     let waiting = spinner(format!("fetching {path}"));
     let session = chosen.session().await?;
     let Some(target) = session.target(&path).await.map_err(refused)? else {

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::trusted::{Chosen, hint, kind, looks_like, refused, warn_of_clock};
 use crate::failure::Failure;
-use crate::output::{BAD, FAINT, HINT, styled, tell};
+use crate::output::{BAD, FAINT, HINT, WARNING, styled, tell};
 
 /// The exit code when the installer succeeded although something was refused.
 const REFUSED: u8 = 3;
@@ -21,29 +21,45 @@ pub(super) enum Others {
     LetThrough,
 }
 
-/// Starts a proxy on a free loopback port, pinned to one snapshot of the repository.
+/// Starts a proxy on a free loopback port, pinned to one snapshot of each repository.
 pub(super) async fn start(chosen: &Chosen, options: ProxyOptions) -> Result<VerifyingProxy, Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = options.offline(chosen.offline);
-    let proxy =
-        VerifyingProxy::start(&chosen.client, &chosen.repository, address, options).await.map_err(refused)?;
-    // What is wrong with the repository itself is said before the installer starts.
-    match proxy.session().await {
-        Ok(session) => warn_of_clock(&session),
-        Err(error) => {
-            let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
-            let message = format!("{looks}{}", error.report());
-            return Err(Failure::message(kind(&error), message).hint(hint(&error)));
+    let proxy = VerifyingProxy::start(&chosen.client, &chosen.repositories, address, options)
+        .await
+        .map_err(refused)?;
+    // What is wrong with a repository itself is said before the installer starts.
+    let sessions = proxy.sessions().await;
+    let (several, any) = (sessions.len() > 1, sessions.iter().any(|(_, session)| session.is_ok()));
+    for (name, session) in sessions {
+        match session {
+            Ok(session) => warn_of_clock(&session),
+            // Its projects are refused, should any be asked for; those of the others can be had.
+            Err(error) if several && any => tell(format!(
+                "{} nothing can be had from {name}: {}",
+                styled(WARNING, "warning:"),
+                with_attack(&error)
+            )),
+            Err(error) => {
+                let of = if several { format!("{name}: ") } else { String::new() };
+                let message = format!("{of}{}", with_attack(&error));
+                return Err(Failure::message(kind(&error), message).hint(hint(&error)));
+            }
         }
     }
     Ok(proxy)
 }
 
-/// Where installers keep what they got from this repository. What came from other hosts is kept apart: a later run that
+fn with_attack(error: &sealdex_client::Error) -> String {
+    let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
+    format!("{looks}{}", error.report())
+}
+
+/// Where installers keep what they got from these repositories, under these bindings. What came from other hosts is kept apart: a later run that
 /// refuses them would find it there.
 pub(super) fn cache_directory(chosen: &Chosen, others: Others) -> PathBuf {
     let folder = chosen.client.settings().cache_directory.join("installers");
-    let name = chosen.repository.name().as_str();
+    let name = chosen.repositories.folder_name();
     match others {
         Others::Refused => folder.join(name),
         // No repository can have a name with a plus sign.

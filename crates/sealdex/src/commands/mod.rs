@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod add;
+mod cache;
 mod collect;
 mod completions;
 mod config;
@@ -65,6 +66,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Setup(arguments) => setup::run(&arguments)?,
         Command::Doctor => return doctor::run(format).await,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
+        Command::Cache(arguments) => cache::run(arguments, format)?,
         Command::Config(arguments) => config::run(&arguments, format)?,
         Command::Completions { shell } => completions::run(shell),
         Command::Man { directory } => man::run(&directory)?,

@@ -19,17 +19,13 @@ pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
             let attack = refusal.attack.map(|attack| format!(" ({attack})")).unwrap_or_default();
             tell(format!("{} {}{attack}", styled(BAD, "refused:"), refusal.message));
         });
+    let (client, repositories) = (&chosen.client, &chosen.repositories);
     let proxy = match arguments.inherited {
-        Some(listener) => VerifyingProxy::start_on(&chosen.client, &chosen.repository, listener, options),
-        None => VerifyingProxy::start(&chosen.client, &chosen.repository, arguments.listen, options).await,
+        Some(listener) => VerifyingProxy::start_on(client, repositories, listener, options),
+        None => VerifyingProxy::start(client, repositories, arguments.listen, options).await,
     };
     let proxy = proxy.map_err(refused)?;
-    tell(format!(
-        "{} {} at {}",
-        styled(GOOD, "verifying"),
-        chosen.repository.name().as_str(),
-        proxy.index_url()
-    ));
+    tell(format!("{} {} at {}", styled(GOOD, "verifying"), chosen.names(), proxy.index_url()));
     let (index, host) = (proxy.index_url(), proxy.address().ip());
     tell(format!("  pip install --timeout 600 --index-url {index} --trusted-host {host} ..."));
     tell(format!("  UV_HTTP_TIMEOUT=600 uv pip install --default-index {index} ..."));

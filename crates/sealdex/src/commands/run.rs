@@ -31,12 +31,12 @@ pub(super) async fn run(arguments: &InterpositionArguments, words: &[OsString]) 
     }
     uv_settings::refuse_other_proxy(words)?;
     let chosen = choose(&arguments.store)?;
-    let mut stands_for = chosen.repository.indexes();
+    let mut stands_for = chosen.repositories.indexes();
     stands_for.extend(indexes(&arguments.indexes)?);
     let allowed: Vec<AllowedHost> =
         arguments.allowed.iter().map(|host| host.parse().map_err(refused)).collect::<Result<_, _>>()?;
     let shown: Vec<String> = stands_for.iter().map(ToString::to_string).collect();
-    tracing::info!("{} stands for {}", chosen.repository.name(), shown.join(", "));
+    tracing::info!("{} stands for {}", chosen.names(), shown.join(", "));
     let mut command = bound_to_this_process(words)?;
     let running = start(&chosen, stands_for, allowed, &mut command).await?;
     let status = supervise(&mut command, words).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sealdex_client::{
-    Client, ClientSettings, OfflineUse, RepositoryName, Session, TrustStore, TrustedRepository,
+    Client, ClientSettings, OfflineUse, Repositories, RepositoryName, Session, TrustStore, TrustedRepository,
 };
 
 use crate::cli::{ConnectionArguments, LimitArguments, StoreArguments};
@@ -13,14 +13,22 @@ use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
 
-/// A client and the repository it is to use.
+/// A client and the repositories it is to use.
 pub(super) struct Chosen {
     pub(super) client: Client,
+    /// The only one; of several, the one for projects that are bound to none, or else the first by name.
     pub(super) repository: TrustedRepository,
+    pub(super) repositories: Repositories,
     pub(super) offline: OfflineUse,
 }
 
 impl Chosen {
+    /// The names of the repositories.
+    pub(super) fn names(&self) -> String {
+        let names = self.repositories.as_slice().iter().map(|own| own.name().as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
+
     /// The state to use: a refreshed one, unless the user has asked for the last one.
     pub(super) async fn session(&self) -> Result<Session, Failure> {
         let (client, repository) = (&self.client, &self.repository);
@@ -53,13 +61,34 @@ pub(super) fn client(
     Client::new(settings, Arc::new(jiff::Timestamp::now)).map_err(refused)
 }
 
-/// The repository that the arguments name, or the only one there is.
+/// The repository that the arguments name, or all that are trusted, each with the projects that are bound to it.
 pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
+    let store = store(arguments.trust_dir.clone())?;
+    let bindings = store.bindings().map_err(refused)?;
+    let repositories = match &arguments.name {
+        Some(name) => Repositories::only(named(&store, name)?, bindings),
+        None => Repositories::new(store.list().map_err(refused)?, bindings).map_err(refused)?,
+    };
+    chosen(arguments, repositories)
+}
+
+/// The repository that the arguments name, or the only one there is.
+pub(super) fn choose_one(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let repository = repository(arguments.trust_dir.clone(), arguments.name.as_deref())?;
+    chosen(arguments, (&repository).into())
+}
+
+fn named(store: &TrustStore, name: &str) -> Result<TrustedRepository, Failure> {
+    store.repository(&RepositoryName::parse(name).map_err(refused)?).map_err(refused)
+}
+
+fn chosen(arguments: &StoreArguments, repositories: Repositories) -> Result<Chosen, Failure> {
+    let repository = repositories.rest().or(repositories.as_slice().first()).cloned();
+    let repository = repository.ok_or(sealdex_client::Error::NoRepository).map_err(refused)?;
     let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
     let connection = arguments.connection.clone();
     let client = client(arguments.cache_dir.clone(), connection, &arguments.limits)?;
-    Ok(Chosen { client, repository, offline })
+    Ok(Chosen { client, repository, repositories, offline })
 }
 
 /// The repository of this name, or the only one there is.
@@ -69,7 +98,7 @@ pub(super) fn repository(
 ) -> Result<TrustedRepository, Failure> {
     let store = store(trust_directory)?;
     match name {
-        Some(name) => store.repository(&RepositoryName::parse(name).map_err(refused)?).map_err(refused),
+        Some(name) => named(&store, name),
         None => only_one(store.list().map_err(refused)?),
     }
 }
@@ -77,8 +106,7 @@ pub(super) fn repository(
 fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepository, Failure> {
     match (repositories.pop(), repositories.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(Failure::message(Kind::Usage, "no repository is trusted yet")
-            .hint("add one: sealdex trust add NAME URL --root root.json")),
+        (None, _) => Err(refused(sealdex_client::Error::NoRepository)),
         (Some(last), false) => {
             let names: Vec<_> =
                 repositories.iter().chain([&last]).map(|known| known.name().as_str()).collect();
@@ -131,6 +159,9 @@ pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
     match error {
         Error::Verification(_) => Kind::Refused,
         Error::InvalidName { .. }
+        | Error::InvalidPattern { .. }
+        | Error::NoRepository
+        | Error::AmbiguousRest { .. }
         | Error::InvalidUrl { .. }
         | Error::InvalidFingerprint { .. }
         | Error::BoundRange { .. }

@@ -32,7 +32,8 @@ pub(super) async fn answer<B>(
     let Some(url) = target(request) else {
         return Answer::problem(StatusCode::BAD_REQUEST, "CONNECT needs a host and a port", "");
     };
-    let Ok(permit) = Arc::clone(&interposition.tunnels).try_acquire_owned() else {
+    let free = Arc::clone(&interposition.tunnels).acquire_owned();
+    let Ok(Ok(permit)) = timeout(HANDSHAKE_TIMEOUT, free).await else {
         return Answer::problem(StatusCode::SERVICE_UNAVAILABLE, "too many connections at once", "");
     };
     let outside = if interposition.lets_through(&url) {

@@ -10,7 +10,6 @@ mod authority;
 mod connect;
 mod credentials;
 mod indexes;
-mod release;
 mod routes;
 
 use std::fmt;

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use http::header::LOCATION;
 use http::{Method, StatusCode};
-use sealdex_simple::ProjectName;
+use sealdex_simple::{IndexFile, ProjectName};
 use url::Url;
 
-use super::indexes::Asked;
-use super::{HINT, Interposition, release};
+use super::indexes::{Asked, file_url};
+use super::{HINT, Interposition};
 use crate::name::escaped;
 use crate::proxy::answer::Answer;
 use crate::proxy::page::{self, verified_page};
 use crate::proxy::request::Head;
 use crate::proxy::state::State;
-use crate::proxy::{elsewhere, file, routes};
+use crate::proxy::{elsewhere, file, release, routes};
 
 pub(super) async fn answer(
     state: &Arc<State>,
@@ -29,12 +29,19 @@ pub(super) async fn answer(
     if !matches!(*head.method, Method::GET | Method::HEAD) {
         return routes::method_not_allowed();
     }
+    if let Asked::Page(project) | Asked::Release(project, _) = &asked
+        && let Some(answer) = bound_elsewhere(state, interposition, url, project)
+    {
+        return answer;
+    }
     let answer = match asked {
         Asked::ProjectList => routes::project_list(),
         Asked::Page(project) => page::answer(state, head, &project).await,
         Asked::PageElsewhere(path) => Answer::empty(StatusCode::MOVED_PERMANENTLY).header(LOCATION, &path),
         Asked::Release(project, version) => {
-            release::answer(state, &interposition.indexes, url, &project, version.as_deref()).await
+            let index = interposition.indexes.at(url);
+            let place = |project: &ProjectName, file: &IndexFile| file_url(index?, project, file);
+            release::answer(state, &project, version.as_deref(), &place).await
         }
         Asked::File(projects, filename) => {
             file_of(state, interposition, head, url, &projects, &filename).await
@@ -73,6 +80,25 @@ async fn file_of(
         return not_verified(state, head, url, &format!(": the signed page of {project} has it elsewhere"));
     }
     not_verified(state, head, url, "")
+}
+
+/// Where several repositories stand for several indexes, each index has the projects of its own repository alone: as a
+/// tool that asks one index after the other expects it, and so that no index gives what is another's.
+fn bound_elsewhere(
+    state: &State,
+    interposition: &Interposition,
+    url: &Url,
+    project: &ProjectName,
+) -> Option<Answer> {
+    let index = interposition.indexes.at(url)?;
+    let repositories = state.repositories();
+    let place = repositories.place_for(project).ok()?;
+    if repositories.is_asked_at(place, index) {
+        return None;
+    }
+    let name = repositories.as_slice().get(place)?.name();
+    let title = format!("{project} belongs to {name}, which does not stand for this index");
+    Some(Answer::problem(StatusCode::NOT_FOUND, &title, ""))
 }
 
 /// Nothing that came over the network unverified is handed on.

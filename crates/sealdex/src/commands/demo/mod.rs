@@ -157,7 +157,7 @@ async fn trust(stage: &Path, address: SocketAddr, root_file: &Path) -> anyhow::R
     let initial = InitialTrust::Root(std::fs::read(root_file)?);
     let url = RepositoryUrl::parse(&format!("http://{address}/"))?;
     let repository = store.add(&client, &RepositoryName::parse("demo")?, &url, &initial).await?;
-    Ok(Chosen { client, repository, offline: OfflineUse::Never })
+    Ok(Chosen { client, repositories: (&repository).into(), repository, offline: OfflineUse::Never })
 }
 
 /// How an installation went.
@@ -196,7 +196,9 @@ async fn install_sealed(
     let mut pip = environment.pip(["install".to_owned()].iter().chain(requirements));
     let client = client(Some(cache.to_owned()), ConnectionArguments::default(), &LimitArguments::default())
         .map_err(Failure::into_error)?;
-    let chosen = Chosen { client, repository: chosen.repository.clone(), offline: OfflineUse::Never };
+    let repository = chosen.repository.clone();
+    let chosen =
+        Chosen { client, repositories: (&repository).into(), repository, offline: OfflineUse::Never };
     let proxy = start_proxy(&chosen, &mut pip).await.map_err(Failure::into_error)?;
     let output = python::run(pip).await?;
     let installation = Installation::of(&output, proxy.refusals());

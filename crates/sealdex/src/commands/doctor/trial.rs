@@ -66,7 +66,8 @@ impl Laboratory {
         let initial = InitialTrust::Root(std::fs::read(operator.root_file())?);
         let url = RepositoryUrl::parse(&format!("http://{}/", server.address))?;
         let repository = store.add(&client, &RepositoryName::parse("doctor")?, &url, &initial).await?;
-        let chosen = Chosen { client, repository, offline: OfflineUse::Never };
+        let repositories = (&repository).into();
+        let chosen = Chosen { client, repository, repositories, offline: OfflineUse::Never };
         Ok(Self { folder, server, chosen })
     }
 

@@ -16,23 +16,23 @@ use sealdex_simple::{
 use serde_json::{Value, json};
 use url::Url;
 
-use super::indexes::{Indexes, file_url};
+use super::answer::Answer;
+use super::page::verified_page;
+use super::routes::not_found;
+use super::sidecar;
+use super::state::State;
 use crate::error::Error;
-use crate::name::RepositoryUrl;
-use crate::proxy::answer::Answer;
-use crate::proxy::page::verified_page;
-use crate::proxy::routes::not_found;
-use crate::proxy::sidecar;
-use crate::proxy::state::State;
+
+/// Where a file of a project is to be had.
+pub(super) type FileUrl<'a> = &'a (dyn Fn(&ProjectName, &IndexFile) -> Option<Url> + Sync);
 
 pub(super) async fn answer(
     state: &Arc<State>,
-    indexes: &Indexes,
-    url: &Url,
     project: &ProjectName,
     version: Option<&str>,
+    file_url: FileUrl<'_>,
 ) -> Answer {
-    match document(state, indexes, url, project, version).await {
+    match document(state, project, version, file_url).await {
         Ok(Some(document)) => Answer::bytes(StatusCode::OK, "application/json", document.to_string().into())
             .header(CACHE_CONTROL, "no-cache"),
         Ok(None) => not_found(),
@@ -45,18 +45,15 @@ type ReleaseFile<'a> = (&'a IndexFile, DistributionFilename);
 
 async fn document(
     state: &Arc<State>,
-    indexes: &Indexes,
-    url: &Url,
     project: &ProjectName,
     version: Option<&str>,
+    file_url: FileUrl<'_>,
 ) -> Result<Option<Value>, Arc<Error>> {
-    let (Some(page), Some(index)) = (verified_page(state, project).await?, indexes.at(url)) else {
-        return Ok(None);
-    };
+    let Some(page) = verified_page(state, project).await? else { return Ok(None) };
     let page = page.page();
     let Some((version, files)) = release(page, version) else { return Ok(None) };
     let metadata = core_metadata(state, project, &files).await?;
-    let urls: Vec<Value> = files.iter().filter_map(|file| file_entry(index, project, file)).collect();
+    let urls: Vec<Value> = files.iter().filter_map(|file| file_entry(file_url, project, file)).collect();
     let yanked = files.iter().all(|(file, _)| file.yanked.is_yanked());
     let reason = files.iter().find_map(|(file, _)| yanked_reason(&file.yanked)).filter(|_| yanked);
     let requires_python = files.iter().find_map(|(file, _)| file.requires_python.clone());
@@ -114,8 +111,8 @@ async fn core_metadata(
     Ok(Some(metadata))
 }
 
-fn file_entry(index: &RepositoryUrl, project: &ProjectName, (file, name): &ReleaseFile<'_>) -> Option<Value> {
-    let mut url = file_url(index, project, file)?;
+fn file_entry(file_url: FileUrl<'_>, project: &ProjectName, (file, name): &ReleaseFile<'_>) -> Option<Value> {
+    let mut url = file_url(project, file)?;
     url.set_fragment(None);
     let (packagetype, python_version) = match name.kind() {
         DistributionKind::Wheel => ("bdist_wheel", python_tag(file.filename.as_str())),

@@ -1,0 +1,157 @@
+//! Which repository the names of projects belong to: what TAP 4 calls mappings, each with one repository and none to fall
+//! back to.
+//!
+//! ```text
+//! TRUST/.bindings.toml    [projects]
+//!                         "acme-*" = "company"
+//!                         "*" = "public"
+//! ```
+
+mod pattern;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sealdex_simple::ProjectName;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::name::RepositoryName;
+use crate::store::files;
+
+pub use pattern::ProjectPattern;
+
+/// No repository can be named like that.
+const FILE: &str = ".bindings.toml";
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Projects, each bound to the one repository that they are taken from. They outlive the trust in that repository: the
+/// names of one that is trusted no longer are nobody's, until the user says whose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bindings {
+    #[serde(default)]
+    projects: BTreeMap<ProjectPattern, RepositoryName>,
+}
+
+impl Bindings {
+    /// Binds projects to a repository, whatever they were bound to before.
+    pub fn bind(&mut self, repository: &RepositoryName, patterns: impl IntoIterator<Item = ProjectPattern>) {
+        self.projects.extend(patterns.into_iter().map(|pattern| (pattern, repository.clone())));
+    }
+
+    /// Takes a binding back; whether there was one.
+    pub fn unbind(&mut self, pattern: &ProjectPattern) -> bool {
+        self.projects.remove(pattern).is_some()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.projects.is_empty()
+    }
+
+    /// The patterns and their repositories, in the order of the patterns.
+    pub fn iter(&self) -> impl Iterator<Item = (&ProjectPattern, &RepositoryName)> {
+        self.projects.iter()
+    }
+
+    /// What is bound to a repository.
+    pub fn of<'a>(&'a self, repository: &'a RepositoryName) -> impl Iterator<Item = &'a ProjectPattern> {
+        self.iter().filter(move |(_, own)| *own == repository).map(|(pattern, _)| pattern)
+    }
+
+    /// The binding that counts for a project by its name. That of all projects (`*`) is no such binding.
+    #[must_use]
+    pub fn named(&self, project: &ProjectName) -> Option<(&ProjectPattern, &RepositoryName)> {
+        let matching = self.iter().filter(|(pattern, _)| !pattern.is_for_all() && pattern.matches(project));
+        matching.max_by_key(|(pattern, _)| pattern.weight())
+    }
+
+    /// The repository that all other projects are bound to (`*`).
+    #[must_use]
+    pub fn rest(&self) -> Option<&RepositoryName> {
+        self.iter().find(|(pattern, _)| pattern.is_for_all()).map(|(_, repository)| repository)
+    }
+
+    /// Reads what is kept in a store of trusted repositories. What cannot be read is an error: to go on without it would
+    /// take the names from somebody else.
+    pub(crate) fn read(store: &Path) -> Result<Self, Error> {
+        let path = store.join(FILE);
+        if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(Self::default());
+        }
+        let damaged = |reason: &str| Error::DamagedBindings {
+            path: path.clone(),
+            reason: reason.escape_debug().to_string(),
+        };
+        let bytes = files::read_private(&path, MAX_BYTES)?.ok_or_else(|| damaged("it cannot be read"))?;
+        toml::from_slice(&bytes).map_err(|error| damaged(error.message()))
+    }
+
+    /// Keeps them, in one step.
+    pub(crate) fn write(&self, store: &Path) -> Result<(), Error> {
+        let path = store.join(FILE);
+        let damaged = |reason: String| Error::DamagedBindings { path: path.clone(), reason };
+        let text = toml::to_string(self).map_err(|error| damaged(error.to_string()))?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(damaged(format!("it would be longer than {MAX_BYTES} bytes")));
+        }
+        files::write_atomically(&path, text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn bindings(lines: &[(&str, &str)]) -> Bindings {
+        let mut bindings = Bindings::default();
+        for (pattern, repository) in lines {
+            let repository = RepositoryName::parse(repository).unwrap();
+            bindings.bind(&repository, [ProjectPattern::parse(pattern).unwrap()]);
+        }
+        bindings
+    }
+
+    #[test]
+    fn the_pattern_that_says_most_counts_whatever_the_order() {
+        let lines =
+            [("*", "public"), ("acme-*", "company"), ("acme-oss-*", "forge"), ("acme-oss-x", "public")];
+        let mut reversed = lines;
+        reversed.reverse();
+        for lines in [lines, reversed] {
+            let bindings = bindings(&lines);
+            for (name, expected) in [
+                ("acme-a", Some("company")),
+                ("acme-oss", Some("company")),
+                ("acme-oss-a", Some("forge")),
+                ("acme-oss-x", Some("public")),
+                ("six", None),
+            ] {
+                let found = bindings.named(&ProjectName::parse(name).unwrap());
+                assert_eq!(found.map(|(_, repository)| repository.as_str()), expected, "{name}");
+            }
+            assert_eq!(bindings.rest().unwrap().as_str(), "public");
+        }
+    }
+
+    #[test]
+    fn they_are_kept_and_a_damaged_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Bindings::read(folder.path()).unwrap(), Bindings::default());
+        let own = bindings(&[("*", "public"), ("acme-*", "company")]);
+        own.write(folder.path()).unwrap();
+        assert_eq!(Bindings::read(folder.path()).unwrap(), own);
+        let path = folder.path().join(FILE);
+        for damaged in ["x", "[projects]\n\"a b\" = \"c\"\n", "[projects]\na = 1\n", "[project]\n"] {
+            fs::write(&path, damaged).unwrap();
+            assert!(matches!(Bindings::read(folder.path()), Err(Error::DamagedBindings { .. })), "{damaged}");
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(Bindings::read(folder.path()), Err(Error::DamagedBindings { .. })));
+    }
+}
