@@ -311,6 +311,14 @@ pub enum Error {
         /// The rule it breaks.
         reason: &'static str,
     },
+    /// A policy cannot be read: it is not known what it forbids.
+    #[error("the policy {path} cannot be used: {reason}")]
+    Policy {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No certificate could be made on this machine.
     #[error("no certificate can be made: {reason}")]
     Certificate {
@@ -473,6 +481,7 @@ impl Error {
             Self::BoundRange { .. } => "see docs/limits.md for what it bounds",
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
             Self::InvalidHost { .. } => "name a host as in files.example, or files.example:8443",
+            Self::Policy { .. } => "see docs/policy.md for what a policy can say",
             Self::Certificate { .. } => "try again; if it happens again, report it",
             Self::NotLoopback { .. } => "listen on 127.0.0.1",
             Self::Listen { .. } => "choose another port, or port 0 for any free one",

@@ -60,6 +60,7 @@ pub(super) fn note(state: &State, target: String, message: String, hint: &str) -
         project: None,
         file: Some(target),
         attack: None,
+        rule: None,
         message,
         hint: hint.to_owned(),
     };

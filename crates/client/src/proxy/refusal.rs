@@ -17,6 +17,8 @@ pub struct Refusal {
     pub file: Option<String>,
     /// The attack it looks like; `None` for a fault.
     pub attack: Option<Attack>,
+    /// The rule of a policy that refuses it, and where it stands.
+    pub rule: Option<String>,
     /// What is wrong: one line, without full stop.
     pub message: String,
     /// What the user can do.

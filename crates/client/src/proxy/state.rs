@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sealdex_simple::ProjectName;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,7 +17,10 @@ use super::options::{OfflineUse, ProxyOptions, SnapshotPolicy};
 use super::prefetch::Prefetches;
 use super::refusal::Refusal;
 use crate::client::Client;
+use crate::decision::Decision;
 use crate::error::Error;
+use crate::name::escaped;
+use crate::policy::{LeftOut, Policies};
 use crate::session::Session;
 use crate::store::RepositoryRecord;
 use crate::trust::TrustedRepository;
@@ -160,8 +164,25 @@ impl State {
             project: project.cloned(),
             file,
             attack: error.attack(),
+            rule: None,
             message: error.report(),
             hint: error.hint().into_owned(),
+        };
+        self.note(&refusal);
+        refusal
+    }
+
+    /// Refuses what verifies, and what a policy forbids all the same.
+    pub(super) fn forbid(&self, project: &ProjectName, file: Option<&str>, why: LeftOut) -> Refusal {
+        let what = file.unwrap_or(project.as_str());
+        let refusal = Refusal {
+            when: self.client.now(),
+            project: Some(project.clone()),
+            file: file.map(escaped),
+            attack: None,
+            message: format!("{} is not allowed by policy: {}", escaped(what), why.reason),
+            hint: format!("choose another version, or ask who wrote the rule: {}", why.rule),
+            rule: Some(why.rule),
         };
         self.note(&refusal);
         refusal
@@ -181,9 +202,21 @@ impl State {
         }
         refusals.push_back(refusal.clone());
         drop(refusals);
-        if let Some(listener) = &self.options.listener {
-            listener.tell(refusal);
+        self.tell(|_| Some(Decision::refused(self.repository.name(), refusal)));
+    }
+
+    /// Tells a decision to whoever wants to know; without anybody, it is not even made.
+    pub(super) fn tell(&self, decision: impl FnOnce(Timestamp) -> Option<Decision>) {
+        if let Some(listener) = &self.options.listener
+            && let Some(decision) = decision(self.client.now())
+        {
+            listener.tell(&decision);
         }
+    }
+
+    /// What may be installed of what verifies.
+    pub(super) fn policies(&self) -> &Policies {
+        &self.client.settings().policies
     }
 }
 

@@ -53,8 +53,8 @@ async fn document(
     let (Some(page), Some(index)) = (verified_page(state, project).await?, indexes.at(url)) else {
         return Ok(None);
     };
-    let page = page.page();
-    let Some((version, files)) = release(page, version) else { return Ok(None) };
+    let (page, _) = state.policies().admitted(page.page(), state.client().now());
+    let Some((version, files)) = release(&page, version) else { return Ok(None) };
     let metadata = core_metadata(state, project, &files).await?;
     let urls: Vec<Value> = files.iter().filter_map(|file| file_entry(index, project, file)).collect();
     let yanked = files.iter().all(|(file, _)| file.yanked.is_yanked());

@@ -1,0 +1,372 @@
+//! What may be installed of what verifies: rules of an administrator, a user, a project.
+//!
+//! Several policies are intersected: each can only forbid, so that none makes another one weaker, whoever wrote it. They
+//! judge what is on a verified page, by its signed fields alone.
+
+mod rules;
+mod selector;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pep440_rs::Version;
+use sealdex_simple::{DistributionFilename, IndexFile, IndexPage, ProjectName};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::name::Sha256Digest;
+use rules::{Asked, Rules};
+
+/// One policy, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    source: Arc<str>,
+    rules: Rules,
+    table: toml::Table,
+    digest: Sha256Digest,
+}
+
+/// All policies that are in force. Without any, everything that verifies may be installed.
+#[derive(Clone, Debug, Default)]
+pub struct Policies(Arc<[Policy]>);
+
+/// A file of a signed page that is not offered, and the rule that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The file's name.
+    pub file: String,
+    /// The rule, and where it stands.
+    pub rule: String,
+    /// Why the rule excludes the file.
+    pub reason: String,
+}
+
+/// A rule as its policy has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RuleInForce {
+    /// Its key.
+    pub rule: String,
+    /// Its value, as TOML.
+    pub value: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+impl Policy {
+    /// The greatest length of a policy in bytes.
+    pub const MAX_BYTES: u64 = 1 << 20;
+
+    /// Reads a policy. What is not known is an error: a rule that is misspelt must not be a rule less.
+    ///
+    /// # Errors
+    /// [`Error::Policy`]
+    pub fn parse(source: &str, text: &str) -> Result<Self, Error> {
+        let failed = |error: toml::de::Error| {
+            let line = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
+            let reason = format!("line {line}: {}", error.message().escape_debug());
+            Error::Policy { path: source.to_owned(), reason }
+        };
+        let rules = toml::from_str(text).map_err(failed)?;
+        let table = toml::Table::from_str(text).map_err(failed)?;
+        Ok(Self { source: source.into(), rules, table, digest: Sha256Digest::of(text.as_bytes()) })
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn left_out(
+        &self,
+        project: &ProjectName,
+        file: &IndexFile,
+        now: Timestamp,
+        asked: Asked,
+    ) -> Option<LeftOut> {
+        let (rule, reason) = self.rules.violation(project, file, now, asked)?;
+        let rule = format!("{rule} in {}", self.source);
+        Some(LeftOut { file: file.filename.to_string(), rule, reason })
+    }
+}
+
+impl Policies {
+    /// All of these together.
+    #[must_use]
+    pub fn new(policies: Vec<Policy>) -> Self {
+        Self(policies.into())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every rule in force, and where it comes from.
+    #[must_use]
+    pub fn rules(&self) -> Vec<RuleInForce> {
+        let of = |policy: &Policy| {
+            let source = policy.source.to_string();
+            policy
+                .table
+                .iter()
+                .map(|(rule, value)| RuleInForce {
+                    rule: rule.clone(),
+                    value: value.to_string(),
+                    source: source.clone(),
+                })
+                .collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
+    /// The policy that forbids runs without verification, if one does.
+    #[must_use]
+    pub fn forbids_unverified(&self) -> Option<&str> {
+        self.0.iter().find(|policy| policy.rules.forbid_unverified).map(Policy::source)
+    }
+
+    /// Names this set of policies, to keep apart what was installed under another one; `None` without any.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Sha256Digest> {
+        let digests: BTreeSet<Sha256Digest> = self.0.iter().map(|policy| policy.digest).collect();
+        let all: Vec<u8> = digests.iter().flat_map(Sha256Digest::as_bytes).copied().collect();
+        (!digests.is_empty()).then(|| Sha256Digest::of(&all))
+    }
+
+    /// Why a file must not be handed out, whoever names it.
+    pub(crate) fn refuses(&self, project: &ProjectName, file: &IndexFile, now: Timestamp) -> Option<LeftOut> {
+        self.0.iter().find_map(|policy| policy.left_out(project, file, now, Asked::ByName))
+    }
+
+    /// The page without the files that are not to be chosen, and those files.
+    pub(crate) fn admitted<'a>(
+        &self,
+        page: &'a IndexPage,
+        now: Timestamp,
+    ) -> (Cow<'a, IndexPage>, Vec<LeftOut>) {
+        if self.is_empty() {
+            return (Cow::Borrowed(page), Vec::new());
+        }
+        let verdict =
+            |file| self.0.iter().find_map(|policy| policy.left_out(&page.name, file, now, Asked::OnPage));
+        let (mut admitted, mut left_out) = (Vec::new(), Vec::new());
+        for file in &page.files {
+            match verdict(file) {
+                Some(own) => left_out.push(own),
+                None => admitted.push(file.clone()),
+            }
+        }
+        if left_out.is_empty() {
+            return (Cow::Borrowed(page), left_out);
+        }
+        let mut shorter = IndexPage { files: Vec::new(), ..page.clone() };
+        remove_versions(&mut shorter, page, &admitted);
+        shorter.files = admitted;
+        (Cow::Owned(shorter), left_out)
+    }
+}
+
+/// Takes those versions away that had files and have none any more.
+fn remove_versions(shorter: &mut IndexPage, page: &IndexPage, admitted: &[IndexFile]) {
+    let versions = |files: &[IndexFile]| -> BTreeSet<Version> {
+        files.iter().filter_map(|file| version_of(&page.name, file)).collect()
+    };
+    let (before, after) = (versions(&page.files), versions(admitted));
+    shorter.versions.retain(|text| {
+        Version::from_str(text).map_or(true, |own| !before.contains(&own) || after.contains(&own))
+    });
+}
+
+/// The version that a file's name says.
+pub(crate) fn version_of(project: &ProjectName, file: &IndexFile) -> Option<Version> {
+    let name = DistributionFilename::parse_for(project, file.filename.as_str()).ok()?;
+    Some(name.version().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use sealdex_simple::{FileName, Yanked};
+
+    use super::*;
+
+    const NOW: &str = "2026-11-22T12:00:00Z";
+
+    fn policies(texts: &[&str]) -> Policies {
+        let policy =
+            |(number, text): (usize, &&str)| Policy::parse(&format!("policy {number}"), text).unwrap();
+        Policies::new(texts.iter().enumerate().map(policy).collect())
+    }
+
+    /// `pack`: 1.0 as sdist and wheel, a year old; 2.0 as wheel, two days old; 3.0 as wheel, yanked; an egg.
+    fn page() -> IndexPage {
+        let mut page = IndexPage::new(ProjectName::parse("pack").unwrap());
+        for (name, uploaded) in [
+            ("pack-1.0.tar.gz", Some("2025-11-22T12:00:00.000000Z")),
+            ("pack-1.0-py3-none-any.whl", Some("2025-11-22T12:00:00.000000Z")),
+            ("pack-2.0-py3-none-any.whl", Some("2026-11-20T12:00:00.000000Z")),
+            ("pack-3.0-py3-none-any.whl", Some("2025-11-22T12:00:00.000000Z")),
+            ("pack-0.1-py2.5.egg", None),
+        ] {
+            let mut file = IndexFile::new(FileName::parse(name).unwrap(), name.to_owned());
+            file.upload_time = uploaded.map(str::to_owned);
+            if name.contains("3.0") {
+                file.yanked = Yanked::Reason("broken".to_owned());
+            }
+            page.files.push(file);
+        }
+        page.versions = ["0.1", "1.0", "2.0", "3.0", "4.0", "odd"].map(str::to_owned).to_vec();
+        page
+    }
+
+    /// What of the page is offered, and what is refused to who names it.
+    fn verdicts(texts: &[&str]) -> (Vec<String>, Vec<String>) {
+        let (policies, page, now) = (policies(texts), page(), NOW.parse().unwrap());
+        let short = |file: &IndexFile| {
+            file.filename
+                .as_str()
+                .trim_start_matches("pack-")
+                .trim_end_matches("-py3-none-any.whl")
+                .to_owned()
+        };
+        let offered = policies.admitted(&page, now).0.files.iter().map(short).collect();
+        let refused = page.files.iter().filter(|file| policies.refuses(&page.name, file, now).is_some());
+        (offered, refused.map(short).collect())
+    }
+
+    #[test]
+    fn each_rule_excludes_what_it_names() {
+        let (sdist, egg) = ("1.0.tar.gz", "0.1-py2.5.egg");
+        let table: [(&[&str], &[&str], &[&str]); 17] = [
+            (&[], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
+            (&[""], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
+            (&["no-sdists = true"], &["1.0", "2.0", "3.0"], &[sdist, egg]),
+            (&["minimum-release-age = \"3d\""], &[sdist, "1.0", "3.0"], &["2.0", egg]),
+            (&["minimum-release-age = \"48h\""], &[sdist, "1.0", "2.0", "3.0"], &[egg]),
+            (&["minimum-release-age = \"100w\""], &[], &[sdist, "1.0", "2.0", "3.0", egg]),
+            (
+                &["minimum-release-age = \"3d\"\nminimum-release-age-exempt = [\"PACK\"]"],
+                &[sdist, "1.0", "2.0", "3.0", egg],
+                &[],
+            ),
+            (&["yanked = \"hide\""], &[sdist, "1.0", "2.0", egg], &[]),
+            (&["yanked = \"refuse\""], &[sdist, "1.0", "2.0", egg], &["3.0"]),
+            (&["yanked = \"installer\""], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
+            (&["deny = [\"Pack\"]"], &[], &[sdist, "1.0", "2.0", "3.0", egg]),
+            (&["deny = [\"pack >=2, <3\"]"], &[sdist, "1.0", "3.0"], &["2.0", egg]),
+            (&["deny = [\"other\"]"], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
+            (&["allow = [\"other\"]"], &[], &[sdist, "1.0", "2.0", "3.0", egg]),
+            (&["allow = [\"pack==1.0\", \"pack>=3\"]"], &[sdist, "1.0", "3.0"], &["2.0", egg]),
+            (&["allow = [\"pack\"]\ndeny = [\"pack==1.*\"]"], &["2.0", "3.0"], &[sdist, "1.0", egg]),
+            // The exemption of one policy is none from another's.
+            (
+                &[
+                    "minimum-release-age = \"3d\"",
+                    "minimum-release-age = \"1d\"\nminimum-release-age-exempt = [\"pack\"]",
+                ],
+                &[sdist, "1.0", "3.0"],
+                &["2.0", egg],
+            ),
+        ];
+        for (texts, offered, refused) in table {
+            let found = verdicts(texts);
+            assert_eq!(
+                (found.0.as_slice(), found.1.as_slice()),
+                (&strings(offered)[..], &strings(refused)[..]),
+                "{texts:?}"
+            );
+        }
+    }
+
+    fn strings(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn policies_only_add_to_each_other() {
+        let texts = [
+            "no-sdists = true",
+            "minimum-release-age = \"3d\"",
+            "yanked = \"refuse\"",
+            "yanked = \"hide\"",
+            "deny = [\"pack==1.0\"]",
+            "allow = [\"pack<3\"]",
+            "yanked = \"installer\"\nno-sdists = false\nforbid-unverified = false\ndeny = []",
+        ];
+        for first in texts {
+            for second in texts {
+                let (one, other, both) =
+                    (verdicts(&[first]), verdicts(&[second]), verdicts(&[first, second]));
+                let offered: Vec<_> = one.0.iter().filter(|file| other.0.contains(file)).cloned().collect();
+                assert_eq!(both.0, offered, "{first} and {second}");
+                assert!(
+                    one.1.iter().chain(&other.1).all(|file| both.1.contains(file)),
+                    "{first} and {second}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn versions_without_files_are_left_out() {
+        let (page, now) = (page(), NOW.parse().unwrap());
+        let rules = policies(&["minimum-release-age = \"3d\""]);
+        let (shorter, left_out) = rules.admitted(&page, now);
+        // 4.0 had no file before; `odd` is no version that a file could have.
+        assert_eq!(shorter.versions, ["0.1", "1.0", "3.0", "4.0", "odd"]);
+        assert_eq!(left_out.len(), 2);
+        assert_eq!(left_out[0].rule, "minimum-release-age = \"3d\" in policy 0");
+        assert_eq!(
+            left_out[0].reason,
+            "it was uploaded on 2026-11-20T12:00:00Z, and may be installed from 2026-11-23T12:00:00Z on"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error() {
+        for (text, reason) in [
+            ("no_sdists = true", "unknown field `no_sdists`"),
+            ("deny = [\"a b\"]", "a b: Failed to parse"),
+            ("deny = [\"-a\"]", "invalid project name"),
+            ("deny = [\"pack>>1\"]", "pack>>1"),
+            ("allow = \"pack\"", "invalid type"),
+            ("yanked = \"never\"", "unknown variant `never`"),
+            ("minimum-release-age = \"7\"", "7 is no age"),
+            ("minimum-release-age = \"7 d\"", "7 d is no age"),
+            ("minimum-release-age = \"99999999999999999999d\"", "is no age"),
+            ("minimum-release-age = \"4000d\"", "longer than ten years"),
+            ("minimum-release-age = 7", "invalid type"),
+            ("publishers = []", "unknown field `publishers`"),
+            ("a = 1\na = 2", "duplicate key"),
+            ("\"\\u001b[2J\" = 1", "unknown field `\\u{1b}[2J`"),
+        ] {
+            let error = Policy::parse("p", text).unwrap_err().to_string();
+            assert!(error.starts_with("the policy p ") && error.contains(reason), "{text}: {error}");
+            assert!(!error.contains('\u{1b}'), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn rules_are_shown_with_their_source() {
+        let policies = policies(&["no-sdists = true", "deny = [\"a\"]\nforbid-unverified = true"]);
+        let shown: Vec<_> =
+            policies.rules().iter().map(|own| format!("{}={} {}", own.rule, own.value, own.source)).collect();
+        assert_eq!(
+            shown,
+            ["no-sdists=true policy 0", "deny=[\"a\"] policy 1", "forbid-unverified=true policy 1"]
+        );
+        assert_eq!(policies.forbids_unverified(), Some("policy 1"));
+        assert_eq!(Policies::default().forbids_unverified(), None);
+        assert_eq!(Policies::default().fingerprint(), None);
+        assert!(policies.fingerprint().is_some());
+    }
+}
