@@ -8,6 +8,7 @@ mod failure;
 mod limits;
 mod output;
 mod passphrase;
+mod policy;
 mod shutdown;
 
 use std::io;

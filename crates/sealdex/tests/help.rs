@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["demo"],
         &["init"],
@@ -30,6 +30,8 @@ fn help() {
         &["pip"],
         &["run"],
         &["proxy"],
+        &["log"],
+        &["policy", "show"],
         &["fetch"],
         &["config", "show"],
     ];

@@ -17,6 +17,7 @@ use crate::name::{RepositoryName, Sha256Digest, escaped};
 use crate::policy::LeftOut;
 use crate::proxy::Refusal;
 use crate::session::{SignedBy, VerifiedPage};
+use crate::store::RepositoryRecord;
 
 pub use history::{History, Target};
 pub use log::DecisionLog;
@@ -81,7 +82,7 @@ pub struct FileGiven {
     pub sha256: Sha256Digest,
     /// Its length in bytes.
     pub size: u64,
-    /// Where the signed page has it, without what may be secret; escaped.
+    /// Where the signed page has it, without what may be secret.
     pub url: String,
     /// Who vouches for the page that lists it.
     pub signed_by: SignedBy,
@@ -137,15 +138,21 @@ impl Decision {
     }
 
     /// `None` for a file without a digest or a size, which nobody is given.
-    pub(crate) fn file(when: Timestamp, page: &VerifiedPage, file: &IndexFile) -> Option<Self> {
+    pub(crate) fn file(
+        when: Timestamp,
+        record: &RepositoryRecord,
+        page: &VerifiedPage,
+        file: &IndexFile,
+    ) -> Option<Self> {
         let project = &page.page().name;
+        let url = record.simple_url.folder(project.as_str()).as_url().join(&file.url);
         let outcome = Outcome::File(FileGiven {
             project: project.clone(),
             filename: file.filename.to_string(),
             version: crate::policy::version_of(project, file).map(|version| version.to_string()),
             sha256: Sha256Digest::parse(file.sha256()?).ok()?,
             size: file.size?,
-            url: shown_url(&file.url),
+            url: url.map_or_else(|_| escaped(&file.url), shown_url),
             signed_by: page.signed_by().clone(),
         });
         Some(Self { when, repository: Some(page.repository().clone()), outcome })
@@ -175,18 +182,12 @@ impl Decision {
 }
 
 /// A URL as it may be kept: without user, password, query and fragment.
-fn shown_url(text: &str) -> String {
-    match Url::parse(text) {
-        Ok(mut url) => {
-            url.set_query(None);
-            url.set_fragment(None);
-            // It fails for a URL that cannot have them.
-            let _none = url.set_password(None).and_then(|()| url.set_username(""));
-            escaped(url.as_str())
-        }
-        // Relative to the page.
-        Err(_) => escaped(text.split(['?', '#']).next().unwrap_or_default()),
-    }
+fn shown_url(mut url: Url) -> String {
+    url.set_query(None);
+    url.set_fragment(None);
+    // It fails for a URL that cannot have them.
+    let _none = url.set_password(None).and_then(|()| url.set_username(""));
+    escaped(url.as_str())
 }
 
 #[cfg(test)]
@@ -197,11 +198,10 @@ mod tests {
     fn no_secrets_of_a_url_are_kept() {
         for (url, shown) in [
             ("https://u:secret@files.example/a.whl?token=1#sha256=2", "https://files.example/a.whl"),
-            ("../../files/a/a.whl#sha256=2", "../../files/a/a.whl"),
             ("data:text/plain,x", "data:text/plain,x"),
-            ("a\u{1b}[2J.whl", "a\\u{1b}[2J.whl"),
+            ("https://files.example/a\u{1b}[2J.whl", "https://files.example/a%1B[2J.whl"),
         ] {
-            assert_eq!(shown_url(url), shown);
+            assert_eq!(shown_url(Url::parse(url).unwrap()), shown);
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn answer(
     let answered = match (listed(filename), beside) {
         (Some(file), _) => serve(state, head, project, file).await.inspect(|answer| {
             if *head.method == Method::GET && answer.gives_content() {
-                state.tell(|now| Decision::file(now, &page, file));
+                state.tell(|now| Decision::file(now, state.record(), &page, file));
             }
         }),
         (None, Some(file)) => sidecar::serve(state, head, project, file).await,

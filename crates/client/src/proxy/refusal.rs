@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sealdex_simple::ProjectName;
 
-use crate::error::Attack;
+use crate::error::{Attack, Error};
 
 /// Something a proxy did not hand on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,20 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The refusal that an error is: of a file, of a project's page, or of the repository as a whole.
+    #[must_use]
+    pub fn of(when: Timestamp, project: Option<&ProjectName>, file: Option<String>, error: &Error) -> Self {
+        Self {
+            when,
+            project: project.cloned(),
+            file,
+            attack: error.attack(),
+            rule: None,
+            message: error.report(),
+            hint: error.hint().into_owned(),
+        }
+    }
+
     /// The refusal in one line of printable ASCII, short enough for a header: what installers show to their users.
     pub(super) fn line(&self) -> String {
         const MAX_CHARS: usize = 400;

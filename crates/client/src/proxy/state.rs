@@ -159,15 +159,7 @@ impl State {
         file: Option<String>,
         error: &Error,
     ) -> Refusal {
-        let refusal = Refusal {
-            when: self.client.now(),
-            project: project.cloned(),
-            file,
-            attack: error.attack(),
-            rule: None,
-            message: error.report(),
-            hint: error.hint().into_owned(),
-        };
+        let refusal = Refusal::of(self.client.now(), project, file, error);
         self.note(&refusal);
         refusal
     }

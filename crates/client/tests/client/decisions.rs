@@ -10,6 +10,7 @@ use sealdex_client::{
 use sealdex_simple::Yanked;
 use sealdex_testkit::wheel::WheelBuilder;
 use serde_json::Value;
+use url::Url;
 
 use crate::support::{TestRepository, World, get, project, send};
 
@@ -66,9 +67,11 @@ async fn what_is_given_is_told_with_who_signed_it() {
     let file = &given[0];
     let session = proxy.session().await.unwrap();
     assert_eq!(file.filename, "hello-1.0-py3-none-any.whl");
+    let url =
+        format!("{}simple/hello/../../files/hello/hello-1.0-py3-none-any.whl", world.trusted.record().url);
     assert_eq!(
         (file.version.as_deref(), file.url.as_str()),
-        (Some("1.0"), "../../files/hello/hello-1.0-py3-none-any.whl")
+        (Some("1.0"), Url::parse(&url).unwrap().as_str())
     );
     assert_eq!(
         (file.size, file.sha256.to_string()),

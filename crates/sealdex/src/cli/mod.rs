@@ -16,7 +16,8 @@ pub(crate) use operator::{
 };
 pub(crate) use user::{
     Assignment, ChildArguments, ConnectionArguments, DemoArguments, FetchArguments, InstallerArguments,
-    LimitArguments, ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
+    LimitArguments, LogArguments, OversightArguments, PolicyArguments, PolicyCommand, PolicyShowArguments,
+    ProxyArguments, RunArguments, StoreArguments, TrustArguments, TrustCommand,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -119,6 +120,10 @@ pub(crate) enum Command {
     Child(ChildArguments),
     /// Run the verifying proxy alone, for any installer
     Proxy(ProxyArguments),
+    /// Show what was refused lately, and with --all what was handed out
+    Log(LogArguments),
+    /// Show what may be installed of what verifies
+    Policy(PolicyShowArguments),
     /// Fetch one target of any trusted repository, verified
     Fetch(FetchArguments),
     /// Show settings, their values and where each comes from

@@ -7,9 +7,12 @@ use std::process::{ExitCode, ExitStatus};
 use sealdex_client::{ProxyOptions, Refusal, Setting, VerifyingProxy};
 use tokio::process::Command;
 
+use super::refused::{explain, explain_left_out};
+use super::report::{Outcome, Report};
 use super::trusted::{Chosen, hint, kind, looks_like, refused, warn_of_clock};
+use super::watch::Watch;
 use crate::failure::Failure;
-use crate::output::{BAD, FAINT, HINT, styled, tell};
+use crate::output::{count, tell};
 
 /// The exit code when the installer succeeded although something was refused.
 const REFUSED: u8 = 3;
@@ -22,15 +25,20 @@ pub(super) enum Others {
 }
 
 /// Starts a proxy on a free loopback port, pinned to one snapshot of the repository.
-pub(super) async fn start(chosen: &Chosen, options: ProxyOptions) -> Result<VerifyingProxy, Failure> {
+pub(super) async fn start(
+    chosen: &Chosen,
+    options: ProxyOptions,
+    watch: &Watch,
+) -> Result<VerifyingProxy, Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let options = options.offline(chosen.offline);
+    let options = watch.over(options.offline(chosen.offline));
     let proxy =
         VerifyingProxy::start(&chosen.client, &chosen.repository, address, options).await.map_err(refused)?;
     // What is wrong with the repository itself is said before the installer starts.
     match proxy.session().await {
         Ok(session) => warn_of_clock(&session),
         Err(error) => {
+            watch.refuse_at_start(&chosen.repository, &error);
             let looks = error.attack().map(|attack| format!("{}: ", looks_like(attack))).unwrap_or_default();
             let message = format!("{looks}{}", error.report());
             return Err(Failure::message(kind(&error), message).hint(hint(&error)));
@@ -43,12 +51,15 @@ pub(super) async fn start(chosen: &Chosen, options: ProxyOptions) -> Result<Veri
 /// refuses them would find it there.
 pub(super) fn cache_directory(chosen: &Chosen, others: Others) -> PathBuf {
     let folder = chosen.client.settings().cache_directory.join("installers");
-    let name = chosen.repository.name().as_str();
-    match others {
-        Others::Refused => folder.join(name),
-        // No repository can have a name with a plus sign.
-        Others::LetThrough => folder.join(format!("{name}+others")),
-    }
+    // No repository can have a name with a plus sign.
+    let others = match others {
+        Others::Refused => "",
+        Others::LetThrough => "+others",
+    };
+    // Nor is what was installed under another policy to be found by one that forbids it.
+    let policy = chosen.client.settings().policies.fingerprint();
+    let policy = policy.map(|digest| format!("+policy-{:.16}", digest.to_string())).unwrap_or_default();
+    folder.join(format!("{}{others}{policy}", chosen.repository.name()))
 }
 
 /// Sets and takes away variables for an installer.
@@ -61,13 +72,84 @@ pub(super) fn apply(command: &mut Command, settings: Vec<Setting>) {
     }
 }
 
+/// How an installer's run ended.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+/// The last words on a run: tells what was refused, writes the report, gives the exit code.
+pub(super) fn conclude(
+    chosen: &Chosen,
+    watch: &Watch,
+    report: Option<&Report>,
+    outcome: Result<Ended, Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut exit_code = match &outcome {
+        Ok(ended) => exit_code(ended),
+        Err(failure) => failure.code(),
+    };
+    let refusals = match &outcome {
+        Ok(ended) => ended.refusals.clone(),
+        Err(_) => watch.seen().refused_at_start.clone(),
+    };
+    // What is merely a fault is told as one.
+    let is_told = outcome.is_ok() || refusals.iter().any(|refusal| refusal.attack.is_some());
+    if is_told {
+        explain(watch, &chosen.repository, &refusals);
+    }
+    if exit_code != 0 {
+        explain_left_out(&watch.seen().left_out);
+    }
+    if outcome.is_ok() {
+        say_what_was_verified(watch);
+    }
+    if let Some(report) = report {
+        let error = outcome.as_ref().err().map(Failure::line);
+        let policies = &chosen.client.settings().policies;
+        let repository = Some(&chosen.repository);
+        let written =
+            report.write(watch, &Outcome { exit_code, error, repository, policies, refusals: &refusals });
+        if let Err(failure) = written {
+            failure.report();
+            // Who asked for a report goes by it.
+            exit_code = exit_code.max(failure.code());
+        }
+    }
+    match outcome {
+        Ok(_) => Ok(ExitCode::from(exit_code)),
+        Err(failure) if is_told => Err(failure.told()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// With `-v`, one line; without, nothing: all is well.
+fn say_what_was_verified(watch: &Watch) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let seen = watch.seen();
+    let left_out = match seen.left_out.len() {
+        0 => String::new(),
+        number => format!("; policy left out {}", count(number, "file", "files")),
+    };
+    let from =
+        seen.from.as_ref().map(|(repository, snapshot)| format!(" from {repository}, snapshot {snapshot}"));
+    let files = count(seen.file_count, "file", "files");
+    tell(format!("verified {files}{}{left_out}", from.unwrap_or_default()));
+}
+
 /// The installer's own exit code; another one when it succeeded although something was refused.
-pub(super) fn exit_code(status: ExitStatus, refusals: &[Refusal]) -> ExitCode {
-    ExitCode::from(match status.code().and_then(|code| u8::try_from(code).ok()) {
-        Some(0) if !refusals.is_empty() => REFUSED,
-        Some(code) => code,
-        None => signal(status),
-    })
+fn exit_code(ended: &Ended) -> u8 {
+    match installers_code(ended.status) {
+        0 if !ended.refusals.is_empty() => REFUSED,
+        code => code,
+    }
+}
+
+/// The installer's own exit code.
+pub(super) fn installers_code(status: ExitStatus) -> u8 {
+    status.code().map_or_else(|| signal(status), |code| u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 /// As shells report a process that a signal ended: 128 and the signal's number.
@@ -81,40 +163,4 @@ fn signal(status: ExitStatus) -> u8 {
         None
     };
     u8::try_from(128 + signal.unwrap_or(INTERRUPT)).unwrap_or(u8::MAX)
-}
-
-/// Says what was refused, once for each reason, after the installer has said it in its own way.
-pub(super) fn explain(refusals: &[Refusal]) {
-    let mut told: Vec<&str> = Vec::new();
-    for refusal in refusals {
-        if told.contains(&refusal.message.as_str()) {
-            continue;
-        }
-        told.push(&refusal.message);
-        for line in boxed(refusal) {
-            tell(line);
-        }
-    }
-}
-
-/// A refusal as a short box.
-fn boxed(refusal: &Refusal) -> Vec<String> {
-    let what = match (&refusal.file, &refusal.project) {
-        (Some(file), _) => file.clone(),
-        (None, Some(project)) => format!("the index page of {}", project.as_str()),
-        (None, None) => "a request".to_owned(),
-    };
-    let bar = styled(BAD, "│");
-    let mut lines =
-        vec![format!("{} {}", styled(BAD, "┌ sealdex refused"), what), format!("{bar} {}", refusal.message)];
-    if let Some(attack) = &refusal.attack {
-        lines.push(format!("{bar} it looks like: {attack}"));
-    }
-    lines.push(format!("{bar} {} {}", styled(HINT, "what to do:"), refusal.hint));
-    lines.push(format!(
-        "{} {}",
-        styled(BAD, "└"),
-        styled(FAINT, "nothing of it was handed to the installer")
-    ));
-    lines
 }

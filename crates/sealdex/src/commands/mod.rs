@@ -11,20 +11,26 @@ mod import;
 mod init;
 mod installer;
 mod layout;
+mod log;
 mod offline;
 mod pip;
 mod poetry_settings;
+mod policy;
 mod proxy;
 mod publish;
+mod refused;
 mod remove;
+mod report;
 mod run;
 mod serve;
 mod status;
 mod token;
 mod trust;
 mod trusted;
+mod unverified;
 mod uv_settings;
 mod verify;
+mod watch;
 mod yank;
 
 use std::process::ExitCode;
@@ -56,6 +62,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(arguments) => return run::run(arguments).await,
         Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
+        Command::Log(arguments) => log::run(&arguments, format)?,
+        Command::Policy(arguments) => policy::run(&arguments, format)?,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Config(arguments) => config::run(&arguments, format)?,
         Command::Completions { shell } => completions::run(shell),

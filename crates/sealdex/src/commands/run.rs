@@ -11,32 +11,55 @@ use sealdex_client::{AllowedHost, Interposition, ProxyOptions, VerifyingProxy, r
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::installer::{self, Others};
+use super::installer::{self, Ended, Others};
 use super::pip::refuse_other_proxy;
 use super::poetry_settings;
+use super::report::Report;
 use super::trust::indexes;
 use super::trusted::{Chosen, choose, refused};
+use super::unverified::{UnverifiedRun, forbid_unverified};
 use super::uv_settings;
+use super::watch::{Remember, Watch};
 use crate::cli::{ChildArguments, RunArguments};
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, styled, tell};
 use crate::shutdown::Signals;
 
 pub(super) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
+    let oversight = &arguments.oversight;
+    if oversight.unsafely_disable_package_verification {
+        let program = arguments.command.first().map(Path::new).unwrap_or(Path::new(""));
+        let run = UnverifiedRun::begin("run", program, oversight, &arguments.store.policy)?;
+        let mut command = bound_to_this_process(&arguments.command)?;
+        return run.end(supervise(&mut command, &arguments.command).await?);
+    }
     if is_pip(&arguments.command) {
         refuse_other_proxy(&arguments.command)?;
     }
     uv_settings::refuse_other_proxy(&arguments.command)?;
+    let report = Report::of("run", oversight.report.as_deref())?;
     let chosen = choose(&arguments.store)?;
+    if !arguments.allowed.is_empty() {
+        forbid_unverified(&chosen.client.settings().policies, "--allow-host")?;
+    }
+    let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
+    let outcome = run_through_proxy(&chosen, &watch, &arguments).await;
+    installer::conclude(&chosen, &watch, report.as_ref(), outcome)
+}
+
+async fn run_through_proxy(
+    chosen: &Chosen,
+    watch: &Watch,
+    arguments: &RunArguments,
+) -> Result<Ended, Failure> {
     let mut command = bound_to_this_process(&arguments.command)?;
-    let running = start(&chosen, &arguments, &mut command).await?;
+    let running = start(chosen, watch, arguments, &mut command).await?;
     let status = supervise(&mut command, &arguments.command).await?;
     let refusals = running.proxy.refusals();
     running.proxy.shutdown().await;
     // Removed before the last word, whatever becomes of that.
     drop(running.certificates);
-    installer::explain(&refusals);
-    Ok(installer::exit_code(status, &refusals))
+    Ok(Ended { status, refusals })
 }
 
 /// What a run needs until its end.
@@ -46,7 +69,12 @@ struct Running {
 }
 
 /// Starts the proxy, and gives `command` the environment that leads there.
-async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command) -> Result<Running, Failure> {
+async fn start(
+    chosen: &Chosen,
+    watch: &Watch,
+    arguments: &RunArguments,
+    command: &mut Command,
+) -> Result<Running, Failure> {
     let mut stands_for = chosen.repository.indexes();
     stands_for.extend(indexes(&arguments.indexes)?);
     let allowed: Vec<AllowedHost> =
@@ -60,7 +88,7 @@ async fn start(chosen: &Chosen, arguments: &RunArguments, command: &mut Command)
     let file = certificates.path().join("authority.pem");
     std::fs::write(&file, interposition.certificates_pem())?;
 
-    let proxy = installer::start(chosen, ProxyOptions::default().interpose(interposition)).await?;
+    let proxy = installer::start(chosen, ProxyOptions::default().interpose(interposition), watch).await?;
     let patience = chosen.client.settings().patience();
     let caches = installer::cache_directory(chosen, others);
     installer::apply(command, run_environment(&proxy.proxy_url(), &file, &caches, patience));

@@ -12,6 +12,7 @@ use crate::cli::{ConnectionArguments, LimitArguments, StoreArguments};
 use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
+use crate::policy;
 
 /// A client and the repository it is to use.
 pub(super) struct Chosen {
@@ -46,14 +47,26 @@ pub(super) fn client(
     connection: ConnectionArguments,
     limits: &LimitArguments,
 ) -> Result<Client, Failure> {
+    make(settings(cache_directory, connection, limits)?)
+}
+
+fn settings(
+    cache_directory: Option<PathBuf>,
+    connection: ConnectionArguments,
+    limits: &LimitArguments,
+) -> Result<ClientSettings, Failure> {
     let cache = cache_directory.map_or_else(ClientSettings::default_cache_directory, Ok).map_err(refused)?;
     let mut settings = ClientSettings::new(cache);
     settings.ca_file = connection.ca_file;
     limits::apply(limits, &mut settings)?;
+    Ok(settings)
+}
+
+fn make(settings: ClientSettings) -> Result<Client, Failure> {
     Client::new(settings, Arc::new(jiff::Timestamp::now)).map_err(refused)
 }
 
-/// The repository that the arguments name, or the only one there is.
+/// The repository that the arguments name, or the only one there is; and what policies leave of it.
 pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let repository = match &arguments.name {
@@ -62,8 +75,9 @@ pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     };
     let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
     let connection = arguments.connection.clone();
-    let client = client(arguments.cache_dir.clone(), connection, &arguments.limits)?;
-    Ok(Chosen { client, repository, offline })
+    let mut settings = settings(arguments.cache_dir.clone(), connection, &arguments.limits)?;
+    settings.policies = policy::load(&arguments.policy)?;
+    Ok(Chosen { client: make(settings)?, repository, offline })
 }
 
 fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepository, Failure> {

@@ -62,7 +62,7 @@ impl Stage {
             }
         }
         command.env("SEALDEX_TRUST_DIR", self.path("trust")).env("SEALDEX_CACHE_DIR", self.path("cache"));
-        command.env("XDG_CONFIG_HOME", self.path("config"));
+        command.env("XDG_CONFIG_HOME", self.path("config")).env("XDG_STATE_HOME", self.path("state"));
         command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("NO_COLOR", "1");
         command
     }
