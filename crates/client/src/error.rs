@@ -438,14 +438,16 @@ impl Error {
             }
             Self::TooLarge { .. } => "ask the index's operator whether files that large are expected",
             Self::EndlessData { .. } | Self::Encoding { .. } => {
-                "nothing was installed; try another network or mirror, and tell the index's operator"
+                "nothing of it was installed; try another network or mirror, and tell the index's operator"
             }
             Self::SlowRetrieval { .. }
             | Self::NoAnswer { .. }
             | Self::TransferTime { .. }
-            | Self::UpdateTime { .. } => "try again, or another network or mirror; nothing was installed",
+            | Self::UpdateTime { .. } => {
+                "try again, or another network or mirror; nothing of it was installed"
+            }
             Self::Truncated { .. } | Self::Transfer { .. } | Self::Damaged { .. } => {
-                "try again; nothing was installed"
+                "try again; nothing of it was installed"
             }
             Self::Redirect { .. } => "add the repository again with the url it has moved to",
             Self::Status { status: 400..=499, .. } => "check the url of the repository",
@@ -548,19 +550,19 @@ fn verification_hint(error: &sealdex_tuf::Error) -> &'static str {
             "check this machine's clock; if it is right, the index is stale or somebody holds back its updates"
         }
         Core::Rollback { .. } | Core::RemovedFromSnapshot { .. } => {
-            "nothing was installed; the server offers an older state than it did before: tell its operator"
+            "nothing of it was installed; the server offers an older state than it did before: tell its operator"
         }
         Core::Threshold { .. } => {
-            "nothing was installed; the server's metadata is signed by others than those you trust: ask its operator \
+            "nothing of it was installed; the server's metadata is signed by others than those you trust: ask its operator \
              over another channel"
         }
         Core::WrongHash { .. } | Core::WrongLength { .. } => {
-            "nothing was installed; the server sent another file than the one signed for: tell its operator"
+            "nothing of it was installed; the server sent another file than the one signed for: tell its operator"
         }
         Core::Missing { .. } => {
             "check the url of the repository; if it is right, its operator must publish again"
         }
-        _ => "nothing was installed; tell the index's operator",
+        _ => "nothing of it was installed; tell the index's operator",
     }
 }
 

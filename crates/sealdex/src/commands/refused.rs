@@ -66,7 +66,7 @@ fn boxed(refusal: &Refusal, repository: &TrustedRepository, since: &Since<'_>) -
         rows.push(Row::new("rule", rule));
     }
     rows.push(Row::new("since", &since.of(refusal)));
-    rows.push(Row::new("what to do", &refusal.hint));
+    rows.push(Row::new("to do", &refusal.hint));
     Boxed::alarm(&format!("sealdex refused {what}"), rows, "nothing of it was handed to the installer")
 }
 

@@ -136,7 +136,8 @@ pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
     use sealdex_client::Error;
     match error {
         Error::Verification(_) => Kind::Refused,
-        Error::InvalidName { .. }
+        Error::Policy { .. }
+        | Error::InvalidName { .. }
         | Error::InvalidUrl { .. }
         | Error::InvalidFingerprint { .. }
         | Error::BoundRange { .. }

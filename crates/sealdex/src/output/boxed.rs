@@ -189,7 +189,7 @@ mod tests {
                 "what",
                 &format!("beta\u{1b}[2J.whl has sha256 {} and\r\nnot \u{202e}ü", "0f".repeat(32)),
             ),
-            Row::new("what to do", "tell its operator"),
+            Row::new("to do", "tell its operator"),
         ];
         let (heading, last) =
             ("sealdex refused \u{7}beta.whl".to_owned(), "nothing was handed out".to_owned());
