@@ -233,21 +233,16 @@ mod tests {
         assert_eq!(fs::metadata(folder.path().join("log")).unwrap().permissions().mode() & 0o777, 0o700);
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, "mine\n").unwrap();
-        let put: [(&str, &dyn Fn(&Path)); 3] = [
-            ("link", &|path| symlink(&elsewhere, path).unwrap()),
-            ("dangling", &|path| symlink(folder.path().join("none"), path).unwrap()),
-            ("folder", &|path| fs::create_dir(path).unwrap()),
-        ];
-        for (what, put) in put {
+        for what in ["a link", "a dangling link", "a folder"] {
             fs::remove_file(log.path()).unwrap();
-            put(&log.path());
+            match what {
+                "a link" => symlink(&elsewhere, log.path()).unwrap(),
+                "a dangling link" => symlink(folder.path().join("none"), log.path()).unwrap(),
+                _ => fs::create_dir(log.path()).unwrap(),
+            }
             let error = log.append(&decision("pip")).unwrap_err();
             assert!(error.report().contains("it is not a plain file"), "{what}: {}", error.report());
             assert_eq!(log.read(), [], "{what}");
-            if what == "folder" {
-                fs::remove_dir(log.path()).unwrap();
-                fs::write(log.path(), "").unwrap();
-            }
         }
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine\n");
         assert!(!folder.path().join("none").exists());

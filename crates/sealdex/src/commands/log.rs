@@ -4,7 +4,7 @@ use anstyle::Style;
 use sealdex_client::{Decision, DecisionLog, Outcome};
 
 use super::refused::minute;
-use super::trusted::refused;
+use super::trusted::{looks_like, refused};
 use crate::cli::{Format, LogArguments};
 use crate::failure::Failure;
 use crate::output::{BAD, FAINT, GOOD, WARNING, count, plain, result, say, styled};
@@ -64,7 +64,7 @@ fn told(decision: &Decision) -> (Style, &'static str, String, Vec<String>) {
                 (None, None) => "the repository".to_owned(),
             };
             let mut details = vec![refused.message.clone()];
-            details.extend(refused.attack.as_ref().map(|attack| super::trusted::looks_like(attack)));
+            details.extend(refused.attack.as_ref().map(looks_like));
             details.extend(refused.rule.as_ref().map(|rule| format!("rule: {rule}")));
             details.push(format!("what to do: {}", refused.hint));
             (BAD, "refused", what, details)
