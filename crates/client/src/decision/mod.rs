@@ -63,7 +63,7 @@ pub struct PageGiven {
     pub size: u64,
     /// Who vouches for it.
     pub signed_by: SignedBy,
-    /// Files of the signed page that policy left out. The log has not more than a few of them.
+    /// Files of the signed page that policy left out: the last few of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
 }
@@ -125,7 +125,8 @@ impl Decision {
     pub(crate) const MAX_LEFT_OUT: usize = 20;
 
     pub(crate) fn page(when: Timestamp, page: &VerifiedPage, mut left_out: Vec<LeftOut>) -> Self {
-        left_out.truncate(Self::MAX_LEFT_OUT);
+        // Pages list the latest files last: those that were wanted, if any.
+        left_out.drain(..left_out.len().saturating_sub(Self::MAX_LEFT_OUT));
         let signed_by = page.signed_by().clone();
         let outcome = Outcome::Page(PageGiven {
             project: page.page().name.clone(),

@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(left_out[0].rule, "minimum-release-age = \"3d\" in policy 0");
         assert_eq!(
             left_out[0].reason,
-            "it was uploaded on 2026-11-20T12:00:00Z, and may be installed from 2026-11-23T12:00:00Z on"
+            "uploaded on 2026-11-20 12:00:00 UTC, to be installed from 2026-11-23 12:00:00 UTC on"
         );
     }
 

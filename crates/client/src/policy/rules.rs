@@ -106,7 +106,9 @@ impl ReleaseAge {
         let Ok(from) = uploaded.checked_add(self.age) else {
             return Some("it was uploaded at the end of time".to_owned());
         };
-        (from > now).then(|| format!("it was uploaded on {uploaded}, and may be installed from {from} on"))
+        let shown = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let reason = || format!("uploaded on {}, to be installed from {} on", shown(uploaded), shown(from));
+        (from > now).then(reason)
     }
 }
 

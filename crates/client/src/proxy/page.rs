@@ -112,6 +112,9 @@ pub(super) fn nothing_left(left_out: &[LeftOut]) -> LeftOut {
     rules.dedup();
     // The last one listed is the latest, more often than not.
     let latest = left_out.last().map(|own| format!("{}: {}", own.file, own.reason)).unwrap_or_default();
-    let reason = format!("none of its {} files is left, as in {latest}", left_out.len());
+    let reason = match left_out {
+        [_] => format!("its only file is left out, {latest}"),
+        files => format!("all of its {} files are left out, such as {latest}", files.len()),
+    };
     LeftOut { file: String::new(), rule: rules.join(", "), reason }
 }

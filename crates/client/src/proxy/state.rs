@@ -172,8 +172,8 @@ impl State {
             project: Some(project.clone()),
             file: file.map(escaped),
             attack: None,
-            message: format!("{} is not allowed by policy: {}", escaped(what), why.reason),
-            hint: format!("choose another version, or ask who wrote the rule: {}", why.rule),
+            message: format!("{} is not allowed by policy: {} ({})", escaped(what), why.reason, why.rule),
+            hint: "choose another version, or ask who wrote the rule".to_owned(),
             rule: Some(why.rule),
         };
         self.note(&refusal);

@@ -165,8 +165,8 @@ async fn a_page_of_which_nothing_is_left_says_so() {
     let client = under(&world, &["allow = [\"other\"]"]);
     let proxy = World::proxy_of(&client, &world.trusted).await;
     let answer = get(proxy.address(), "/simple/hello/", &[]).await;
-    let words = "hello is not allowed by policy: none of its 3 files is left, as in \
-                 hello-3.0-py3-none-any.whl: it is not among what is allowed";
+    let words = "hello is not allowed by policy: all of its 3 files are left out, such as \
+                 hello-3.0-py3-none-any.whl: it is not among what is allowed (allow in policy-0)";
     assert_eq!(
         (answer.status, answer.reason.as_str()),
         (409, format!("refused by sealdex: {words}").as_str())

@@ -65,7 +65,6 @@ fn told(decision: &Decision) -> (Style, &'static str, String, Vec<String>) {
             };
             let mut details = vec![refused.message.clone()];
             details.extend(refused.attack.as_ref().map(looks_like));
-            details.extend(refused.rule.as_ref().map(|rule| format!("rule: {rule}")));
             details.push(format!("what to do: {}", refused.hint));
             (BAD, "refused", what, details)
         }

@@ -62,9 +62,6 @@ fn boxed(refusal: &Refusal, repository: &TrustedRepository, since: &Since<'_>) -
     if let Some(attack) = refusal.attack {
         rows.push(Row::new("attack", &format!("{}: {}", looks_like(attack), in_words(attack))));
     }
-    if let Some(rule) = &refusal.rule {
-        rows.push(Row::new("rule", rule));
-    }
     rows.push(Row::new("since", &since.of(refusal)));
     rows.push(Row::new("to do", &refusal.hint));
     Boxed::alarm(&format!("sealdex refused {what}"), rows, "nothing of it was handed to the installer")
