@@ -11,6 +11,7 @@ use sealdex_client::{
 };
 use sealdex_simple::ProjectName;
 
+use super::trusted::hint;
 use crate::output::{WARNING, styled, tell};
 
 /// Decisions known, and files remembered: more than any installation has, so that a run does not grow for ever.
@@ -80,7 +81,8 @@ impl Watch {
 
     /// Takes note that a repository was refused before its proxy could serve anything.
     pub(super) fn refuse_at_start(&self, repository: &TrustedRepository, error: &sealdex_client::Error) {
-        let refusal = Refusal::of(Timestamp::now(), None, None, error);
+        let mut refusal = Refusal::of(Timestamp::now(), None, None, error);
+        refusal.hint = hint(error);
         self.hear(&Decision::refused(repository.name(), &refusal));
         self.seen().refused_at_start.push(refusal);
     }

@@ -149,3 +149,8 @@ pub(crate) fn only_file(directory: &Path, ending: &str) -> PathBuf {
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
 }
+
+/// What a box says, in one line: where it is broken depends on paths of this machine.
+pub(crate) fn unboxed(text: &str) -> String {
+    text.replace(['│', '|'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
