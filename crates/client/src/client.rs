@@ -11,6 +11,7 @@ use sealdex_tuf::{Clock, Limits};
 use crate::cache::FileCache;
 use crate::error::Error;
 use crate::fetch::{FetchLimits, HttpFetcher, authorities};
+use crate::policy::Policies;
 use crate::store::directories;
 
 /// Bounds and places. Start from [`ClientSettings::new`] and change what is to differ.
@@ -39,6 +40,8 @@ pub struct ClientSettings {
     /// A PEM file with certificate authorities that https servers may have their certificates from, beside those that this
     /// machine trusts.
     pub ca_file: Option<PathBuf>,
+    /// What may be installed of what verifies.
+    pub policies: Policies,
 }
 
 impl ClientSettings {
@@ -57,6 +60,7 @@ impl ClientSettings {
             update_total: Duration::from_secs(600),
             lock_wait: Duration::from_secs(60),
             ca_file: None,
+            policies: Policies::default(),
         }
     }
 
@@ -75,6 +79,14 @@ impl ClientSettings {
     /// [`Error::NoHome`]
     pub fn default_settings_file() -> Result<PathBuf, Error> {
         Ok(directories::user_folder("XDG_CONFIG_HOME", ".config")?.join("client.toml"))
+    }
+
+    /// The file of the user's own policy, in the same folder. This crate does not read it.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`]
+    pub fn default_policy_file() -> Result<PathBuf, Error> {
+        Ok(directories::user_folder("XDG_CONFIG_HOME", ".config")?.join("policy.toml"))
     }
 
     /// The user's cache folder: `$XDG_CACHE_HOME/sealdex`, else `~/.cache/sealdex`.

@@ -353,6 +353,14 @@ pub enum Error {
         /// The rule it breaks.
         reason: &'static str,
     },
+    /// A policy cannot be read: it is not known what it forbids.
+    #[error("the policy {path} cannot be used: {reason}")]
+    Policy {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No certificate could be made on this machine.
     #[error("no certificate can be made: {reason}")]
     Certificate {
@@ -472,14 +480,16 @@ impl Error {
             }
             Self::TooLarge { .. } => "ask the index's operator whether files that large are expected",
             Self::EndlessData { .. } | Self::Encoding { .. } => {
-                "nothing was installed; try another network or mirror, and tell the index's operator"
+                "nothing of it was installed; try another network or mirror, and tell the index's operator"
             }
             Self::SlowRetrieval { .. }
             | Self::NoAnswer { .. }
             | Self::TransferTime { .. }
-            | Self::UpdateTime { .. } => "try again, or another network or mirror; nothing was installed",
+            | Self::UpdateTime { .. } => {
+                "try again, or another network or mirror; nothing of it was installed"
+            }
             Self::Truncated { .. } | Self::Transfer { .. } | Self::Damaged { .. } => {
-                "try again; nothing was installed"
+                "try again; nothing of it was installed"
             }
             Self::Redirect { .. } => "add the repository again with the url it has moved to",
             Self::Status { status: 400..=499, .. } => "check the url of the repository",
@@ -529,6 +539,7 @@ impl Error {
             Self::BoundRange { .. } => "see docs/limits.md for what it bounds",
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
             Self::InvalidHost { .. } => "name a host as in files.example, or files.example:8443",
+            Self::Policy { .. } => "see docs/policy.md for what a policy can say",
             Self::Certificate { .. } => "try again; if it happens again, report it",
             Self::NotLoopback { .. } => "listen on 127.0.0.1",
             Self::Listen { .. } => "choose another port, or port 0 for any free one",
@@ -599,19 +610,19 @@ fn verification_hint(error: &sealdex_tuf::Error) -> &'static str {
             "check this machine's clock; if it is right, the index is stale or somebody holds back its updates"
         }
         Core::Rollback { .. } | Core::RemovedFromSnapshot { .. } => {
-            "nothing was installed; the server offers an older state than it did before: tell its operator"
+            "nothing of it was installed; the server offers an older state than it did before: tell its operator"
         }
         Core::Threshold { .. } => {
-            "nothing was installed; the server's metadata is signed by others than those you trust: ask its operator \
+            "nothing of it was installed; the server's metadata is signed by others than those you trust: ask its operator \
              over another channel"
         }
         Core::WrongHash { .. } | Core::WrongLength { .. } => {
-            "nothing was installed; the server sent another file than the one signed for: tell its operator"
+            "nothing of it was installed; the server sent another file than the one signed for: tell its operator"
         }
         Core::Missing { .. } => {
             "check the url of the repository; if it is right, its operator must publish again"
         }
-        _ => "nothing was installed; tell the index's operator",
+        _ => "nothing of it was installed; tell the index's operator",
     }
 }
 

@@ -6,6 +6,8 @@
 //! - [`Client`]: limits, clock, cache and HTTP, shared by everything below.
 //! - [`Session`]: one consistent snapshot of one repository; pages and targets come out of it verified.
 //! - [`VerifyingProxy`]: serves such pages and their files to pip, uv and others on 127.0.0.1.
+//! - [`Decision`]: what such a proxy gives, on whose word, and what it refuses; [`DecisionLog`] keeps them.
+//! - [`Policies`]: what may be installed of what verifies.
 //! - [`pip_environment`], [`uv_environment`]: variables that point an installer at the proxy and nowhere else.
 //!
 //! Every transfer is bounded in bytes, rate and time ([`FetchLimits`]), and so is every update as a whole; users can
@@ -17,6 +19,7 @@ mod bindings;
 mod bound;
 mod cache;
 mod client;
+mod decision;
 mod environment;
 mod error;
 mod fetch;
@@ -24,6 +27,7 @@ mod fetch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod name;
+mod policy;
 mod proxy;
 mod repositories;
 mod session;
@@ -34,14 +38,18 @@ pub use bindings::{Bindings, ProjectPattern};
 pub use bound::Bound;
 pub use cache::{CacheCheck, CacheUsage, FileCache, FileCount};
 pub use client::{Client, ClientSettings};
+pub use decision::{
+    Decision, DecisionLog, FileGiven, History, Outcome, PageGiven, Refused, Target, UnverifiedRun,
+};
 pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
 pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
+pub use policy::{LeftOut, Policies, Policy, RuleInForce};
 pub use proxy::{
     AllowedHost, Interposition, OfflineUse, PROXY_NAME, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
 };
 pub use repositories::Repositories;
-pub use session::{RoleVersions, Session, VerifiedPage};
+pub use session::{RoleVersions, Session, SignedBy, VerifiedPage};
 pub use store::RepositoryRecord;
 pub use trust::{InitialTrust, TrustStore, TrustedRepository};

@@ -45,8 +45,11 @@ pub(crate) const LIMITS: &str = "SEALDEX_LIMITS";
 /// `--config`
 pub(crate) const CONFIG: &str = "SEALDEX_CONFIG";
 
+/// `--policy`, separated by commas
+pub(crate) const POLICY: &str = "SEALDEX_POLICY";
+
 /// Each variable and what it sets.
-pub(crate) const ALL: [(&str, &str); 22] = [
+pub(crate) const ALL: [(&str, &str); 23] = [
     (FORMAT, "--format: human or json"),
     (LOG, "what is logged, as in sealdex_server=debug"),
     (LOG_FORMAT, "--log-format: text or json"),
@@ -69,4 +72,5 @@ pub(crate) const ALL: [(&str, &str); 22] = [
     (OFFLINE, "--offline: true or false"),
     (LIMITS, "--limit: NAME=VALUE, separated by commas"),
     (CONFIG, "--config: the file of the client's limits"),
+    (POLICY, "--policy: files of further policies, separated by commas"),
 ];

@@ -11,6 +11,7 @@ pub(crate) struct Failure {
     error: anyhow::Error,
     hint: Option<String>,
     kind: Kind,
+    told: bool,
 }
 
 /// What kind of failure it is; scripts tell them apart by exit code.
@@ -29,7 +30,7 @@ pub(crate) const AWAY: u8 = 4;
 
 impl Failure {
     pub(crate) fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
-        Self { error: error.into(), hint: None, kind }
+        Self { error: error.into(), hint: None, kind, told: false }
     }
 
     /// A failure to be told in these words.
@@ -40,6 +41,17 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The user has been told of it already: what is left is the exit code.
+    pub(crate) fn told(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
+    /// The error in one line.
+    pub(crate) fn line(&self) -> String {
+        format!("{:#}", self.error)
     }
 
     /// The error alone, for a command that tells its own story.
@@ -53,17 +65,24 @@ impl Failure {
         self
     }
 
-    /// Tells it on standard error and gives the exit code.
-    pub(crate) fn report(&self) -> ExitCode {
-        tell(format!("{} {:#}", styled(BAD, "error:"), self.error));
-        if let Some(hint) = &self.hint {
-            tell(format!("{} {hint}", styled(HINT, "hint:")));
-        }
-        ExitCode::from(match self.kind {
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self.kind {
             Kind::Failed => 1,
             Kind::Usage => 2,
             Kind::Refused => 3,
-        })
+        }
+    }
+
+    /// Tells it on standard error and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        if !self.told {
+            tell(format!("{} {}", styled(BAD, "error:"), self.line()));
+            if let Some(hint) = &self.hint {
+                tell(format!("{} {hint}", styled(HINT, "hint:")));
+            }
+        }
+        ExitCode::from(self.code())
     }
 }
 

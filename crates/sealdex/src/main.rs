@@ -9,6 +9,7 @@ mod inherited;
 mod limits;
 mod output;
 mod passphrase;
+mod policy;
 mod shutdown;
 
 use std::io;

@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 34] = [
         &[],
         &["demo"],
         &["init"],
@@ -35,6 +35,8 @@ fn help() {
         &["proxy"],
         &["setup"],
         &["doctor"],
+        &["log"],
+        &["policy", "show"],
         &["fetch"],
         &["cache"],
         &["cache", "clear"],

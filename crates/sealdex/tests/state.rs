@@ -155,6 +155,50 @@ fn a_read_only_disk_is_named_and_can_be_used_offline() {
     assert!(offline.contains("alpha-1.0") && offline.contains("code 0"), "{}", output.report());
 }
 
+/// The administrator's policy has one place, and whoever runs `sealdex` has no say in it.
+#[test]
+fn an_administrators_policy_cannot_be_left_out() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    if !cfg!(target_os = "linux") || !can_mount(&stage, "the administrator's policy") {
+        return;
+    }
+    fs::write(stage.path("weak.toml"), "forbid-unverified = false\nno-sdists = false\ndeny = []\n").unwrap();
+    let output = in_namespace(
+        &stage,
+        "exec 2>&1
+        mount -t tmpfs none /etc; mkdir /etc/sealdex
+        unsafe=--unsafely-disable-package-verification
+        printf 'forbid-unverified = true\\nno-sdists = true\\n' > /etc/sealdex/policy.toml
+        echo '== show'
+        SEALDEX_POLICY=weak.toml \"$1\" policy show; echo \"code $?\"
+        echo '== unverified'
+        env -i HOME=/nowhere XDG_CONFIG_HOME=/nowhere SEALDEX_POLICY=weak.toml \
+            \"$1\" run --policy weak.toml $unsafe -- echo ran; echo \"code $?\"
+        echo '== unreadable'
+        echo 'forbid-unverified = maybe' > /etc/sealdex/policy.toml
+        \"$1\" run $unsafe -- echo ran; echo \"code $?\"
+        echo '== dangling'
+        ln -sf /etc/sealdex/none /etc/sealdex/policy.toml
+        \"$1\" run $unsafe -- echo ran; echo \"code $?\"
+        echo '== none'
+        rm /etc/sealdex/policy.toml
+        \"$1\" run $unsafe -- echo ran; echo \"code $?\"",
+    );
+    for (name, needed) in [
+        ("show", &["no-sdists          true   /etc/sealdex/policy.toml", "weak.toml", "code 0"][..]),
+        ("unverified", &["is forbidden by the policy /etc/sealdex/policy.toml", "code 3"]),
+        ("unreadable", &["the policy /etc/sealdex/policy.toml cannot be used: line 1", "code 2"]),
+        ("dangling", &["the policy /etc/sealdex/policy.toml cannot be read", "code 1"]),
+        ("none", &["ran", "code 0"]),
+    ] {
+        let section = section(&output.stdout, name);
+        for needed in needed {
+            assert!(section.contains(needed), "{name}: {needed}\n{}", output.report());
+        }
+        assert_eq!(section.lines().any(|line| line == "ran"), name == "none", "{}", output.report());
+    }
+}
+
 /// Gives everything below a folder these permissions, and this owner where there is one.
 fn give(folder: &Path, owner: Option<u32>, folders: u32, files: u32) {
     for entry in fs::read_dir(folder).unwrap() {

@@ -1,11 +1,14 @@
 //! A target that trusted metadata speaks of, and the check of its bytes (TUF spec 5.7).
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::digest::HashCheck;
 use crate::error::Error;
-use crate::metadata::TargetFile;
-use crate::name::{RoleName, TargetPath};
+use crate::key::KeyId;
+use crate::metadata::{TargetFile, Targets};
+use crate::name::{RoleName, TargetPath, Version};
+use crate::verify::Verified;
 
 /// A target found in verified metadata, by the order of delegations (5.6.7). Only a search makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,12 +16,28 @@ pub struct VerifiedTarget {
     path: TargetPath,
     file: TargetFile,
     role: RoleName,
+    role_version: Version,
+    signed_by: Arc<[KeyId]>,
     consistent_snapshot: bool,
 }
 
 impl VerifiedTarget {
-    pub(crate) fn new(path: TargetPath, file: TargetFile, role: RoleName, consistent_snapshot: bool) -> Self {
-        Self { path, file, role, consistent_snapshot }
+    /// The target `path` as the verified metadata of `role` lists it, if it does.
+    pub(crate) fn listed(
+        path: &TargetPath,
+        role: &RoleName,
+        targets: &Verified<Targets>,
+        consistent_snapshot: bool,
+    ) -> Option<Self> {
+        let file = targets.targets.get(path)?.clone();
+        Some(Self {
+            path: path.clone(),
+            file,
+            role: role.clone(),
+            role_version: targets.common.version,
+            signed_by: Arc::clone(targets.signed_by()),
+            consistent_snapshot,
+        })
     }
 
     /// The target's path.
@@ -37,6 +56,18 @@ impl VerifiedTarget {
     #[must_use]
     pub fn role(&self) -> &RoleName {
         &self.role
+    }
+
+    /// The version of that role's metadata.
+    #[must_use]
+    pub fn role_version(&self) -> Version {
+        self.role_version
+    }
+
+    /// The key ids that signed that role's metadata, as [`Verified::signed_by`].
+    #[must_use]
+    pub fn signed_by(&self) -> &[KeyId] {
+        &self.signed_by
     }
 
     /// What to ask the targets base URL for: percent-encoded, with the digest in it where the repository has

@@ -16,6 +16,7 @@ use crate::name::RoleName;
 pub struct Verified<M> {
     metadata: Arc<M>,
     bytes: Arc<[u8]>,
+    signed_by: Arc<[KeyId]>,
 }
 
 impl<M> Verified<M> {
@@ -23,6 +24,13 @@ impl<M> Verified<M> {
     #[must_use]
     pub fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
+    }
+
+    /// The key ids whose signatures were counted: of the keys that trusted metadata names for the role, distinct ones
+    /// alone.
+    #[must_use]
+    pub fn signed_by(&self) -> &Arc<[KeyId]> {
+        &self.signed_by
     }
 }
 
@@ -81,7 +89,8 @@ fn verify<M: Metadata>(
     role_keys: &RoleKeys,
     delegator: Delegator<'_>,
 ) -> Result<Verified<M>, Error> {
-    let valid = valid_signers(&unverified.canonical, &unverified.signatures, role_keys, delegator.keys).len();
+    let signers = valid_signers(&unverified.canonical, &unverified.signatures, role_keys, delegator.keys);
+    let valid = signers.len();
     if (valid as u64) < role_keys.threshold {
         let delegator = RoleName::parse(delegator.name)?.to_string();
         return Err(Error::Threshold {
@@ -91,7 +100,11 @@ fn verify<M: Metadata>(
             threshold: role_keys.threshold,
         });
     }
-    Ok(Verified { metadata: Arc::new(unverified.metadata), bytes: unverified.bytes })
+    Ok(Verified {
+        metadata: Arc::new(unverified.metadata),
+        bytes: unverified.bytes,
+        signed_by: signers.into(),
+    })
 }
 
 /// The key ids of `role_keys` that made a valid signature over `message`, each key once.

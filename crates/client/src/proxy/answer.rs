@@ -72,6 +72,11 @@ impl Answer {
         self
     }
 
+    /// Whether the installer has what it asked for now: from here, or from its own cache, as it was told.
+    pub(super) fn gives_content(&self) -> bool {
+        self.0.status().is_success() || self.0.status() == StatusCode::NOT_MODIFIED
+    }
+
     pub(super) fn into_response(self) -> Response<UnsyncBoxBody<Bytes, io::Error>> {
         self.0
     }

@@ -57,9 +57,11 @@ pub(super) fn refused(state: &State, head: &Head<'_>, target: String, message: S
 pub(super) fn note(state: &State, target: String, message: String, hint: &str) -> Refusal {
     let refusal = Refusal {
         when: state.client().now(),
+        repository: None,
         project: None,
         file: Some(target),
         attack: None,
+        rule: None,
         message,
         hint: hint.to_owned(),
     };

@@ -16,6 +16,7 @@ use super::routes::not_found;
 use super::sidecar;
 use super::state::State;
 use crate::bound::Bound;
+use crate::decision::Decision;
 use crate::error::Error;
 use crate::name::{Sha256Digest, escaped};
 use crate::store::RepositoryRecord;
@@ -36,12 +37,20 @@ pub(super) async fn answer(
         Ok(None) => return not_found(),
         Err(error) => return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &error)),
     };
-    let answered = match (page.page().file(filename), filename.strip_suffix(".metadata")) {
-        (Some(file), _) => serve(state, head, project, file).await,
-        (None, Some(base)) => match page.page().file(base) {
-            Some(file) => sidecar::serve(state, head, project, file).await,
-            None => return not_found(),
-        },
+    let listed = |name: &str| page.page().file(name);
+    let beside = filename.strip_suffix(".metadata").and_then(listed);
+    if let Some(file) = listed(filename).or(beside)
+        && let Some(why) = state.policies().refuses(project, file, state.client().now())
+    {
+        return Answer::refused(&state.forbid(project, Some(filename), why));
+    }
+    let answered = match (listed(filename), beside) {
+        (Some(file), _) => serve(state, head, project, file).await.inspect(|answer| {
+            if *head.method == Method::GET && answer.gives_content() {
+                state.tell(|now| Decision::file(now, state.source_of(project).ok()?.record(), &page, file));
+            }
+        }),
+        (None, Some(file)) => sidecar::serve(state, head, project, file).await,
         (None, None) => return not_found(),
     };
     answered.unwrap_or_else(|error| {

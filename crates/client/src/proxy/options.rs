@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Interposition, Refusal};
+use super::Interposition;
+use crate::decision::Decision;
 
 /// How a proxy behaves. [`ProxyOptions::default`] is what one run of an installer needs.
 #[derive(Clone, Default)]
@@ -16,16 +17,16 @@ pub struct ProxyOptions {
     pub offline: OfflineUse,
     /// Answers in place of other hosts.
     pub(super) interposition: Option<Arc<Interposition>>,
-    /// Told about each refusal when it happens.
+    /// Told about each decision when it is taken.
     pub(super) listener: Option<Listener>,
 }
 
 #[derive(Clone)]
-pub(super) struct Listener(Arc<dyn Fn(&Refusal) + Send + Sync>);
+pub(super) struct Listener(Arc<dyn Fn(&Decision) + Send + Sync>);
 
 impl Listener {
-    pub(super) fn tell(&self, refusal: &Refusal) {
-        (self.0)(refusal);
+    pub(super) fn tell(&self, decision: &Decision) {
+        (self.0)(decision);
     }
 }
 
@@ -75,9 +76,9 @@ impl ProxyOptions {
         self
     }
 
-    /// With a callback that is told about each refusal when it happens. It must not block.
+    /// With a callback that is told about each decision when it is taken. It must not block for long.
     #[must_use]
-    pub fn on_refusal(mut self, callback: impl Fn(&Refusal) + Send + Sync + 'static) -> Self {
+    pub fn on_decision(mut self, callback: impl Fn(&Decision) + Send + Sync + 'static) -> Self {
         self.listener = Some(Listener(Arc::new(callback)));
         self
     }

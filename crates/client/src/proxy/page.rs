@@ -12,7 +12,10 @@ use super::refusal::Refusal;
 use super::request::Head;
 use super::routes::not_found;
 use super::state::State;
+use crate::decision::Decision;
 use crate::error::Error;
+use crate::name::Sha256Digest;
+use crate::policy::LeftOut;
 use crate::session::VerifiedPage;
 
 pub(super) fn redirect(project: &ProjectName) -> Answer {
@@ -29,11 +32,16 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
     };
     match verified_page(state, project).await {
         Ok(Some(page)) => {
-            let etag = etag(&page, content_type);
+            let (admitted, left_out) = state.policies().admitted(page.page(), state.client().now());
+            if admitted.files.is_empty() && !left_out.is_empty() {
+                return refuse(head, &state.forbid(project, None, nothing_left(&left_out)));
+            }
+            let etag = etag(&page, content_type, &left_out);
+            state.tell(|now| Some(Decision::page(now, &page, left_out)));
             let answer = if head.has(&etag) {
                 Answer::empty(StatusCode::NOT_MODIFIED)
             } else {
-                let body = render(state, page.page(), content_type);
+                let body = render(state, &admitted, content_type);
                 Answer::bytes(StatusCode::OK, content_type.as_header_value(), body.into())
             };
             // Asked again each time: an installer must not go on with what a later snapshot took back.
@@ -85,8 +93,28 @@ fn render(state: &State, page: &IndexPage, content_type: ContentType) -> Vec<u8>
     }
 }
 
-/// What is rendered follows from the signed bytes, the format, and the version of this program.
-fn etag(page: &VerifiedPage, content_type: ContentType) -> String {
+/// What is rendered follows from the signed bytes, the format, the version of this program, and what policy left out.
+fn etag(page: &VerifiedPage, content_type: ContentType, left_out: &[LeftOut]) -> String {
     let format = if content_type == ContentType::JsonV1 { "json" } else { "html" };
-    format!("\"{}-{format}-{}\"", page.sha256(), env!("CARGO_PKG_VERSION"))
+    let names: Vec<&str> = left_out.iter().map(|own| own.file.as_str()).collect();
+    // No name has a slash.
+    let without = match names.as_slice() {
+        [] => String::new(),
+        names => format!("-{}", Sha256Digest::of(names.join("/").as_bytes())),
+    };
+    format!("\"{}-{format}-{}{without}\"", page.sha256(), env!("CARGO_PKG_VERSION"))
+}
+
+/// Why nothing of a page may be installed. `left_out` are all of its files.
+pub(super) fn nothing_left(left_out: &[LeftOut]) -> LeftOut {
+    let mut rules: Vec<&str> = left_out.iter().map(|own| own.rule.as_str()).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    // The last one listed is the latest, more often than not.
+    let latest = left_out.last().map(|own| format!("{}: {}", own.file, own.reason)).unwrap_or_default();
+    let reason = match left_out {
+        [_] => format!("its only file is left out, {latest}"),
+        files => format!("all of its {} files are left out, such as {latest}", files.len()),
+    };
+    LeftOut { file: String::new(), rule: rules.join(", "), reason }
 }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use sealdex_simple::ProjectName;
 
-use crate::error::Attack;
+use crate::error::{Attack, Error};
+use crate::name::RepositoryName;
 
 /// Something a proxy did not hand on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,12 +12,16 @@ use crate::error::Attack;
 pub struct Refusal {
     /// When.
     pub when: Timestamp,
+    /// The repository that answers for what was asked for, where there is one.
+    pub repository: Option<RepositoryName>,
     /// The project asked for, where there was one.
     pub project: Option<ProjectName>,
     /// The file asked for; `None` for a page. For another source, its host or URL. Escaped.
     pub file: Option<String>,
     /// The attack it looks like; `None` for a fault.
     pub attack: Option<Attack>,
+    /// The rule of a policy that refuses it, and where it stands.
+    pub rule: Option<String>,
     /// What is wrong: one line, without full stop.
     pub message: String,
     /// What the user can do.
@@ -24,6 +29,21 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The refusal that an error is: of a file, of a project's page, or of the repository as a whole.
+    #[must_use]
+    pub fn of(when: Timestamp, project: Option<&ProjectName>, file: Option<String>, error: &Error) -> Self {
+        Self {
+            when,
+            repository: None,
+            project: project.cloned(),
+            file,
+            attack: error.attack(),
+            rule: None,
+            message: error.report(),
+            hint: error.hint().into_owned(),
+        }
+    }
+
     /// The refusal in one line of printable ASCII, short enough for a header: what installers show to their users.
     pub(super) fn line(&self) -> String {
         const MAX_CHARS: usize = 400;

@@ -50,8 +50,8 @@ async fn document(
     file_url: FileUrl<'_>,
 ) -> Result<Option<Value>, Arc<Error>> {
     let Some(page) = verified_page(state, project).await? else { return Ok(None) };
-    let page = page.page();
-    let Some((version, files)) = release(page, version) else { return Ok(None) };
+    let (page, _) = state.policies().admitted(page.page(), state.client().now());
+    let Some((version, files)) = release(&page, version) else { return Ok(None) };
     let metadata = core_metadata(state, project, &files).await?;
     let urls: Vec<Value> = files.iter().filter_map(|file| file_entry(file_url, project, file)).collect();
     let yanked = files.iter().all(|(file, _)| file.yanked.is_yanked());

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use sealdex_simple::ProjectName;
 use tokio::sync::watch;
 
@@ -16,7 +17,10 @@ use super::recent::RecentFiles;
 use super::refusal::Refusal;
 use super::source::Source;
 use crate::client::Client;
+use crate::decision::Decision;
 use crate::error::Error;
+use crate::name::{RepositoryName, escaped};
+use crate::policy::{LeftOut, Policies};
 use crate::repositories::Repositories;
 
 const MAX_REFUSALS: usize = 1000;
@@ -95,6 +99,10 @@ impl State {
         self.sources.get(place).ok_or(Error::Task { task: "sources" })
     }
 
+    fn repository_of(&self, project: &ProjectName) -> Option<RepositoryName> {
+        self.source_of(project).ok().map(|source| source.repository().name().clone())
+    }
+
     /// Whether the network may be asked for a file.
     pub(super) fn may_fetch(&self, file: &str) -> Result<(), Error> {
         match self.options.offline {
@@ -110,13 +118,24 @@ impl State {
         file: Option<String>,
         error: &Error,
     ) -> Refusal {
+        let mut refusal = Refusal::of(self.client.now(), project, file, error);
+        refusal.repository = project.and_then(|project| self.repository_of(project));
+        self.note(&refusal);
+        refusal
+    }
+
+    /// Refuses what verifies, and what a policy forbids all the same.
+    pub(super) fn forbid(&self, project: &ProjectName, file: Option<&str>, why: LeftOut) -> Refusal {
+        let what = file.unwrap_or(project.as_str());
         let refusal = Refusal {
             when: self.client.now(),
-            project: project.cloned(),
-            file,
-            attack: error.attack(),
-            message: error.report(),
-            hint: error.hint().into_owned(),
+            repository: self.repository_of(project),
+            project: Some(project.clone()),
+            file: file.map(escaped),
+            attack: None,
+            message: format!("{} is not allowed by policy: {} ({})", escaped(what), why.reason, why.rule),
+            hint: "choose another version, or ask who wrote the rule".to_owned(),
+            rule: Some(why.rule),
         };
         self.note(&refusal);
         refusal
@@ -136,9 +155,21 @@ impl State {
         }
         refusals.push_back(refusal.clone());
         drop(refusals);
-        if let Some(listener) = &self.options.listener {
-            listener.tell(refusal);
+        self.tell(|_| Some(Decision::refused(refusal)));
+    }
+
+    /// Tells a decision to whoever wants to know; without anybody, it is not even made.
+    pub(super) fn tell(&self, decision: impl FnOnce(Timestamp) -> Option<Decision>) {
+        if let Some(listener) = &self.options.listener
+            && let Some(decision) = decision(self.client.now())
+        {
+            listener.tell(&decision);
         }
+    }
+
+    /// What may be installed of what verifies.
+    pub(super) fn policies(&self) -> &Policies {
+        &self.client.settings().policies
     }
 }
 

@@ -27,7 +27,7 @@ use page::{Pages, digest_of};
 use refresh::{Network, Refreshed, refresh};
 use search::Searches;
 
-pub use page::VerifiedPage;
+pub use page::{SignedBy, VerifiedPage};
 
 /// Pages looked up at the same time by one call: an installation of fifty packages is one wave.
 const MAX_LOOKUPS: usize = 50;
@@ -49,6 +49,7 @@ struct Shared {
     pages: Pages,
     versions: RoleVersions,
     expires: Timestamp,
+    timestamp_expires: Timestamp,
     started_at: Timestamp,
     clock_behind: SignedDuration,
 }
@@ -97,6 +98,7 @@ impl Session {
             targets: trusted.targets().common.version.number(),
         };
         let (expires, started_at) = (trusted.expires(), trusted.started_at());
+        let timestamp_expires = trusted.timestamp().common.expires;
         let snapshot = trusted.snapshot().bytes().clone();
         tracing::debug!(repository = %repository.name(), ?versions, %expires, "refreshed");
         Ok(Self {
@@ -109,6 +111,7 @@ impl Session {
                 pages: Pages::default(),
                 versions,
                 expires,
+                timestamp_expires,
                 started_at,
                 clock_behind,
             }),
@@ -131,6 +134,12 @@ impl Session {
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.shared.expires
+    }
+
+    /// When the timestamp expires: whoever holds the repository's updates back can do so until then.
+    #[must_use]
+    pub fn timestamp_expires(&self) -> Timestamp {
+        self.shared.timestamp_expires
     }
 
     /// The fixed time this snapshot was verified at (5.1): that of the clock, or of the last refresh if it is later.
@@ -173,9 +182,9 @@ impl Session {
     async fn load_page(&self, project: &ProjectName) -> Result<Option<Arc<VerifiedPage>>, Error> {
         let path = TargetPath::parse(index_page_target_path(project))?;
         let Some(target) = self.target(&path).await? else { return Ok(None) };
-        let limits = self.shared.client.settings().page;
-        let bytes = self.read_page(&target, limits.max_page_bytes as u64).await?;
-        VerifiedPage::verify(project, &target, &bytes, &limits).map(|page| Some(Arc::new(page)))
+        let max_bytes = self.shared.client.settings().page.max_page_bytes as u64;
+        let bytes = self.read_page(&target, max_bytes).await?;
+        VerifiedPage::verify(self, project, &target, &bytes).map(|page| Some(Arc::new(page)))
     }
 
     /// The pages of many projects, in the order of their names here: as few round trips as one page takes, since all are

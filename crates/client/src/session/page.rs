@@ -3,13 +3,32 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sealdex_simple::{IndexPage, PageLimits, ProjectName};
+use jiff::Timestamp;
+use sealdex_simple::{IndexPage, ProjectName};
+use sealdex_tuf::VerifiedTarget;
 use sealdex_tuf::digest::HashAlgorithm;
-use sealdex_tuf::{RoleName, VerifiedTarget};
+use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
+use super::Session;
 use crate::error::Error;
-use crate::name::Sha256Digest;
+use crate::name::{RepositoryName, Sha256Digest};
+
+/// Who vouches for a page, and so for the files on it: the role that lists it, in which snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SignedBy {
+    /// The role's name.
+    pub role: String,
+    /// The version of the role's metadata.
+    pub role_version: u64,
+    /// The keys that signed it, those alone that the role has.
+    pub key_ids: Vec<String>,
+    /// The version of the snapshot.
+    pub snapshot: u64,
+    /// When the timestamp that names the snapshot expires.
+    pub timestamp_expires: Timestamp,
+}
 
 /// A project's page that verified metadata vouches for. Only [`Session::page`](super::Session::page) makes one.
 #[derive(Clone, Debug)]
@@ -17,25 +36,33 @@ pub struct VerifiedPage {
     page: IndexPage,
     sha256: Sha256Digest,
     length: u64,
-    role: RoleName,
+    repository: RepositoryName,
+    signed_by: SignedBy,
 }
 
 impl VerifiedPage {
     /// Verifies the bytes and reads them: the one way to a verified page.
     pub(super) fn verify(
+        session: &Session,
         project: &ProjectName,
         target: &VerifiedTarget,
         bytes: &[u8],
-        limits: &PageLimits,
     ) -> Result<Self, Error> {
         target.verify(bytes)?;
-        let page = IndexPage::from_json(bytes, limits)
+        let page = IndexPage::from_json(bytes, &session.shared.client.settings().page)
             .map_err(|source| Error::Page { project: project.to_string(), source })?;
         if page.name != *project {
             return Err(Error::OtherProject { expected: project.to_string(), found: page.name.to_string() });
         }
         let (sha256, length) = (Sha256Digest::of(bytes), bytes.len() as u64);
-        Ok(Self { page, sha256, length, role: target.role().clone() })
+        let signed_by = SignedBy {
+            role: target.role().to_string(),
+            role_version: target.role_version().number(),
+            key_ids: target.signed_by().iter().map(ToString::to_string).collect(),
+            snapshot: session.versions().snapshot,
+            timestamp_expires: session.timestamp_expires(),
+        };
+        Ok(Self { page, sha256, length, repository: session.repository().name().clone(), signed_by })
     }
 
     /// The page.
@@ -56,10 +83,16 @@ impl VerifiedPage {
         self.length
     }
 
-    /// The role that vouches for the page.
+    /// The repository that it is from.
     #[must_use]
-    pub fn role(&self) -> &RoleName {
-        &self.role
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Who vouches for the page.
+    #[must_use]
+    pub fn signed_by(&self) -> &SignedBy {
+        &self.signed_by
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is the failure report")]
 
 mod attacks;
+mod decisions;
 mod deltas;
 mod index;
 mod installers;

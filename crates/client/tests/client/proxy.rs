@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sealdex_client::{Attack, Error, OfflineUse, ProxyOptions, SnapshotPolicy, VerifyingProxy};
+use sealdex_client::{Attack, Decision, Error, OfflineUse, ProxyOptions, SnapshotPolicy, VerifyingProxy};
 use sealdex_testkit::archive::Archive;
 use sealdex_testkit::hostile::{Behaviour, Framing, Paths};
 use sealdex_testkit::wheel::WheelBuilder;
@@ -98,7 +98,7 @@ async fn a_file_that_does_not_verify_is_refused_in_words() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);
     let options =
-        ProxyOptions::default().on_refusal(move |refusal| told.lock().unwrap().push(refusal.clone()));
+        ProxyOptions::default().on_decision(move |decision| told.lock().unwrap().push(decision.clone()));
     let proxy = world.proxy_with(options).await;
     world.server.set(Paths::ending_with(".whl"), Behaviour::CorruptByte(100));
     for headers in [&[][..], &[("range", "bytes=0-1")]] {
@@ -120,7 +120,8 @@ async fn a_file_that_does_not_verify_is_refused_in_words() {
     assert_eq!(refusals[0].project, Some(project("hello")));
     assert_eq!(refusals[0].file.as_deref(), Some("hello-1.0-py3-none-any.whl"));
     assert_eq!(refusals[0].attack, Some(Attack::Verification(Core::WrongSoftware)));
-    assert_eq!(*heard.lock().unwrap(), refusals);
+    let expected: Vec<_> = refusals.iter().map(Decision::refused).collect();
+    assert_eq!(*heard.lock().unwrap(), expected);
 
     world.server.clear();
     assert_eq!(get(proxy.address(), WHEEL, &[]).await.body, hello().bytes);

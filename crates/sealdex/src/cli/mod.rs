@@ -18,7 +18,8 @@ pub(crate) use operator::{
 };
 pub(crate) use user::{
     Assignment, CacheArguments, CacheCommand, ChildArguments, CiService, ConnectionArguments, DemoArguments,
-    FetchArguments, InstallerArguments, InterpositionArguments, LimitArguments, ProxyArguments, RunArguments,
+    FetchArguments, InstallerArguments, InterpositionArguments, LimitArguments, LogArguments,
+    OversightArguments, PolicyArguments, PolicyCommand, PolicyShowArguments, ProxyArguments, RunArguments,
     SetupArguments, StoreArguments, TrustArguments, TrustCommand, UvArguments,
 };
 
@@ -136,6 +137,10 @@ pub(crate) enum Command {
     /// Say which installers are protected, found out by trying each: pip, uv, poetry, pdm, pipenv
     #[command(after_help = DOCTOR)]
     Doctor,
+    /// Show what was refused lately, and with --all what was handed out
+    Log(LogArguments),
+    /// Show what may be installed of what verifies
+    Policy(PolicyShowArguments),
     /// Fetch one target of any trusted repository, verified
     Fetch(FetchArguments),
     /// Show, prune, verify or clear the cache of verified files

@@ -27,6 +27,50 @@ pub(crate) struct StoreArguments {
     pub(crate) connection: ConnectionArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+}
+
+/// What may be installed of what verifies: docs/policy.md.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PolicyArguments {
+    /// File of a further policy, which can only forbid more; repeat for more
+    #[arg(long = "policy", value_name = "FILE", env = environment::POLICY, value_delimiter = ',')]
+    pub(crate) policies: Vec<PathBuf>,
+}
+
+/// What is told of a run, and whether it is verified at all.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OversightArguments {
+    /// Write every file handed out, who signed it, and what was refused as JSON (docs/report.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Verify nothing: installs whatever the network hands out. Warns each time; a policy can forbid it
+    // From the command line alone: nobody is to have it unseen (PEP 458).
+    #[arg(long)]
+    pub(crate) unsafely_disable_package_verification: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyShowArguments {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Show each rule in force and where it comes from
+    Show(PolicyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArguments {
+    /// Every decision: what was handed out as well
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How many to show, the latest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) lines: usize,
 }
 
 /// How servers are reached.
@@ -154,6 +198,8 @@ pub(crate) struct InstallerArguments {
     /// The Python whose pip is run [default: python3, in the active environment]
     #[arg(long, value_name = "PATH", env = environment::PYTHON)]
     pub(crate) python: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) oversight: OversightArguments,
     /// What pip is to do: everything from the first word on goes to pip
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PIP ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
@@ -211,6 +257,8 @@ pub(crate) struct InterpositionArguments {
     /// A host to let through, unverified: HOST or HOST:PORT; repeat for more
     #[arg(long = "allow-host", value_name = "HOST", env = environment::ALLOW_HOST, value_delimiter = ',')]
     pub(crate) allowed: Vec<String>,
+    #[command(flatten)]
+    pub(crate) oversight: OversightArguments,
 }
 
 #[derive(Debug, Args)]

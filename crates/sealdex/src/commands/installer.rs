@@ -7,9 +7,12 @@ use std::process::{ExitCode, ExitStatus};
 use sealdex_client::{ProxyOptions, Refusal, Setting, VerifyingProxy};
 use tokio::process::Command;
 
+use super::refused::{explain, explain_left_out};
+use super::report::{Outcome, Report};
 use super::trusted::{Chosen, hint, kind, looks_like, refused, warn_of_clock};
+use super::watch::Watch;
 use crate::failure::Failure;
-use crate::output::{BAD, FAINT, HINT, WARNING, styled, tell};
+use crate::output::{WARNING, count, styled, tell};
 
 /// The exit code when the installer succeeded although something was refused.
 const REFUSED: u8 = 3;
@@ -22,9 +25,13 @@ pub(super) enum Others {
 }
 
 /// Starts a proxy on a free loopback port, pinned to one snapshot of each repository.
-pub(super) async fn start(chosen: &Chosen, options: ProxyOptions) -> Result<VerifyingProxy, Failure> {
+pub(super) async fn start(
+    chosen: &Chosen,
+    options: ProxyOptions,
+    watch: &Watch,
+) -> Result<VerifyingProxy, Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let options = options.offline(chosen.offline);
+    let options = watch.over(options.offline(chosen.offline));
     let proxy = VerifyingProxy::start(&chosen.client, &chosen.repositories, address, options)
         .await
         .map_err(refused)?;
@@ -34,16 +41,19 @@ pub(super) async fn start(chosen: &Chosen, options: ProxyOptions) -> Result<Veri
     for (name, session) in sessions {
         match session {
             Ok(session) => warn_of_clock(&session),
-            // Its projects are refused, should any be asked for; those of the others can be had.
-            Err(error) if several && any => tell(format!(
-                "{} nothing can be had from {name}: {}",
-                styled(WARNING, "warning:"),
-                with_attack(&error)
-            )),
             Err(error) => {
-                let of = if several { format!("{name}: ") } else { String::new() };
-                let message = format!("{of}{}", with_attack(&error));
-                return Err(Failure::message(kind(&error), message).hint(hint(&error)));
+                watch.refuse_at_start(&name, &error);
+                if !(several && any) {
+                    let of = if several { format!("{name}: ") } else { String::new() };
+                    let message = format!("{of}{}", with_attack(&error));
+                    return Err(Failure::message(kind(&error), message).hint(hint(&error)));
+                }
+                // Its projects are refused, should any be asked for; those of the others can be had.
+                tell(format!(
+                    "{} nothing can be had from {name}: {}",
+                    styled(WARNING, "warning:"),
+                    with_attack(&error)
+                ));
             }
         }
     }
@@ -55,16 +65,19 @@ fn with_attack(error: &sealdex_client::Error) -> String {
     format!("{looks}{}", error.report())
 }
 
-/// Where installers keep what they got from these repositories, under these bindings. What came from other hosts is kept apart: a later run that
-/// refuses them would find it there.
+/// Where installers keep what they got from these repositories, under these bindings. What came from other hosts is kept
+/// apart: a later run that refuses them would find it there.
 pub(super) fn cache_directory(chosen: &Chosen, others: Others) -> PathBuf {
     let folder = chosen.client.settings().cache_directory.join("installers");
-    let name = chosen.repositories.folder_name();
-    match others {
-        Others::Refused => folder.join(name),
-        // No repository can have a name with a plus sign.
-        Others::LetThrough => folder.join(format!("{name}+others")),
-    }
+    // No repository can have a name with a plus sign.
+    let others = match others {
+        Others::Refused => "",
+        Others::LetThrough => "+others",
+    };
+    // Nor is what was installed under another policy to be found by one that forbids it.
+    let policy = chosen.client.settings().policies.fingerprint();
+    let policy = policy.map(|digest| format!("+policy-{:.16}", digest.to_string())).unwrap_or_default();
+    folder.join(format!("{}{others}{policy}", chosen.repositories.folder_name()))
 }
 
 /// Sets and takes away variables for an installer.
@@ -77,13 +90,87 @@ pub(super) fn apply(command: &mut Command, settings: Vec<Setting>) {
     }
 }
 
+/// How an installer's run ended.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+/// The last words on a run: tells what was refused, writes the report, gives the exit code.
+pub(super) fn conclude(
+    chosen: &Chosen,
+    watch: &Watch,
+    report: Option<&Report>,
+    outcome: Result<Ended, Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut exit_code = match &outcome {
+        Ok(ended) => exit_code(ended),
+        Err(failure) => failure.code(),
+    };
+    let refusals = match &outcome {
+        Ok(ended) => ended.refusals.clone(),
+        Err(_) => watch.seen().refused_at_start.clone(),
+    };
+    // What is merely a fault is told as one.
+    let is_told = outcome.is_ok() || refusals.iter().any(|refusal| refusal.attack.is_some());
+    if is_told {
+        explain(watch, &refusals);
+    }
+    if exit_code != 0 {
+        explain_left_out(&watch.seen().left_out);
+    }
+    if outcome.is_ok() {
+        say_what_was_verified(watch);
+    }
+    if let Some(report) = report {
+        let error = outcome.as_ref().err().map(Failure::line);
+        let policies = &chosen.client.settings().policies;
+        let repositories = chosen.repositories.as_slice();
+        let written =
+            report.write(watch, &Outcome { exit_code, error, repositories, policies, refusals: &refusals });
+        if let Err(failure) = written {
+            failure.report();
+            // Who asked for a report goes by it.
+            exit_code = exit_code.max(failure.code());
+        }
+    }
+    match outcome {
+        Ok(_) => Ok(ExitCode::from(exit_code)),
+        Err(failure) if is_told => Err(failure.told()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// With `-v`, one line; without, nothing: all is well.
+fn say_what_was_verified(watch: &Watch) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let seen = watch.seen();
+    let left_out = match seen.left_out.len() {
+        0 => String::new(),
+        number => format!("; policy left out {}", count(number, "file", "files")),
+    };
+    let from = seen.from.iter().map(|(repository, snapshot)| format!("{repository}, snapshot {snapshot}"));
+    let from = match from.collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        from => format!(" from {}", from.join(", and ")),
+    };
+    let files = count(seen.file_count, "file", "files");
+    tell(format!("verified {files}{from}{left_out}"));
+}
+
 /// The installer's own exit code; another one when it succeeded although something was refused.
-pub(super) fn exit_code(status: ExitStatus, refusals: &[Refusal]) -> ExitCode {
-    ExitCode::from(match status.code().and_then(|code| u8::try_from(code).ok()) {
-        Some(0) if !refusals.is_empty() => REFUSED,
-        Some(code) => code,
-        None => signal(status),
-    })
+fn exit_code(ended: &Ended) -> u8 {
+    match installers_code(ended.status) {
+        0 if !ended.refusals.is_empty() => REFUSED,
+        code => code,
+    }
+}
+
+/// The installer's own exit code.
+pub(super) fn installers_code(status: ExitStatus) -> u8 {
+    status.code().map_or_else(|| signal(status), |code| u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 /// As shells report a process that a signal ended: 128 and the signal's number.
@@ -97,40 +184,4 @@ fn signal(status: ExitStatus) -> u8 {
         None
     };
     u8::try_from(128 + signal.unwrap_or(INTERRUPT)).unwrap_or(u8::MAX)
-}
-
-/// Says what was refused, once for each reason, after the installer has said it in its own way.
-pub(super) fn explain(refusals: &[Refusal]) {
-    let mut told: Vec<&str> = Vec::new();
-    for refusal in refusals {
-        if told.contains(&refusal.message.as_str()) {
-            continue;
-        }
-        told.push(&refusal.message);
-        for line in boxed(refusal) {
-            tell(line);
-        }
-    }
-}
-
-/// A refusal as a short box.
-fn boxed(refusal: &Refusal) -> Vec<String> {
-    let what = match (&refusal.file, &refusal.project) {
-        (Some(file), _) => file.clone(),
-        (None, Some(project)) => format!("the index page of {}", project.as_str()),
-        (None, None) => "a request".to_owned(),
-    };
-    let bar = styled(BAD, "│");
-    let mut lines =
-        vec![format!("{} {}", styled(BAD, "┌ sealdex refused"), what), format!("{bar} {}", refusal.message)];
-    if let Some(attack) = &refusal.attack {
-        lines.push(format!("{bar} it looks like: {attack}"));
-    }
-    lines.push(format!("{bar} {} {}", styled(HINT, "what to do:"), refusal.hint));
-    lines.push(format!(
-        "{} {}",
-        styled(BAD, "└"),
-        styled(FAINT, "nothing of it was handed to the installer")
-    ));
-    lines
 }

@@ -13,14 +13,18 @@ mod import;
 mod init;
 mod installer;
 mod layout;
+mod log;
 mod man;
 mod offline;
 mod pip;
 mod poetry_settings;
+mod policy;
 mod programs;
 mod proxy;
 mod publish;
+mod refused;
 mod remove;
+mod report;
 mod run;
 mod serve;
 mod setup;
@@ -28,9 +32,11 @@ mod status;
 mod token;
 mod trust;
 mod trusted;
+mod unverified;
 mod uv;
 mod uv_settings;
 mod verify;
+mod watch;
 mod yank;
 
 use std::process::ExitCode;
@@ -60,11 +66,15 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Trust(arguments) => trust::run(arguments, format).await?,
         Command::Pip(arguments) => return pip::run(arguments).await,
         Command::Uv(arguments) => return uv::run(&arguments).await,
-        Command::Run(arguments) => return run::run(&arguments.interposition, &arguments.command).await,
+        Command::Run(arguments) => {
+            return run::run("run", &arguments.interposition, &arguments.command).await;
+        }
         Command::Child(arguments) => return run::child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
         Command::Setup(arguments) => setup::run(&arguments)?,
         Command::Doctor => return doctor::run(format).await,
+        Command::Log(arguments) => log::run(&arguments, format)?,
+        Command::Policy(arguments) => policy::run(&arguments, format)?,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Cache(arguments) => cache::run(arguments, format)?,
         Command::Config(arguments) => config::run(&arguments, format)?,

@@ -1,26 +1,36 @@
 //! `sealdex pip`: the user's own pip, with everything it installs verified.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
-use sealdex_client::{ProxyOptions, Refusal, VerifyingProxy, pip_environment};
+use sealdex_client::{ProxyOptions, VerifyingProxy, pip_environment};
 use tokio::process::Command;
 
-use super::installer::{self, Others};
+use super::installer::{self, Ended, Others};
+use super::report::Report;
 use super::trusted::{Chosen, choose};
+use super::unverified::UnverifiedRun;
+use super::watch::{Remember, Watch};
 use crate::cli::InstallerArguments;
 use crate::failure::{Failure, Kind};
 
 pub(super) async fn run(arguments: InstallerArguments) -> Result<ExitCode, Failure> {
-    refuse_other_proxy(&arguments.arguments)?;
-    let chosen = choose(&arguments.store)?;
     let python = arguments.python.clone().unwrap_or_else(|| PathBuf::from("python3"));
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip"]).args(&arguments.arguments);
-    let outcome = run_through_proxy(&chosen, pip, &python).await?;
-    installer::explain(&outcome.refusals);
-    Ok(installer::exit_code(outcome.status, &outcome.refusals))
+    let oversight = &arguments.oversight;
+    if oversight.unsafely_disable_package_verification {
+        let run = UnverifiedRun::begin("pip", Path::new("pip"), oversight, &arguments.store.policy)?;
+        return run.end(pip.status().await.map_err(|error| not_started(&python, &error))?);
+    }
+    refuse_other_proxy(&arguments.arguments)?;
+    let report = Report::of("pip", oversight.report.as_deref())?;
+    let chosen = choose(&arguments.store)?;
+    let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
+    let outcome = run_through_proxy(&chosen, &watch, pip, &python).await;
+    installer::conclude(&chosen, &watch, report.as_ref(), outcome)
 }
 
 /// pip's option `--proxy` counts more than the variables that lead pip to the verifying proxy: everything would come
@@ -41,27 +51,32 @@ pub(super) fn refuse_other_proxy(arguments: &[OsString]) -> Result<(), Failure> 
     }
 }
 
-/// How an installer's run ended.
-struct Outcome {
-    status: ExitStatus,
-    refusals: Vec<Refusal>,
-}
-
 /// Runs `pip` with a proxy of its own, pinned to one snapshot of the repository.
-async fn run_through_proxy(chosen: &Chosen, mut pip: Command, python: &Path) -> Result<Outcome, Failure> {
-    let proxy = start_proxy(chosen, &mut pip).await?;
-    let status = pip.status().await.map_err(|error| {
-        Failure::message(Kind::Failed, format!("{} could not be started: {error}", python.display()))
-            .hint("name a Python that has pip with --python")
-    })?;
+async fn run_through_proxy(
+    chosen: &Chosen,
+    watch: &Watch,
+    mut pip: Command,
+    python: &Path,
+) -> Result<Ended, Failure> {
+    let proxy = start_proxy(chosen, watch, &mut pip).await?;
+    let status = pip.status().await.map_err(|error| not_started(python, &error))?;
     let refusals = proxy.refusals();
     proxy.shutdown().await;
-    Ok(Outcome { status, refusals })
+    Ok(Ended { status, refusals })
+}
+
+fn not_started(python: &Path, error: &io::Error) -> Failure {
+    Failure::message(Kind::Failed, format!("{} could not be started: {error}", python.display()))
+        .hint("name a Python that has pip with --python")
 }
 
 /// Starts a proxy, and gives `pip` the environment that leads there and nowhere else.
-pub(super) async fn start_proxy(chosen: &Chosen, pip: &mut Command) -> Result<VerifyingProxy, Failure> {
-    let proxy = installer::start(chosen, ProxyOptions::default()).await?;
+pub(super) async fn start_proxy(
+    chosen: &Chosen,
+    watch: &Watch,
+    pip: &mut Command,
+) -> Result<VerifyingProxy, Failure> {
+    let proxy = installer::start(chosen, ProxyOptions::default(), watch).await?;
     let patience = chosen.client.settings().patience();
     let cache = installer::cache_directory(chosen, Others::Refused);
     installer::apply(pip, pip_environment(proxy.address(), &cache, patience));

@@ -2,22 +2,27 @@
 
 use std::time::Duration;
 
-use sealdex_client::{ProxyOptions, SnapshotPolicy, VerifyingProxy};
+use sealdex_client::{Outcome, ProxyOptions, SnapshotPolicy, VerifyingProxy};
 
 use super::trusted::{choose, refused};
+use super::watch::{Remember, Watch};
 use crate::cli::ProxyArguments;
 use crate::failure::Failure;
-use crate::output::{BAD, GOOD, styled, tell};
+use crate::output::{BAD, GOOD, plain, styled, tell};
 use crate::shutdown;
 
 pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
     let chosen = choose(&arguments.store)?;
+    let watch = Watch::begin(Remember::Count);
     let options = ProxyOptions::default()
         .snapshots(SnapshotPolicy::RefreshAfter(Duration::from_secs(arguments.refresh_after)))
         .offline(chosen.offline)
-        .on_refusal(|refusal| {
-            let attack = refusal.attack.map(|attack| format!(" ({attack})")).unwrap_or_default();
-            tell(format!("{} {}{attack}", styled(BAD, "refused:"), refusal.message));
+        .on_decision(move |decision| {
+            watch.hear(decision);
+            if let Outcome::Refused(refused) = &decision.outcome {
+                let attack = refused.attack.as_ref().map(|attack| format!(" ({attack})")).unwrap_or_default();
+                tell(format!("{} {}{attack}", styled(BAD, "refused:"), plain(&refused.message)));
+            }
         });
     let (client, repositories) = (&chosen.client, &chosen.repositories);
     let proxy = match arguments.inherited {

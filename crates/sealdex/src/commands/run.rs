@@ -13,24 +13,53 @@ use sealdex_client::{
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::installer::{self, Others};
+use super::installer::{self, Ended, Others};
 use super::pip::refuse_other_proxy;
 use super::poetry_settings;
+use super::report::Report;
 use super::trust::indexes;
 use super::trusted::{Chosen, choose, refused};
+use super::unverified::{UnverifiedRun, forbid_unverified};
 use super::uv_settings;
+use super::watch::{Remember, Watch};
 use crate::cli::{ChildArguments, InterpositionArguments};
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, styled, tell};
 use crate::shutdown::Signals;
 
-/// Runs the command of these words.
-pub(super) async fn run(arguments: &InterpositionArguments, words: &[OsString]) -> Result<ExitCode, Failure> {
+/// Runs the command of these words, for `sealdex OWN`.
+pub(super) async fn run(
+    own: &'static str,
+    arguments: &InterpositionArguments,
+    words: &[OsString],
+) -> Result<ExitCode, Failure> {
+    let oversight = &arguments.oversight;
+    if oversight.unsafely_disable_package_verification {
+        let program = words.first().map(Path::new).unwrap_or(Path::new(""));
+        let run = UnverifiedRun::begin(own, program, oversight, &arguments.store.policy)?;
+        let mut command = bound_to_this_process(words)?;
+        return run.end(supervise(&mut command, words).await?);
+    }
     if is_pip(words) {
         refuse_other_proxy(words)?;
     }
     uv_settings::refuse_other_proxy(words)?;
+    let report = Report::of(own, oversight.report.as_deref())?;
     let chosen = choose(&arguments.store)?;
+    if !arguments.allowed.is_empty() {
+        forbid_unverified(&chosen.client.settings().policies, "--allow-host")?;
+    }
+    let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
+    let outcome = run_through_proxy(&chosen, &watch, arguments, words).await;
+    installer::conclude(&chosen, &watch, report.as_ref(), outcome)
+}
+
+async fn run_through_proxy(
+    chosen: &Chosen,
+    watch: &Watch,
+    arguments: &InterpositionArguments,
+    words: &[OsString],
+) -> Result<Ended, Failure> {
     let mut stands_for = chosen.repositories.indexes();
     stands_for.extend(indexes(&arguments.indexes)?);
     let allowed: Vec<AllowedHost> =
@@ -38,11 +67,9 @@ pub(super) async fn run(arguments: &InterpositionArguments, words: &[OsString]) 
     let shown: Vec<String> = stands_for.iter().map(ToString::to_string).collect();
     tracing::info!("{} stands for {}", chosen.names(), shown.join(", "));
     let mut command = bound_to_this_process(words)?;
-    let running = start(&chosen, stands_for, allowed, &mut command).await?;
+    let running = start(chosen, watch, stands_for, allowed, &mut command).await?;
     let status = supervise(&mut command, words).await?;
-    let refusals = running.stop().await;
-    installer::explain(&refusals);
-    Ok(installer::exit_code(status, &refusals))
+    Ok(Ended { status, refusals: running.stop().await })
 }
 
 /// What a run needs until its end.
@@ -65,6 +92,7 @@ impl Running {
 /// Starts the proxy, and gives `command` the environment that leads there.
 pub(super) async fn start(
     chosen: &Chosen,
+    watch: &Watch,
     stands_for: Vec<RepositoryUrl>,
     allowed: Vec<AllowedHost>,
     command: &mut Command,
@@ -76,7 +104,7 @@ pub(super) async fn start(
     let file = certificates.path().join("authority.pem");
     std::fs::write(&file, interposition.certificates_pem())?;
 
-    let proxy = installer::start(chosen, ProxyOptions::default().interpose(interposition)).await?;
+    let proxy = installer::start(chosen, ProxyOptions::default().interpose(interposition), watch).await?;
     let patience = chosen.client.settings().patience();
     let caches = installer::cache_directory(chosen, others);
     installer::apply(command, run_environment(&proxy.proxy_url(), &file, &caches, patience));

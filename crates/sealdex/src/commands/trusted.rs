@@ -12,6 +12,7 @@ use crate::cli::{ConnectionArguments, LimitArguments, StoreArguments};
 use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
+use crate::policy;
 
 /// A client and the repositories it is to use.
 pub(super) struct Chosen {
@@ -54,14 +55,27 @@ pub(super) fn client(
     connection: ConnectionArguments,
     limits: &LimitArguments,
 ) -> Result<Client, Failure> {
+    make(settings(cache_directory, connection, limits)?)
+}
+
+fn settings(
+    cache_directory: Option<PathBuf>,
+    connection: ConnectionArguments,
+    limits: &LimitArguments,
+) -> Result<ClientSettings, Failure> {
     let cache = cache_directory.map_or_else(ClientSettings::default_cache_directory, Ok).map_err(refused)?;
     let mut settings = ClientSettings::new(cache);
     settings.ca_file = connection.ca_file;
     limits::apply(limits, &mut settings)?;
+    Ok(settings)
+}
+
+fn make(settings: ClientSettings) -> Result<Client, Failure> {
     Client::new(settings, Arc::new(jiff::Timestamp::now)).map_err(refused)
 }
 
-/// The repository that the arguments name, or all that are trusted, each with the projects that are bound to it.
+/// The repository that the arguments name, or all that are trusted, each with the projects that are bound to it; and what
+/// policies leave of them.
 pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let bindings = store.bindings().map_err(refused)?;
@@ -87,8 +101,9 @@ fn chosen(arguments: &StoreArguments, repositories: Repositories) -> Result<Chos
     let repository = repository.ok_or(sealdex_client::Error::NoRepository).map_err(refused)?;
     let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
     let connection = arguments.connection.clone();
-    let client = client(arguments.cache_dir.clone(), connection, &arguments.limits)?;
-    Ok(Chosen { client, repository, repositories, offline })
+    let mut settings = settings(arguments.cache_dir.clone(), connection, &arguments.limits)?;
+    settings.policies = policy::load(&arguments.policy)?;
+    Ok(Chosen { client: make(settings)?, repository, repositories, offline })
 }
 
 /// The repository of this name, or the only one there is.
@@ -158,7 +173,8 @@ pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
     use sealdex_client::Error;
     match error {
         Error::Verification(_) => Kind::Refused,
-        Error::InvalidName { .. }
+        Error::Policy { .. }
+        | Error::InvalidName { .. }
         | Error::InvalidPattern { .. }
         | Error::NoRepository
         | Error::AmbiguousRest { .. }

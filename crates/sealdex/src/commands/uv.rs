@@ -14,5 +14,5 @@ pub(super) async fn run(arguments: &UvArguments) -> Result<ExitCode, Failure> {
     })?;
     let words: Vec<OsString> =
         std::iter::once(uv.into_os_string()).chain(arguments.arguments.iter().cloned()).collect();
-    super::run::run(&arguments.interposition, &words).await
+    super::run::run("uv", &arguments.interposition, &words).await
 }

@@ -7,7 +7,7 @@ use crate::project::{INDEX, Project, alpha, environment, pip, pyproject, uv, uv_
 use crate::support::Stage;
 
 /// A project whose repository is reached through a server that is honest so far.
-fn through_an_attacker() -> (Project, HostileServer) {
+pub(crate) fn through_an_attacker() -> (Project, HostileServer) {
     let stage = Stage::with_repository(&[]);
     stage.add(&stage.two_wheels());
     let served = stage.serve();

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod bypasses;
+mod decisions;
 mod locks;
 mod poetry;
 mod process;

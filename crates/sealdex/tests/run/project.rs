@@ -129,6 +129,13 @@ pub(crate) fn alpha_in(folder: &Path) -> String {
     python::run(python.args(["-c", code]), PATIENCE).expect_success().stdout.trim().to_owned()
 }
 
+/// The version of `alpha` in a project's `.venv`.
+pub(crate) fn alpha_version_in(folder: &Path) -> String {
+    let mut python = Command::new(folder.join(".venv/bin/python"));
+    let code = "import importlib.metadata as m; print(m.version('alpha'))";
+    python::run(python.args(["-c", code]), PATIENCE).expect_success().stdout.trim().to_owned()
+}
+
 /// A project that needs `alpha`, for uv, poetry and pdm alike.
 pub(crate) fn pyproject(more: &str) -> String {
     format!(

@@ -62,7 +62,7 @@ impl Stage {
             }
         }
         command.env("SEALDEX_TRUST_DIR", self.path("trust")).env("SEALDEX_CACHE_DIR", self.path("cache"));
-        command.env("XDG_CONFIG_HOME", self.path("config"));
+        command.env("XDG_CONFIG_HOME", self.path("config")).env("XDG_STATE_HOME", self.path("state"));
         command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("NO_COLOR", "1");
         command
     }
@@ -148,4 +148,9 @@ pub(crate) fn only_file(directory: &Path, ending: &str) -> PathBuf {
         .collect();
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
+}
+
+/// What a box says, in one line: where it is broken depends on paths of this machine.
+pub(crate) fn unboxed(text: &str) -> String {
+    text.replace(['│', '|'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -151,14 +151,9 @@ impl Search {
             Some(targets) => targets,
             None => trusted.targets(),
         };
-        if let Some(file) = targets.targets.get(&self.path) {
-            let consistent = trusted.root().consistent_snapshot;
-            return Some(VerifiedTarget::new(
-                self.path.clone(),
-                file.clone(),
-                visit.role.clone(),
-                consistent,
-            ));
+        let consistent = trusted.root().consistent_snapshot;
+        if let Some(found) = VerifiedTarget::listed(&self.path, &visit.role, targets, consistent) {
+            return Some(found);
         }
         // 5.6.7.2: in order of appearance; after a terminating one nothing else is asked.
         let mut next = Vec::new();

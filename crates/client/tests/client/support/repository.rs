@@ -76,6 +76,11 @@ impl TestRepository {
         &self.root
     }
 
+    /// The id of the key that signs bins, snapshot and timestamp.
+    pub(crate) fn online_key_id(&self) -> String {
+        self.online_key.key().id().to_string()
+    }
+
     /// The version of timestamp and snapshot.
     pub(crate) fn version(&self) -> u64 {
         self.version

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use super::pip::start_proxy;
 use super::trusted::{Chosen, client};
+use super::watch::Watch;
 use crate::cli::{ConnectionArguments, DemoArguments, LimitArguments};
 use crate::failure::Failure;
 use crate::output::{BAD, GOOD, bytes, count, say, styled, tell};
@@ -199,7 +200,7 @@ async fn install_sealed(
     let repository = chosen.repository.clone();
     let chosen =
         Chosen { client, repositories: (&repository).into(), repository, offline: OfflineUse::Never };
-    let proxy = start_proxy(&chosen, &mut pip).await.map_err(Failure::into_error)?;
+    let proxy = start_proxy(&chosen, &Watch::unlogged(), &mut pip).await.map_err(Failure::into_error)?;
     let output = python::run(pip).await?;
     let installation = Installation::of(&output, proxy.refusals());
     proxy.shutdown().await;

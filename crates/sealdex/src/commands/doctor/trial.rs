@@ -18,6 +18,7 @@ use super::tools::{PROJECT, Tool};
 use crate::cli::{ConnectionArguments, LimitArguments};
 use crate::commands::demo::{Operator, Package, Running, build_wheel};
 use crate::commands::trusted::{Chosen, client, refused};
+use crate::commands::watch::Watch;
 use crate::commands::{run, uv_settings};
 use crate::failure::Failure;
 
@@ -100,7 +101,7 @@ impl Laboratory {
         words.extend(tool.trial(&place, index)?.into_iter().map(Into::into));
         let mut command = run::bound_to_this_process(&words).map_err(Failure::into_error)?;
         let stands_for = vec![RepositoryUrl::parse(INDEX).map_err(refused).map_err(Failure::into_error)?];
-        let running = run::start(&self.chosen, stands_for, Vec::new(), &mut command)
+        let running = run::start(&self.chosen, &Watch::unlogged(), stands_for, Vec::new(), &mut command)
             .await
             .map_err(Failure::into_error)?;
         leave_nothing_behind(&mut command, &place);

@@ -2,6 +2,8 @@
 //!
 //! Results go to standard output; everything said along the way goes to standard error.
 
+pub(crate) mod boxed;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -22,6 +24,17 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// `text` in `style`; colours are dropped where the stream is no terminal or NO_COLOR is set.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// Text from outside, for a terminal: what would move its cursor, colour it or turn its letters around is escaped.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        match character {
+            '"' | '\'' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+        shown
+    })
 }
 
 /// Writes one line to standard output. A reader that went away is no fault of ours.

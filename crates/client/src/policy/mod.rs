@@ -1,0 +1,196 @@
+//! What may be installed of what verifies: rules of an administrator, a user, a project.
+//!
+//! Several policies are intersected: each can only forbid, so that none makes another one weaker, whoever wrote it. They
+//! judge what is on a verified page, by its signed fields alone.
+
+mod rules;
+mod selector;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pep440_rs::Version;
+use sealdex_simple::{DistributionFilename, IndexFile, IndexPage, ProjectName};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::name::Sha256Digest;
+use rules::{Asked, Rules};
+
+/// One policy, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    source: Arc<str>,
+    rules: Rules,
+    table: toml::Table,
+    digest: Sha256Digest,
+}
+
+/// All policies that are in force. Without any, everything that verifies may be installed.
+#[derive(Clone, Debug, Default)]
+pub struct Policies(Arc<[Policy]>);
+
+/// A file of a signed page that is not offered, and the rule that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The file's name.
+    pub file: String,
+    /// The rule, and where it stands.
+    pub rule: String,
+    /// Why the rule excludes the file.
+    pub reason: String,
+}
+
+/// A rule as its policy has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RuleInForce {
+    /// Its key.
+    pub rule: String,
+    /// Its value, as TOML.
+    pub value: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+impl Policy {
+    /// The greatest length of a policy in bytes.
+    pub const MAX_BYTES: u64 = 1 << 20;
+
+    /// Reads a policy. What is not known is an error: a rule that is misspelt must not be a rule less.
+    ///
+    /// # Errors
+    /// [`Error::Policy`]
+    pub fn parse(source: &str, text: &str) -> Result<Self, Error> {
+        let failed = |error: toml::de::Error| {
+            let line = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
+            let reason = format!("line {line}: {}", error.message().escape_debug());
+            Error::Policy { path: source.to_owned(), reason }
+        };
+        let rules = toml::from_str(text).map_err(failed)?;
+        let table = toml::Table::from_str(text).map_err(failed)?;
+        Ok(Self { source: source.into(), rules, table, digest: Sha256Digest::of(text.as_bytes()) })
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn left_out(
+        &self,
+        project: &ProjectName,
+        file: &IndexFile,
+        now: Timestamp,
+        asked: Asked,
+    ) -> Option<LeftOut> {
+        let (rule, reason) = self.rules.violation(project, file, now, asked)?;
+        let rule = format!("{rule} in {}", self.source);
+        Some(LeftOut { file: file.filename.to_string(), rule, reason })
+    }
+}
+
+impl Policies {
+    /// All of these together.
+    #[must_use]
+    pub fn new(policies: Vec<Policy>) -> Self {
+        Self(policies.into())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every rule in force, and where it comes from.
+    #[must_use]
+    pub fn rules(&self) -> Vec<RuleInForce> {
+        let of = |policy: &Policy| {
+            let source = policy.source.to_string();
+            policy
+                .table
+                .iter()
+                .map(|(rule, value)| RuleInForce {
+                    rule: rule.clone(),
+                    value: value.to_string(),
+                    source: source.clone(),
+                })
+                .collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
+    /// The policy that forbids runs without verification, if one does.
+    #[must_use]
+    pub fn forbids_unverified(&self) -> Option<&str> {
+        self.0.iter().find(|policy| policy.rules.forbid_unverified).map(Policy::source)
+    }
+
+    /// Names this set of policies, to keep apart what was installed under another one; `None` without any.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Sha256Digest> {
+        let digests: BTreeSet<Sha256Digest> = self.0.iter().map(|policy| policy.digest).collect();
+        let all: Vec<u8> = digests.iter().flat_map(Sha256Digest::as_bytes).copied().collect();
+        (!digests.is_empty()).then(|| Sha256Digest::of(&all))
+    }
+
+    /// Why a file must not be handed out, whoever names it.
+    pub(crate) fn refuses(&self, project: &ProjectName, file: &IndexFile, now: Timestamp) -> Option<LeftOut> {
+        self.0.iter().find_map(|policy| policy.left_out(project, file, now, Asked::ByName))
+    }
+
+    /// The page without the files that are not to be chosen, and those files.
+    pub(crate) fn admitted<'a>(
+        &self,
+        page: &'a IndexPage,
+        now: Timestamp,
+    ) -> (Cow<'a, IndexPage>, Vec<LeftOut>) {
+        if self.is_empty() {
+            return (Cow::Borrowed(page), Vec::new());
+        }
+        let verdict =
+            |file| self.0.iter().find_map(|policy| policy.left_out(&page.name, file, now, Asked::OnPage));
+        let (mut admitted, mut left_out) = (Vec::new(), Vec::new());
+        for file in &page.files {
+            match verdict(file) {
+                Some(own) => left_out.push(own),
+                None => admitted.push(file.clone()),
+            }
+        }
+        if left_out.is_empty() {
+            return (Cow::Borrowed(page), left_out);
+        }
+        let mut shorter = IndexPage { files: Vec::new(), ..page.clone() };
+        remove_versions(&mut shorter, page, &admitted);
+        shorter.files = admitted;
+        (Cow::Owned(shorter), left_out)
+    }
+}
+
+/// Takes those versions away that had files and have none any more.
+fn remove_versions(shorter: &mut IndexPage, page: &IndexPage, admitted: &[IndexFile]) {
+    let versions = |files: &[IndexFile]| -> BTreeSet<Version> {
+        files.iter().filter_map(|file| version_of(&page.name, file)).collect()
+    };
+    let (before, after) = (versions(&page.files), versions(admitted));
+    shorter.versions.retain(|text| {
+        Version::from_str(text).map_or(true, |own| !before.contains(&own) || after.contains(&own))
+    });
+}
+
+/// The version that a file's name says.
+pub(crate) fn version_of(project: &ProjectName, file: &IndexFile) -> Option<Version> {
+    let name = DistributionFilename::parse_for(project, file.filename.as_str()).ok()?;
+    Some(name.version().clone())
+}

@@ -1,0 +1,165 @@
+//! `--report FILE`: what a run came to, as JSON for CI. The schema is in docs/report.md.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use sealdex_client::{LeftOut, Policies, Refusal, RepositoryName, RuleInForce, TrustedRepository};
+use sealdex_simple::ProjectName;
+use serde::Serialize;
+
+use super::refused::Since;
+use super::watch::{RepositoryFile, Watch};
+use crate::failure::{Failure, Kind};
+
+/// Counts up with every change that a reader could stumble over.
+const VERSION: u32 = 1;
+
+/// Where a report is to be written.
+pub(super) struct Report {
+    path: PathBuf,
+    command: &'static str,
+}
+
+/// What a run came to.
+pub(super) struct Outcome<'a> {
+    pub(super) exit_code: u8,
+    /// Why it was over before the installer ran.
+    pub(super) error: Option<String>,
+    /// None in a run without verification.
+    pub(super) repositories: &'a [TrustedRepository],
+    pub(super) policies: &'a Policies,
+    pub(super) refusals: &'a [Refusal],
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    sealdex: &'static str,
+    command: &'static str,
+    begun: Timestamp,
+    ended: Timestamp,
+    exit_code: u8,
+    verified: bool,
+    error: Option<&'a str>,
+    repositories: Vec<Repository<'a>>,
+    files: &'a [RepositoryFile],
+    refusals: Vec<Refused<'a>>,
+    left_out: Vec<Excluded<'a>>,
+    policy: Vec<RuleInForce>,
+    truncated: bool,
+}
+
+#[derive(Serialize)]
+struct Repository<'a> {
+    name: &'a str,
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    when: Timestamp,
+    repository: Option<&'a RepositoryName>,
+    project: Option<&'a ProjectName>,
+    file: Option<&'a str>,
+    attack: Option<String>,
+    rule: Option<&'a str>,
+    message: &'a str,
+    hint: &'a str,
+    refused_since: Option<Timestamp>,
+    last_good: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Excluded<'a> {
+    project: &'a ProjectName,
+    #[serde(flatten)]
+    file: &'a LeftOut,
+}
+
+impl Report {
+    /// A report of this command. Whether it can be written is looked at before anything is installed.
+    pub(super) fn of(command: &'static str, path: Option<&Path>) -> Result<Option<Self>, Failure> {
+        let Some(path) = path else { return Ok(None) };
+        if path.is_dir() || !folder(path).is_dir() {
+            let message = format!("no report can be written to {}", path.display());
+            return Err(Failure::message(Kind::Usage, message).hint("name a file in a folder that is there"));
+        }
+        Ok(Some(Self { path: path.to_owned(), command }))
+    }
+
+    /// Writes it, whole or not at all.
+    pub(super) fn write(&self, watch: &Watch, outcome: &Outcome<'_>) -> Result<(), Failure> {
+        let document = self.document(watch, outcome)?;
+        write(&self.path, &document).map_err(|error| {
+            let message = format!("the report {} could not be written: {error}", self.path.display());
+            Failure::message(Kind::Failed, message)
+        })
+    }
+
+    fn document(&self, watch: &Watch, outcome: &Outcome<'_>) -> Result<Vec<u8>, Failure> {
+        let seen = watch.seen();
+        let since = Since::new(watch, !outcome.refusals.is_empty());
+        let refused = |refusal| {
+            let history = since.history(refusal);
+            let Refusal { when, repository, project, file, attack, rule, message, hint, .. } = refusal;
+            Refused {
+                when: *when,
+                repository: repository.as_ref(),
+                project: project.as_ref(),
+                file: file.as_deref(),
+                attack: attack.map(|attack| attack.to_string()),
+                rule: rule.as_deref(),
+                message,
+                hint,
+                refused_since: history.refused_since,
+                last_good: history.last_good,
+            }
+        };
+        let document = Document {
+            version: VERSION,
+            sealdex: env!("CARGO_PKG_VERSION"),
+            command: self.command,
+            begun: watch.begun(),
+            ended: Timestamp::now(),
+            exit_code: outcome.exit_code,
+            verified: !outcome.repositories.is_empty(),
+            error: outcome.error.as_deref(),
+            repositories: outcome
+                .repositories
+                .iter()
+                .map(|own| Repository { name: own.name().as_str(), url: own.record().url.to_string() })
+                .collect(),
+            files: &seen.files,
+            refusals: outcome.refusals.iter().map(refused).collect(),
+            left_out: seen.left_out.iter().map(|(project, file)| Excluded { project, file }).collect(),
+            policy: outcome.policies.rules(),
+            truncated: seen.truncated,
+        };
+        let mut text = serde_json::to_vec_pretty(&document)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device or a pipe is written to, not replaced.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
+    let mut file = tempfile::Builder::new().prefix(".sealdex-report-").tempfile_in(folder(path))?;
+    file.write_all(bytes)?;
+    // Private until it has its name; then as any file that a command is told to write.
+    #[cfg(unix)]
+    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
