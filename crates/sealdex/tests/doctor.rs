@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealdex_testkit::process::{Output, Process};
 use sealdex_testkit::python::{self, Environment};
@@ -136,6 +136,31 @@ fn an_index_that_is_a_proxys_is_told_from_any_other() {
         assert_eq!(alone["verified"], verified, "{}", output.report());
         assert_eq!(alone["indexes"][0], index);
     }
+}
+
+#[test]
+fn stopped_halfway_it_takes_its_folder_away() {
+    let stage = Stage::new();
+    let pip = wrapped_pip(&stage, "touch $TMPDIR/../begun; sleep 600");
+    let mut command = doctor(&stage, &[pip]);
+    let process = Process::start(python::isolate(&mut command));
+    let deadline = Instant::now() + PATIENCE;
+    while !has_begun(&stage.path("tmp")) {
+        assert!(Instant::now() < deadline, "{}", process.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    process.interrupt();
+    let (status, log) = process.wait(PATIENCE);
+    assert!(!status.success() && log.contains("stopped before"), "{log}");
+    assert_eq!(fs::read_dir(stage.path("tmp")).unwrap().count(), 0);
+}
+
+/// Whether a tool was started.
+fn has_begun(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .into_iter()
+        .any(|entry| entry.file_name() == "begun" || entry.path().is_dir() && has_begun(&entry.path()))
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -80,8 +81,13 @@ fn pip_and_uv_are_led_to_the_proxy_and_back() {
         assert_eq!(fresh.evaluate("import alpha, beta; print(alpha.NAME)"), "alpha", "{name}");
     }
 
+    // As `systemctl enable` does it.
+    let wants = stage.path("config/systemd/user/sockets.target.wants");
+    fs::create_dir(&wants).unwrap();
+    symlink(stage.path(SOCKET), wants.join("sealdex-proxy.socket")).unwrap();
     stage.run(&["setup", "--undo"]).expect_success();
     assert_eq!(all(&stage), before);
+    assert_eq!(fs::read_dir(&wants).unwrap().count(), 0);
 }
 
 #[test]

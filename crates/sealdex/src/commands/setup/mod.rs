@@ -64,7 +64,11 @@ pub(super) fn run(arguments: &SetupArguments) -> Result<(), Failure> {
 
 fn say_what_is_left_to_do(undone: bool) {
     let command = match undone {
-        true => format!("systemctl --user stop {} {}", units::SOCKET, units::SERVICE),
+        true => format!(
+            "systemctl --user stop {} {}; systemctl --user daemon-reload",
+            units::SOCKET,
+            units::SERVICE
+        ),
         false => {
             format!("systemctl --user daemon-reload && systemctl --user enable --now {}", units::SOCKET)
         }
@@ -120,7 +124,7 @@ impl Places {
 
     fn without_ours(&self) -> Result<Vec<Change>, Failure> {
         let mut changes = Vec::new();
-        for name in [units::SOCKET, units::SERVICE] {
+        for name in [units::ENABLED, units::SOCKET, units::SERVICE] {
             let path = self.units.join(name);
             let before = read(&path)?.filter(|text| text.starts_with(units::HEADER));
             changes.push(Change { path, before, after: None });
@@ -167,9 +171,9 @@ impl Change {
 
     /// Makes the change: a file is whole, old or new, at every moment.
     fn make(&self) -> io::Result<()> {
+        let Some(after) = &self.after else { return fs::remove_file(&self.path) };
         // What a link leads to, not the link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let Some(after) = &self.after else { return fs::remove_file(path) };
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

@@ -8,6 +8,8 @@ pub(super) const HEADER: &str = "# Written by `sealdex setup`; `sealdex setup --
 
 pub(super) const SOCKET: &str = "sealdex-proxy.socket";
 pub(super) const SERVICE: &str = "sealdex-proxy.service";
+/// The link to the socket that `systemctl enable` makes.
+pub(super) const ENABLED: &str = "sockets.target.wants/sealdex-proxy.socket";
 
 /// Long enough for a project with many files, short enough to cost nothing.
 const IDLE_SECONDS: u32 = 600;
