@@ -57,7 +57,8 @@ fn uv_chooses_among_what_policy_leaves_and_a_lock_is_held_to_it() {
     project.stage.add(&[project.stage.wheel(&WheelBuilder::new("alpha", "5.0").build())]);
     project.write("app", "pyproject.toml", &pyproject(&uv_index(INDEX)));
     let run = |options: &[&str], words: &[&str]| {
-        python::run(&mut project.sealed_command("app", options, &uv(), words), PATIENCE)
+        let mut command = project.sealed_command("app", options, &uv(), words);
+        python::run(command.env_remove("UV_NO_CACHE"), PATIENCE)
     };
     let version = |output: &sealdex_testkit::process::Output| {
         assert!(output.succeeded(), "{}", output.report());
@@ -65,6 +66,12 @@ fn uv_chooses_among_what_policy_leaves_and_a_lock_is_held_to_it() {
     };
     // Without a policy: the latest, which is in uv's cache then, and in the lock.
     assert_eq!(version(&run(&[], &["sync"])), "5.0");
+
+    let report = project.stage.path("report.json");
+    std::fs::remove_dir_all(project.stage.path("app/.venv")).unwrap();
+    run(&["--report", report.to_str().unwrap()], &["sync", "--frozen"]).expect_success();
+    let again: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    assert_eq!(again["files"], Value::Array(Vec::new()), "uv asks for what it has in its cache");
 
     // A lock that names a denied file is refused, for all that uv has it in the cache of a run without the policy.
     let file = policy(&project, "deny = [\"alpha ==5.0\"]\n");
@@ -76,7 +83,6 @@ fn uv_chooses_among_what_policy_leaves_and_a_lock_is_held_to_it() {
 
     // A new lock is made of what is left.
     std::fs::remove_file(project.stage.path("app/uv.lock")).unwrap();
-    let report = project.stage.path("report.json");
     let options = ["--policy", file.as_str(), "--report", report.to_str().unwrap()];
     assert_eq!(version(&run(&options, &["sync"])), "1.0");
     let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
