@@ -5,6 +5,7 @@
 
 mod download;
 mod figures;
+mod install;
 mod publish;
 mod python;
 mod renew;
@@ -17,7 +18,7 @@ use anyhow::ensure;
 use figures::Row;
 use sealdex_repository::layout::BinStyle;
 
-const GROUPS: [&str; 6] = ["publish", "client", "verify", "serve", "download", "renew"];
+const GROUPS: [&str; 8] = ["publish", "client", "verify", "serve", "download", "renew", "install", "stream"];
 
 fn main() -> anyhow::Result<()> {
     ensure!(!cfg!(debug_assertions), "benchmarks are for release builds: cargo xtask bench");
@@ -64,6 +65,14 @@ fn main() -> anyhow::Result<()> {
     if wanted("download") {
         eprintln!("measuring what is on the wire ...");
         rows.extend(runtime.block_on(download::measure())?);
+    }
+    if wanted("install") {
+        eprintln!("installing, with and without ...");
+        rows.extend(install::measure()?);
+    }
+    if wanted("stream") {
+        eprintln!("passing a large wheel through the proxy ...");
+        rows.extend(install::measure_stream()?);
     }
     figures::print(&rows);
     Ok(())

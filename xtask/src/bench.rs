@@ -10,6 +10,9 @@ use crate::workspace::Workspace;
 
 const PACKAGE: &str = "sealdex-benches";
 
+/// The binary, which the group `install` starts.
+const BINARY: &str = "sealdex";
+
 /// The group that has a package of its own, with few dependencies and without Python.
 const WIRE: (&str, &str) = ("wire", "sealdex-wire");
 
@@ -33,6 +36,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return command::run(&mut wire);
     }
     let environment = python::ensure(workspace)?;
+    // What users run is measured as they run it.
+    let mut binary = workspace.cargo()?;
+    command::run(binary.args(["build", "--release", "--package", BINARY]))?;
     let mut bench = workspace.cargo()?;
     bench.env(python::VARIABLE, environment);
     bench.args(["run", "--release", "--package", PACKAGE, "--"]).args(&arguments.arguments);
