@@ -5,6 +5,7 @@
 
 mod download;
 mod figures;
+mod install;
 mod publish;
 mod python;
 mod renew;
@@ -22,7 +23,8 @@ use sealdex_repository::layout::BinStyle;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const GROUPS: [&str; 7] = ["start", "publish", "client", "verify", "serve", "download", "renew"];
+const GROUPS: [&str; 9] =
+    ["start", "publish", "client", "verify", "serve", "download", "renew", "install", "stream"];
 
 fn main() -> anyhow::Result<()> {
     ensure!(!cfg!(debug_assertions), "benchmarks are for release builds: cargo xtask bench");
@@ -76,6 +78,14 @@ fn main() -> anyhow::Result<()> {
     if wanted("download") {
         eprintln!("measuring what is on the wire ...");
         rows.extend(runtime.block_on(download::measure())?);
+    }
+    if wanted("install") {
+        eprintln!("installing, with and without ...");
+        rows.extend(install::measure()?);
+    }
+    if wanted("stream") {
+        eprintln!("passing a large wheel through the proxy ...");
+        rows.extend(install::measure_stream()?);
     }
     figures::print(&rows);
     Ok(())

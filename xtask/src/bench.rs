@@ -9,6 +9,8 @@ use crate::python;
 use crate::workspace::Workspace;
 
 const PACKAGE: &str = "sealdex-benches";
+
+/// The binary, which the groups `start`, `install` and `stream` run.
 const BINARY: &str = "sealdex";
 
 /// The group that has a package of its own, with few dependencies and without Python.
