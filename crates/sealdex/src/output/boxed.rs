@@ -112,7 +112,7 @@ impl fmt::Display for Boxed {
             let mut label = self.shown(&row.label);
             if beside == 0 && !label.is_empty() {
                 for piece in wrapped(&label, self.room(0)) {
-                    self.line(formatter, &piece, 0, "")?;
+                    self.line(formatter, &piece, measure_text_width(&piece), "")?;
                 }
                 label.clear();
             }
