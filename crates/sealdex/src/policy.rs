@@ -3,14 +3,16 @@
 //! All of them together: none can allow what another forbids. So it does no harm that a user chooses some of the files,
 //! and there is no way to choose the administrator's.
 
+use std::env;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sealdex_client::{ClientSettings, Policies, Policy};
 
 use crate::cli::PolicyArguments;
 use crate::commands::refused;
+use crate::environment;
 use crate::failure::{Failure, Kind};
 
 /// The administrator's policy. Not from a variable: its user could change that.
@@ -30,7 +32,11 @@ pub(crate) fn load(arguments: &PolicyArguments) -> Result<Policies, Failure> {
     if let Ok(own) = ClientSettings::default_policy_file() {
         policies.extend(read_if_there(&own)?);
     }
-    for named in &arguments.policies {
+    let variable = env::var_os(environment::POLICY).unwrap_or_default().into_string();
+    let variable = variable
+        .map_err(|_| Failure::message(Kind::Usage, format!("{} is not valid UTF-8", environment::POLICY)))?;
+    let from_variable = variable.split(',').filter(|path| !path.is_empty()).map(Path::new);
+    for named in from_variable.chain(arguments.policies.iter().map(PathBuf::as_path)) {
         policies.push(read(named)?);
     }
     Ok(Policies::new(policies))

@@ -289,6 +289,13 @@ fn a_policy_forbids_what_is_not_verified() {
     // From a variable too; and the user's own file counts without being named.
     let mut command = stage.sealdex(&["run", UNSAFE, "--", "echo", "ran"]);
     process::run(command.env("SEALDEX_POLICY", &file), PATIENCE).expect_failure();
+    // One that is named as well does not take its place.
+    let other = stage.path("other.toml");
+    fs::write(&other, "no-sdists = true\n").unwrap();
+    let other = other.to_str().unwrap();
+    let mut command = stage.sealdex(&["run", "--policy", other, UNSAFE, "--", "echo", "ran"]);
+    let output = process::run(command.env("SEALDEX_POLICY", &file), PATIENCE).expect_failure();
+    assert_eq!((output.code(), output.stdout.as_str()), (Some(3), ""), "{}", output.report());
     fs::create_dir_all(stage.path("config/sealdex")).unwrap();
     fs::write(stage.path("config/sealdex/policy.toml"), "forbid-unverified = true\n").unwrap();
     let output = stage.run(&["run", UNSAFE, "--", "echo", "ran"]).expect_failure();

@@ -91,6 +91,24 @@ fn one_that_is_away_is_named_and_the_others_are_used() {
 }
 
 #[test]
+fn one_that_is_attacked_is_told_of_although_the_others_are_used() {
+    let two = Two::new(&["--projects", "alpha"]);
+    let timestamp = two.user.root_file().with_file_name("timestamp.json");
+    let changed = std::fs::read_to_string(&timestamp).unwrap().replace("\"version\":", "\"version\":9");
+    std::fs::write(&timestamp, changed).unwrap();
+    let report = two.user.path("report.json");
+    let (fresh, python) = two.user.fresh();
+    let arguments = ["pip", "--report", report.to_str().unwrap(), "--python", &python, "install"];
+    let output = two.user.run(&[&arguments[..], &["--no-deps", "gamma"]].concat()).expect_failure();
+    assert_eq!(output.code(), Some(3), "{}", output.report());
+    assert!(output.text().contains("sealdex refused the repository company"), "{}", output.report());
+    assert_eq!(fresh.evaluate("import gamma; print(gamma.VERSION)").trim(), "1.0");
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["refusals"][0]["repository"], "company");
+    assert_eq!(report["files"][0]["repository"], "public");
+}
+
+#[test]
 fn nothing_is_installed_before_it_is_said_whose_is_what() {
     let two = Two::new(&[]);
     let (_, python) = two.user.fresh();

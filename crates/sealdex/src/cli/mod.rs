@@ -19,8 +19,8 @@ pub(crate) use operator::{
 pub(crate) use user::{
     Assignment, CacheArguments, CacheCommand, ChildArguments, CiService, ConnectionArguments, DemoArguments,
     FetchArguments, InstallerArguments, InterpositionArguments, LimitArguments, LogArguments,
-    OversightArguments, PolicyArguments, PolicyCommand, PolicyShowArguments, ProxyArguments, RunArguments,
-    SetupArguments, StoreArguments, TrustArguments, TrustCommand, UvArguments,
+    PolicyArguments, PolicyCommand, PolicyShowArguments, ProxyArguments, RunArguments, SetupArguments,
+    StoreArguments, TrustArguments, TrustCommand, UvArguments,
 };
 
 const STYLES: Styles = Styles::styled()

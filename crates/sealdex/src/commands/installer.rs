@@ -103,19 +103,21 @@ pub(super) fn conclude(
     report: Option<&Report>,
     outcome: Result<Ended, Failure>,
 ) -> Result<ExitCode, Failure> {
+    let at_start = watch.seen().refused_at_start.clone();
+    // A repository that merely cannot be reached is a fault, and told as one.
+    let (attacks, faults): (Vec<_>, Vec<_>) =
+        at_start.into_iter().partition(|refusal| refusal.attack.is_some());
+    let is_told = outcome.is_ok() || !attacks.is_empty();
+    let mut refusals = attacks;
+    refusals.extend(outcome.iter().flat_map(|ended| ended.refusals.iter().cloned()));
     let mut exit_code = match &outcome {
-        Ok(ended) => exit_code(ended),
+        Ok(ended) => exit_code(ended.status, &refusals),
         Err(failure) => failure.code(),
     };
-    let refusals = match &outcome {
-        Ok(ended) => ended.refusals.clone(),
-        Err(_) => watch.seen().refused_at_start.clone(),
-    };
-    // What is merely a fault is told as one.
-    let is_told = outcome.is_ok() || refusals.iter().any(|refusal| refusal.attack.is_some());
     if is_told {
         explain(watch, &refusals);
     }
+    refusals.extend(faults);
     if exit_code != 0 {
         explain_left_out(&watch.seen().left_out);
     }
@@ -161,9 +163,9 @@ fn say_what_was_verified(watch: &Watch) {
 }
 
 /// The installer's own exit code; another one when it succeeded although something was refused.
-fn exit_code(ended: &Ended) -> u8 {
-    match installers_code(ended.status) {
-        0 if !ended.refusals.is_empty() => REFUSED,
+fn exit_code(status: ExitStatus, refusals: &[Refusal]) -> u8 {
+    match installers_code(status) {
+        0 if !refusals.is_empty() => REFUSED,
         code => code,
     }
 }

@@ -9,7 +9,9 @@ use sealdex_client::{ProxyOptions, VerifyingProxy, pip_environment};
 use tokio::process::Command;
 
 use super::installer::{self, Ended, Others};
+use super::programs;
 use super::report::Report;
+use super::run::bound_to_this_process;
 use super::trusted::{Chosen, choose};
 use super::unverified::UnverifiedRun;
 use super::watch::{Remember, Watch};
@@ -18,15 +20,22 @@ use crate::failure::{Failure, Kind};
 
 pub(super) async fn run(arguments: InstallerArguments) -> Result<ExitCode, Failure> {
     let python = arguments.python.clone().unwrap_or_else(|| PathBuf::from("python3"));
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip"]).args(&arguments.arguments);
+    if !programs::is_there(&python) {
+        return Err(not_started(&python, &io::ErrorKind::NotFound.into()));
+    }
+    let words: Vec<OsString> = [python.clone().into_os_string(), "-m".into(), "pip".into()]
+        .into_iter()
+        .chain(arguments.arguments.iter().cloned())
+        .collect();
+    // It would go on without its proxy, and whoever takes that port could hand it anything.
+    let mut pip = bound_to_this_process(&words)?;
     let oversight = &arguments.oversight;
+    let report = Report::of("pip", oversight.report.as_deref())?;
     if oversight.unsafely_disable_package_verification {
-        let run = UnverifiedRun::begin("pip", Path::new("pip"), oversight, &arguments.store.policy)?;
+        let run = UnverifiedRun::begin(Path::new("pip"), report, &arguments.store.policy)?;
         return run.end(pip.status().await.map_err(|error| not_started(&python, &error))?);
     }
     refuse_other_proxy(&arguments.arguments)?;
-    let report = Report::of("pip", oversight.report.as_deref())?;
     let chosen = choose(&arguments.store)?;
     let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
     let outcome = run_through_proxy(&chosen, &watch, pip, &python).await;

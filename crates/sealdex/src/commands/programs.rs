@@ -13,6 +13,14 @@ pub(super) fn on_path(name: &str) -> Option<PathBuf> {
         .find(|path| is_program(path))
 }
 
+/// Whether there is such a program: at this path, or on `PATH`.
+pub(super) fn is_there(program: &Path) -> bool {
+    if program.components().count() > 1 {
+        return program.exists();
+    }
+    program.to_str().is_none_or(|name| on_path(name).is_some())
+}
+
 #[cfg(unix)]
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;

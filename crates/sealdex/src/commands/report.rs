@@ -79,12 +79,19 @@ struct Excluded<'a> {
 }
 
 impl Report {
-    /// A report of this command. Whether it can be written is looked at before anything is installed.
+    /// A report of this command. Whether it can be written is looked at before anything is installed; an earlier report in
+    /// its place goes away, so that nobody takes it for that of a run which did not come so far.
     pub(super) fn of(command: &'static str, path: Option<&Path>) -> Result<Option<Self>, Failure> {
         let Some(path) = path else { return Ok(None) };
         if path.is_dir() || !folder(path).is_dir() {
             let message = format!("no report can be written to {}", path.display());
             return Err(Failure::message(Kind::Usage, message).hint("name a file in a folder that is there"));
+        }
+        if fs::metadata(path).is_ok_and(|found| found.is_file()) {
+            fs::remove_file(path).map_err(|error| {
+                let message = format!("the earlier report {} cannot be removed: {error}", path.display());
+                Failure::message(Kind::Failed, message)
+            })?;
         }
         Ok(Some(Self { path: path.to_owned(), command }))
     }

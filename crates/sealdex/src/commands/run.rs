@@ -34,9 +34,10 @@ pub(super) async fn run(
     words: &[OsString],
 ) -> Result<ExitCode, Failure> {
     let oversight = &arguments.oversight;
+    let report = Report::of(own, oversight.report.as_deref())?;
     if oversight.unsafely_disable_package_verification {
         let program = words.first().map(Path::new).unwrap_or(Path::new(""));
-        let run = UnverifiedRun::begin(own, program, oversight, &arguments.store.policy)?;
+        let run = UnverifiedRun::begin(program, report, &arguments.store.policy)?;
         let mut command = bound_to_this_process(words)?;
         return run.end(supervise(&mut command, words).await?);
     }
@@ -44,7 +45,6 @@ pub(super) async fn run(
         refuse_other_proxy(words)?;
     }
     uv_settings::refuse_other_proxy(words)?;
-    let report = Report::of(own, oversight.report.as_deref())?;
     let chosen = choose(&arguments.store)?;
     if !arguments.allowed.is_empty() {
         forbid_unverified(&chosen.client.settings().policies, "--allow-host")?;

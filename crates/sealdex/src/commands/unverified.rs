@@ -9,7 +9,7 @@ use sealdex_client::{Decision, Policies};
 use super::installer::installers_code;
 use super::report::{Outcome, Report};
 use super::watch::{Remember, Watch};
-use crate::cli::{OversightArguments, PolicyArguments};
+use crate::cli::PolicyArguments;
 use crate::failure::{Failure, Kind};
 use crate::output::{WARNING, styled, tell};
 use crate::policy;
@@ -27,14 +27,12 @@ impl UnverifiedRun {
     /// # Errors
     /// A policy forbids it.
     pub(super) fn begin(
-        command: &'static str,
         program: &Path,
-        arguments: &OversightArguments,
+        report: Option<Report>,
         policy: &PolicyArguments,
     ) -> Result<Self, Failure> {
         let policies = policy::load(policy)?;
         forbid_unverified(&policies, "--unsafely-disable-package-verification")?;
-        let report = Report::of(command, arguments.report.as_deref())?;
         let watch = Watch::begin(Remember::Count);
         let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         for line in [

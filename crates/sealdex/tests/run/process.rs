@@ -131,18 +131,39 @@ fn a_killed_run_leaves_no_command_and_no_key() {
     assert!(Path::new(&format!("/proc/{id}")).exists());
     let own = kill_alone(process.id());
     assert!(own.succeeded());
-    let deadline = Instant::now() + Duration::from_secs(10);
-    // Whoever adopts it may not have reaped it yet: a zombie has no command line.
-    let runs = || std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| !line.is_empty());
-    while runs() {
-        assert!(Instant::now() < deadline, "the command outlives its run");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    assert_ends(id);
     let left = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
     assert_eq!(left.collect::<Vec<_>>(), std::slice::from_ref(&file));
     assert!(!std::fs::read_to_string(&file).unwrap().contains("KEY"));
     std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
     drop(process);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pip_does_not_outlive_its_proxy() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let python = stage.path("slow-python");
+    std::fs::write(&python, "#!/bin/sh\necho ready $$\nwhile :; do sleep 0.05; done\n").unwrap();
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let arguments = ["pip", "--python", python.to_str().unwrap(), "install", "alpha"];
+    let process = Process::start(&mut stage.sealdex(&arguments));
+    let line = process.wait_for_line("ready", PATIENCE);
+    let id = line.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(kill_alone(process.id()).succeeded());
+    assert_ends(id);
+    drop(process);
+}
+
+#[cfg(target_os = "linux")]
+fn assert_ends(id: u32) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    // Whoever adopts it may not have reaped it yet: a zombie has no command line.
+    while std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| !line.is_empty()) {
+        assert!(Instant::now() < deadline, "the command outlives its run");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Kills that process alone, not its group: the group would take the command with it.
