@@ -102,6 +102,8 @@ pub(crate) fn progress_of_bytes(label: &str, length: Option<u64>) -> ProgressBar
 /// A spinner on standard error; draws nothing where that is no terminal.
 pub(crate) fn spinner(label: impl Into<String>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    // Without it an empty bar is drawn.
+    bar.set_style(ProgressStyle::default_spinner());
     bar.set_message(label.into());
     if io::stderr().is_terminal() {
         bar.enable_steady_tick(Duration::from_millis(100));
