@@ -60,6 +60,9 @@ fn boxed(refusal: &Refusal, since: &Since) -> Boxed {
         (None, None, None) => "a request".to_owned(),
     };
     let mut rows = vec![Row::new("what", &refusal.message)];
+    if let Some(repository) = &refusal.repository {
+        rows.push(Row::new("from", repository.as_str()));
+    }
     if let Some(attack) = refusal.attack {
         rows.push(Row::new("attack", &format!("{}: {}", looks_like(attack), in_words(attack))));
     }
