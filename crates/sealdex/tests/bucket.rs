@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -189,10 +191,12 @@ fn status_tells_what_it_can() {
     let counted = status(&["--count"]).expect_success().stdout;
     assert!(counted.contains("2 projects, 2 files, 4 targets, layout pep458"), "{counted}");
     let served = stage.serve();
+    // Not as soon as `status` names the server: it has the lock then, and still reads what is public.
     let deadline = Instant::now() + PATIENCE;
-    while json(0)["publishing"] != "running" {
+    while !health(&served.url).contains(r#""writer":"running""#) {
         assert!(Instant::now() < deadline, "the server does not publish");
     }
+    assert_eq!(json(0)["publishing"], "running");
     scene.proxy.set(Paths::All, Behaviour::Status(500));
     let without = json(4);
     assert_eq!((&without["away"][0]["part"], &without["publishing"]), (&json!("public"), &json!("paused")));
@@ -230,4 +234,14 @@ fn status_tells_what_it_can() {
 
     database.resume().unwrap();
     assert_eq!(json(0)["roles"], whole["roles"]);
+}
+
+/// What the server's `/healthz` answers.
+fn health(url: &str) -> String {
+    let server = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut connection = TcpStream::connect(server).unwrap();
+    write!(connection, "GET /healthz HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
 }

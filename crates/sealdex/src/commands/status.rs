@@ -109,6 +109,11 @@ fn publishing(status: &Status, now: Timestamp) -> String {
             let since = writer.since.map(|since| format!(" since {since:.0}"));
             format!("{} publishes{}", named(writer), since.unwrap_or_default())
         }
+        // A server that runs tries to become the writer again and again, and cannot: there is none between its attempts.
+        (None, _) if !status.away.is_empty() => styled(
+            WARNING,
+            "no process publishes just now, and none can until everything is back; a server that runs begins by itself",
+        ),
         (None, _) => "no process publishes (start one: sealdex serve)".to_owned(),
     };
     format!("{pending}; {writer}")
