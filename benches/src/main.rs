@@ -11,6 +11,7 @@ mod python;
 mod renew;
 mod scene;
 mod serve;
+mod signing;
 mod start;
 mod verify;
 

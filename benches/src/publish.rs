@@ -10,6 +10,7 @@ use sealdex_testkit::wheel::WheelBuilder;
 use crate::figures::{Row, Spread};
 use crate::python;
 use crate::scene::{Scene, memory, submit};
+use crate::signing;
 
 const RUNS: usize = 60;
 
@@ -26,6 +27,9 @@ pub(crate) async fn measure(bit_length: u8) -> anyhow::Result<Vec<Row>> {
     let peer = python::run(&["publish", &bit_length.to_string(), &RUNS.to_string(), &directory])?;
     let peer = python::spread(&peer, "milliseconds")?;
     let mut rows = ours.rows(&format!("{bins} bins"), Some(peer));
+    let alone = signing::add(bit_length, RUNS, &scene.directory("metadata")?)?;
+    let job = format!("... its metadata alone, {bins} bins");
+    rows.insert(1, Row::new(job, "ms", Spread::milliseconds(&alone), Some(peer)));
     rows.push(together(scene, &format!("{bins} bins")).await?);
 
     let server = PostgresServer::start_in(&memory(), Synchronise::Yes).map_err(anyhow::Error::msg)?;

@@ -16,6 +16,7 @@ use sealdex_tuf::digest::HashAlgorithm;
 use crate::figures::{Row, Spread};
 use crate::python;
 use crate::scene::Scene;
+use crate::signing;
 
 const PROJECTS: usize = 25_000;
 const FILES_A_PROJECT: usize = 20;
@@ -36,6 +37,11 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     let clock = Arc::new(SetClock(AtomicI64::new(Timestamp::now().as_second())));
     let layout = Layout::pep458(BinStyle::Succinct, 14)?;
     let mut scene = Scene::with(layout, Arc::<SetClock>::clone(&clock)).await?;
+    let directory = scene.directory("metadata")?;
+    forget_peak()?;
+    let start = (Instant::now(), cpu()?);
+    signing::first(14, PROJECTS, FILES_A_PROJECT, &directory)?;
+    let alone = (start.0.elapsed(), cpu()? - start.1, peak_mib()?);
     import(&scene).await?;
     forget_peak()?;
     let start = (Instant::now(), cpu()?);
@@ -63,7 +69,16 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     ensure!(status.bins.iter().all(|bins| bins.earliest_expiry > clock.now()), "a bin was not renewed");
     let targets = PROJECTS * FILES_A_PROJECT + PROJECTS;
     let seconds = |duration: Duration| Spread::of(vec![duration.as_secs_f64()]);
+    let figure = |figure: f64| Spread::of(vec![figure]);
     Ok(vec![
+        Row::new(
+            format!("sign {targets} targets, 2 x 16384 bins: metadata alone"),
+            "s",
+            seconds(alone.0),
+            peer("seconds"),
+        ),
+        Row::new("... CPU", "s", seconds(alone.1), peer("cpu_seconds")),
+        Row::new("... peak memory of the process", "MiB", figure(alone.2), peer("peak_mib")),
         Row::new(
             format!("publish an import of {targets} targets, 2 x 16384 bins, pages included"),
             "s",
@@ -71,7 +86,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
             peer("seconds"),
         ),
         Row::new("... CPU", "s", seconds(first.1), peer("cpu_seconds")),
-        Row::new("... peak memory of the process", "MiB", Spread::of(vec![memory]), peer("peak_mib")),
+        Row::new("... peak memory of the process", "MiB", figure(memory), peer("peak_mib")),
         Row::new(format!("renew all 2 x 16384 bins of {targets} targets, CPU"), "s", seconds(renewed), None),
         Row::new("... an upload in between waits at most for", "ms", Spread::milliseconds(&parts), None),
     ])
