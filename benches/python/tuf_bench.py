@@ -32,7 +32,7 @@ from tuf.ngclient.config import EnvelopeType
 
 
 def publish(bit_length: int, runs: int, directory: str) -> list[float]:
-    signer = CryptoSigner.generate_ed25519()
+    signer = CryptoSigner.generate_ecdsa()
     keyid = signer.public_key.keyid
     expires = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=1)
     compact = JSONSerializer(compact=True)
@@ -69,7 +69,7 @@ def publish(bit_length: int, runs: int, directory: str) -> list[float]:
 
 def first_signing(bit_length: int, projects: int, files: int, directory: str) -> dict[str, float]:
     """Two sets of bins, as PEP 458's layout has here: pages and files. The digests are of names: nothing is read."""
-    signer = CryptoSigner.generate_ed25519()
+    signer = CryptoSigner.generate_ecdsa()
     keyid = signer.public_key.keyid
     expires = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=1)
     compact = JSONSerializer(compact=True)

@@ -13,6 +13,7 @@ mod scene;
 mod serve;
 mod signing;
 mod start;
+mod usage;
 mod verify;
 
 use anyhow::ensure;
@@ -34,6 +35,11 @@ fn main() -> anyhow::Result<()> {
         && word == "child"
     {
         return verify::run_child(client, job);
+    }
+    if let [word, job @ ..] = arguments.as_slice()
+        && word == signing::CHILD
+    {
+        return signing::run_child(job);
     }
     if arguments == [start::CHILD] {
         return start::run_child();

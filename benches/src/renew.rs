@@ -12,11 +12,13 @@ use sealdex_repository::{Actor, ImportedFile};
 use sealdex_simple::{DistributionFilename, Yanked};
 use sealdex_tuf::Clock;
 use sealdex_tuf::digest::HashAlgorithm;
+use serde_json::Value;
 
 use crate::figures::{Row, Spread};
 use crate::python;
 use crate::scene::Scene;
 use crate::signing;
+use crate::usage::{cpu, forget_peak, peak_mib};
 
 const PROJECTS: usize = 25_000;
 const FILES_A_PROJECT: usize = 20;
@@ -37,23 +39,19 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     let clock = Arc::new(SetClock(AtomicI64::new(Timestamp::now().as_second())));
     let layout = Layout::pep458(BinStyle::Succinct, 14)?;
     let mut scene = Scene::with(layout, Arc::<SetClock>::clone(&clock)).await?;
-    let directory = scene.directory("metadata")?;
-    forget_peak()?;
-    let start = (Instant::now(), cpu()?);
-    signing::first(14, PROJECTS, FILES_A_PROJECT, &directory)?;
-    let alone = (start.0.elapsed(), cpu()? - start.1, peak_mib()?);
+    let directory =
+        |name: &str| Ok::<_, anyhow::Error>(scene.directory(name)?.to_string_lossy().into_owned());
+    let numbers = [14, PROJECTS, FILES_A_PROJECT].map(|number| number.to_string());
+    let [bits, projects, files] = &numbers;
+    let alone = signing::run(&[bits, projects, files, &directory("metadata")?])?;
+    let peer = python::run(&["first", bits, projects, files, &directory("python")?])?;
+    let figure = |of: &Value, name: &str| of[name].as_f64().map(|figure| Spread::of(vec![figure]));
     import(&scene).await?;
     forget_peak()?;
     let start = (Instant::now(), cpu()?);
     scene.process.publish_pending().await?.context("nothing was published")?;
     let first = (start.0.elapsed(), cpu()? - start.1);
     let memory = peak_mib()?;
-    let directory = scene.directory("python")?;
-    let directory = directory.to_string_lossy();
-    let numbers = [14, PROJECTS, FILES_A_PROJECT].map(|number| number.to_string());
-    let peer = python::run(&["first", &numbers[0], &numbers[1], &numbers[2], &directory])?;
-    let peer = |figure: &str| peer[figure].as_f64().map(|figure| Spread::of(vec![figure]));
-
     clock.0.fetch_add(LATER, Ordering::SeqCst);
     let before = cpu()?;
     let mut parts = Vec::new();
@@ -69,27 +67,40 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     ensure!(status.bins.iter().all(|bins| bins.earliest_expiry > clock.now()), "a bin was not renewed");
     let targets = PROJECTS * FILES_A_PROJECT + PROJECTS;
     let seconds = |duration: Duration| Spread::of(vec![duration.as_secs_f64()]);
-    let figure = |figure: f64| Spread::of(vec![figure]);
-    Ok(vec![
-        Row::new(
+    let mut rows = Vec::new();
+    let of_import = |seconds: Duration| Some(Spread::of(vec![seconds.as_secs_f64()]));
+    for (job, ours) in [
+        (
             format!("sign {targets} targets, 2 x 16384 bins: metadata alone"),
-            "s",
-            seconds(alone.0),
-            peer("seconds"),
+            ["seconds", "cpu_seconds", "peak_mib"].map(|name| figure(&alone, name)),
         ),
-        Row::new("... CPU", "s", seconds(alone.1), peer("cpu_seconds")),
-        Row::new("... peak memory of the process", "MiB", figure(alone.2), peer("peak_mib")),
-        Row::new(
+        (
             format!("publish an import of {targets} targets, 2 x 16384 bins, pages included"),
-            "s",
-            seconds(first.0),
-            peer("seconds"),
+            [of_import(first.0), of_import(first.1), Some(Spread::of(vec![memory]))],
         ),
-        Row::new("... CPU", "s", seconds(first.1), peer("cpu_seconds")),
-        Row::new("... peak memory of the process", "MiB", figure(memory), peer("peak_mib")),
-        Row::new(format!("renew all 2 x 16384 bins of {targets} targets, CPU"), "s", seconds(renewed), None),
-        Row::new("... an upload in between waits at most for", "ms", Spread::milliseconds(&parts), None),
-    ])
+    ] {
+        let named = [
+            (job.as_str(), "s", "seconds"),
+            ("... CPU", "s", "cpu_seconds"),
+            ("... peak memory of the process", "MiB", "peak_mib"),
+        ];
+        for ((job, unit, name), ours) in named.into_iter().zip(ours) {
+            rows.push(Row::new(job, unit, ours.context("a figure is missing")?, figure(&peer, name)));
+        }
+    }
+    rows.push(Row::new(
+        format!("renew all 2 x 16384 bins of {targets} targets, CPU"),
+        "s",
+        seconds(renewed),
+        None,
+    ));
+    rows.push(Row::new(
+        "... an upload in between waits at most for",
+        "ms",
+        Spread::milliseconds(&parts),
+        None,
+    ));
+    Ok(rows)
 }
 
 async fn import(scene: &Scene) -> anyhow::Result<()> {
@@ -116,21 +127,4 @@ async fn import(scene: &Scene) -> anyhow::Result<()> {
     }
     scene.repository.finish_import("bench").await?.context("nothing was imported")?;
     Ok(())
-}
-
-/// Lets the kernel count the peak of memory from now on.
-fn forget_peak() -> anyhow::Result<()> {
-    std::fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of memory")
-}
-
-fn peak_mib() -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kibibytes: f64 = peak.split_whitespace().next().context("the kernel names no peak")?.parse()?;
-    Ok(kibibytes / 1024.0)
-}
-
-/// CPU time of this process so far.
-fn cpu() -> anyhow::Result<Duration> {
-    Ok(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).try_into()?)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use sealdex_repository::layout::BinStyle;
 use sealdex_repository::{
-    Actor, AddDistribution, Development, InitialKeys, Layout, Receipt, Repository, RepositoryDirectory,
-    Settings, SnapshotProcess, Transaction,
+    Actor, AddDistribution, DEFAULT_ONLINE_SCHEME, Development, InitialKeys, Layout, Receipt, Repository,
+    RepositoryDirectory, Settings, SnapshotProcess, Transaction,
 };
 use sealdex_simple::DistributionFilename;
 use sealdex_simple::distribution::{ArchiveLimits, inspect};
@@ -44,12 +44,12 @@ impl Scene {
     async fn with_settings(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let place = TempDir::new_in(memory())?;
         let signer =
-            || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
-        let online = signer()?;
+            |scheme: &Scheme| -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(scheme)?)) };
+        let online = signer(&DEFAULT_ONLINE_SCHEME)?;
         let keys = InitialKeys {
-            root: vec![signer()?],
+            root: vec![signer(&Scheme::Ed25519)?],
             root_threshold: 1,
-            targets: vec![signer()?],
+            targets: vec![signer(&Scheme::Ed25519)?],
             targets_threshold: 1,
             online: Arc::clone(&online),
             development: Development::Yes,

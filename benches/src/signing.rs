@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp as Time};
+use sealdex_repository::DEFAULT_ONLINE_SCHEME;
 use sealdex_tuf::digest::Hashes;
 use sealdex_tuf::metadata::{
     Common, MetaFile, Metadata, RoleKeys, Snapshot, SuccinctRoles, TargetFile, Targets, Timestamp,
 };
 use sealdex_tuf::sign::sign;
-use sealdex_tuf::{KeyPair, RoleName, Scheme, Signer, TargetPath, Version};
+use sealdex_tuf::{KeyPair, RoleName, Signer, TargetPath, Version};
+use serde_json::{Value, json};
+
+use crate::usage::{cpu, peak_mib};
 
 /// Targets roles in memory, and the key that signs all of them.
 pub(crate) struct Signing {
@@ -23,7 +29,7 @@ pub(crate) struct Signing {
 impl Signing {
     /// The empty bins of these sets.
     pub(crate) fn of(names: &[&str], bit_length: u8) -> anyhow::Result<(Self, Vec<SuccinctRoles>)> {
-        let key = KeyPair::generate(&Scheme::Ed25519)?;
+        let key = KeyPair::generate(&DEFAULT_ONLINE_SCHEME)?;
         let sets = names.iter().map(|&name| {
             let keys = RoleKeys::new(vec![key.key().id()], 1);
             Ok(SuccinctRoles::new(keys, bit_length, name)?)
@@ -65,8 +71,29 @@ impl Signing {
     }
 }
 
+/// What this program is called with to sign in a process of its own, whose memory nothing else has used.
+pub(crate) const CHILD: &str = "first";
+
+/// Has a process of this program sign every page and file of so many projects. What it used: python-tuf's figures.
+pub(crate) fn run(job: &[&str]) -> anyhow::Result<Value> {
+    let output =
+        Command::new(std::env::current_exe()?).arg(CHILD).args(job).stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "signing for the first time: {}", output.status);
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The process that does so: BIT_LENGTH PROJECTS FILES DIRECTORY.
+pub(crate) fn run_child(job: &[String]) -> anyhow::Result<()> {
+    let [bit_length, projects, files, directory] = job else { bail!("BIT_LENGTH PROJECTS FILES DIRECTORY") };
+    let (start, used) = (Instant::now(), cpu()?);
+    first(bit_length.parse()?, projects.parse()?, files.parse()?, Path::new(directory))?;
+    let (seconds, used) = (start.elapsed().as_secs_f64(), (cpu()? - used).as_secs_f64());
+    println!("{}", json!({ "seconds": seconds, "cpu_seconds": used, "peak_mib": peak_mib()? }));
+    Ok(())
+}
+
 /// Signs every page and file of so many projects for the first time.
-pub(crate) fn first(bit_length: u8, projects: usize, files: usize, directory: &Path) -> anyhow::Result<()> {
+fn first(bit_length: u8, projects: usize, files: usize, directory: &Path) -> anyhow::Result<()> {
     let (mut signing, sets) = Signing::of(&["index", "files"], bit_length)?;
     for project in 0..projects {
         signing.add(&sets[0], format!("simple/project{project}/index.json"))?;

@@ -10,7 +10,7 @@ use jiff::Timestamp as Time;
 use sealdex_tuf::json::Object;
 use sealdex_tuf::metadata::{Common, MetaFile, RoleKeys, Root, Targets, Timestamp};
 use sealdex_tuf::sign::sign;
-use sealdex_tuf::{Clock, Key, KeyId, RoleName, Signer, Version};
+use sealdex_tuf::{Clock, Key, KeyId, RoleName, Scheme, Signer, Version};
 
 use crate::blobs::{BlobName, Blobs};
 use crate::database::DatabaseUrl;
@@ -29,6 +29,10 @@ pub(crate) const DEVELOPMENT_MARK: &str = "x-sealdex-development";
 
 /// Under which the state keeps the layout by which everything is signed that the last publication lists.
 pub(crate) const LAYOUT_FACT: &str = "layout";
+
+/// What an online key is made of unless its owner says otherwise. It signs a snapshot of half a megabyte for each
+/// publication: Ed25519 hashes what it signs twice, with SHA-512, ECDSA once, with SHA-256, which processors have.
+pub const DEFAULT_ONLINE_SCHEME: Scheme = Scheme::EcdsaSha2Nistp256;
 
 /// The keys that sign a new repository's first metadata. Those of root and targets are used once and not kept.
 #[derive(Clone)]

@@ -39,7 +39,7 @@ mod verify;
 pub use audit::AuditEntry;
 pub use blobs::{BlobName, Blobs, Entry, Generation, Pieces, Walk};
 pub use collect::{Collected, MIN_GRACE, Sweep};
-pub use create::{Development, InitialKeys};
+pub use create::{DEFAULT_ONLINE_SCHEME, Development, InitialKeys};
 pub use database::DatabaseUrl;
 pub use directory::RepositoryDirectory;
 pub use error::Error;

@@ -75,9 +75,12 @@ fn explicit_bins() {
 
 #[test]
 fn other_key_types() {
-    for scheme in ["ecdsa-p256", "ecdsa-p384", "rsa", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"] {
+    for scheme in ["ed25519", "ecdsa-p256", "ecdsa-p384", "rsa", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"] {
         assert_eq!(
-            ngclient_verifies(&["--layout", "pep458", "--scheme", scheme], &INDEX_TARGETS),
+            ngclient_verifies(
+                &["--layout", "pep458", "--scheme", scheme, "--online-scheme", scheme],
+                &INDEX_TARGETS
+            ),
             INDEX_VERIFIED,
             "{scheme}"
         );

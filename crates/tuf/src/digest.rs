@@ -6,7 +6,7 @@ use aws_lc_rs::digest as aws;
 use blake2::{Blake2b, Digest as _, digest::consts::U32};
 
 use crate::error::{Error, Malformed};
-use crate::json::{Node, Object, Value};
+use crate::json::{Members, Node};
 
 /// A hash function this crate knows, by its name in metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,8 +206,9 @@ impl Hashes {
         Self::of(digests.collect::<Result<_, _>>()?)
     }
 
-    pub(crate) fn to_value(&self) -> Value {
-        Value::Object(self.iter().map(|(name, digest)| (name.to_owned(), digest.into())).collect::<Object>())
+    pub(crate) fn node(&self) -> Node<'_> {
+        let digests = self.iter().map(|(name, digest)| (name.into(), Node::String(digest.into())));
+        Node::Object(Members::of(digests.collect()))
     }
 }
 

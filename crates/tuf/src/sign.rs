@@ -36,7 +36,7 @@ pub trait Signer: Send + Sync {
 /// # Errors
 /// [`Error::Signing`] from a signer.
 pub fn sign<M: Metadata>(metadata: &M, signers: &[&dyn Signer]) -> Result<Vec<u8>, Error> {
-    let signed = Value::Object(metadata.to_object());
+    let signed = metadata.members();
     let message = signed.canonical();
     let mut signatures: Vec<(KeyId, Vec<u8>)> = Vec::new();
     for signer in signers {
@@ -47,11 +47,17 @@ pub fn sign<M: Metadata>(metadata: &M, signers: &[&dyn Signer]) -> Result<Vec<u8
     }
     let signatures: Vec<Value> =
         signatures.iter().map(|(id, signature)| signature_value(id, signature)).collect();
-    let json = signed.to_json();
-    let mut out = b"{\"signatures\":".to_vec();
-    out.extend_from_slice(&Value::Array(signatures).to_json());
+    let signatures = Value::Array(signatures).to_json();
+    let mut out = Vec::with_capacity(message.len() + signatures.len() + 32);
+    out.extend_from_slice(b"{\"signatures\":");
+    out.extend_from_slice(&signatures);
     out.extend_from_slice(b",\"signed\":");
-    out.extend_from_slice(&json);
+    // The canonical form is JSON unless a string holds control characters.
+    if message.iter().any(u8::is_ascii_control) {
+        out.extend_from_slice(&signed.to_json());
+    } else {
+        out.extend_from_slice(&message);
+    }
     out.push(b'}');
     Ok(out)
 }

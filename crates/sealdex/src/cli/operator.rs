@@ -59,9 +59,12 @@ pub(crate) struct InitArguments {
     /// Targets keys that must sign
     #[arg(long, value_name = "T", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) targets_threshold: u8,
-    /// Signature scheme of all keys
+    /// Signature scheme of the offline keys
     #[arg(long, value_enum, default_value_t)]
     pub(crate) scheme: SchemeChoice,
+    /// Signature scheme of the online key
+    #[arg(long, value_enum, default_value_t = SchemeChoice::EcdsaP256)]
+    pub(crate) online_scheme: SchemeChoice,
     /// Bucket of an S3-compatible object store for everything public, in place of DIR/public; credentials come from the
     /// environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role)
     #[arg(long, value_name = "NAME")]
@@ -114,10 +117,10 @@ pub(crate) enum BinStyleChoice {
 /// Signature schemes to choose from.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum SchemeChoice {
-    /// Ed25519: small and fast
+    /// Ed25519: small; reads what it signs twice
     #[default]
     Ed25519,
-    /// ECDSA on P-256
+    /// ECDSA on P-256: the fastest for large snapshots, and what most key services have
     EcdsaP256,
     /// ECDSA on P-384
     EcdsaP384,

@@ -60,7 +60,8 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
     make_private(&directory.keys())?;
     let root = make("root", root_keys, &scheme, &offline_directory)?;
     let targets = make("targets", targets_keys, &scheme, &offline_directory)?;
-    let online = Made { pair: Arc::new(KeyPair::generate(&scheme)?), file: directory.online_key_file() };
+    let online = Arc::new(KeyPair::generate(&self::scheme(arguments.online_scheme))?);
+    let online = Made { pair: online, file: directory.online_key_file() };
     // Keys first: metadata signed by keys that could not be kept would be of no use.
     for made in root.iter().chain(&targets) {
         write_key(&made.file, &made.pair, protections.offline())?;

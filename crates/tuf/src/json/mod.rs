@@ -11,7 +11,7 @@
 mod node;
 mod write;
 
-pub(crate) use node::{Members, Node};
+pub(crate) use node::{Entry, Members, Node};
 use write::{Document, Writer};
 
 use crate::error::Error;
@@ -42,8 +42,8 @@ pub struct Object {
 impl Object {
     /// An object without members.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
     }
 
     /// The members in canonical order.

@@ -1,9 +1,10 @@
-//! What the parser makes: a tree that borrows its strings from the bytes it was read from.
+//! What the parser makes, and what is written: a tree that borrows its strings from where they are.
 //!
 //! Metadata is read through this tree and not through [`Value`], which owns what it holds: a snapshot of PyPI's size
 //! has tens of thousands of members, and most of their text is looked at once and kept in another form, or not at all.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_core::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -17,7 +18,7 @@ pub(crate) type Entry<'a> = (Cow<'a, str>, Node<'a>);
 
 /// A parsed JSON value; see [`Value`] for what is accepted.
 #[derive(Debug)]
-pub(crate) enum Node<'a> {
+pub enum Node<'a> {
     Null,
     Bool(bool),
     Unsigned(u64),
@@ -26,11 +27,15 @@ pub(crate) enum Node<'a> {
     String(Cow<'a, str>),
     Array(Vec<Node<'a>>),
     Object(Members<'a>),
+    /// Never parsed: a value to be written with others.
+    Borrowed(&'a Value),
+    /// The same, boxed to keep this small: a snapshot makes tens of thousands of others.
+    Owned(Box<Value>),
 }
 
 /// The members of an object: keys are unique and in canonical order.
 #[derive(Debug, Default)]
-pub(crate) struct Members<'a>(Vec<Entry<'a>>);
+pub struct Members<'a>(Vec<Entry<'a>>);
 
 impl<'a> Node<'a> {
     /// Parses strict JSON, as [`Value::parse`] describes it.
@@ -48,6 +53,8 @@ impl<'a> Node<'a> {
             Self::String(text) => Value::String(text.into_owned()),
             Self::Array(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
             Self::Object(members) => Value::Object(members.into_object()),
+            Self::Borrowed(value) => value.clone(),
+            Self::Owned(value) => *value,
         }
     }
 }
@@ -65,6 +72,27 @@ impl<'a> Members<'a> {
         Some(Self(entries))
     }
 
+    /// An object to be written: these members, and those of `others` that have other keys.
+    pub(crate) fn written(mut own: Vec<Entry<'a>>, others: &'a Object) -> Self {
+        if !others.is_empty() {
+            let own_keys: BTreeSet<String> = own.iter().map(|(key, _)| key.to_string()).collect();
+            let others = Self::borrowed(others).into_iter();
+            own.extend(others.filter(|(key, _)| !own_keys.contains(key.as_ref())));
+        }
+        // No key occurs twice.
+        Self::new(own).unwrap_or_default()
+    }
+
+    /// An object to be written, of these members, whose keys differ.
+    pub(crate) fn of(members: Vec<Entry<'a>>) -> Self {
+        Self::written(members, const { &Object::new() })
+    }
+
+    /// The same members, borrowed.
+    pub(crate) fn borrowed(object: &'a Object) -> Self {
+        Self(object.iter().map(|(key, value)| (Cow::Borrowed(key), Node::Borrowed(value))).collect())
+    }
+
     /// Removes and returns the value under `key`.
     pub(crate) fn remove(&mut self, key: &str) -> Option<Node<'a>> {
         let at = self.0.binary_search_by(|(own, _)| own.as_ref().cmp(key)).ok()?;
@@ -73,7 +101,15 @@ impl<'a> Members<'a> {
 
     /// The canonical encoding of this object.
     pub(crate) fn canonical(&self) -> Vec<u8> {
-        let mut writer = Writer::canonical();
+        self.encoded(Writer::canonical())
+    }
+
+    /// Compact JSON, as [`Value::to_json`] writes it.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        self.encoded(Writer::json())
+    }
+
+    fn encoded(&self, mut writer: Writer) -> Vec<u8> {
         writer.object(self.entries());
         writer.finish()
     }
@@ -107,6 +143,8 @@ impl Document for Node<'_> {
             Self::String(text) => writer.string(text),
             Self::Array(items) => writer.array(items),
             Self::Object(members) => writer.object(members.entries()),
+            Self::Borrowed(value) => value.write(writer),
+            Self::Owned(value) => value.write(writer),
         }
     }
 }

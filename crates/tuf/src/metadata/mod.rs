@@ -23,6 +23,8 @@ mod targets;
 mod timestamp;
 mod unverified;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp as Time;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -35,7 +37,7 @@ pub use timestamp::Timestamp;
 pub use unverified::{MetadataSignature, Unverified};
 
 use crate::error::{Error, Malformed};
-use crate::json::{Members, Object};
+use crate::json::{Entry, Members, Node, Object};
 use crate::name::Version;
 use fields::Fields;
 
@@ -79,16 +81,20 @@ pub trait Metadata: Sized + private::Sealed {
     fn common(&self) -> &Common;
 
     /// The signed object, unknown members included.
-    fn to_object(&self) -> Object;
+    fn to_object(&self) -> Object {
+        self.members().into_object()
+    }
 }
 
 pub(crate) mod private {
-    use super::{Error, Fields};
+    use super::{Error, Fields, Members};
 
     pub trait Sealed: Sized {
         /// Reads the role's own members; the common ones have been taken already.
         fn read(common: super::Common, fields: &mut Fields<'_>) -> Result<Self, Error>;
         fn unrecognized(&mut self) -> &mut super::Object;
+        /// The signed object, to be written.
+        fn members(&self) -> Members<'_>;
     }
 }
 
@@ -115,14 +121,23 @@ fn read_signed<M: Metadata>(members: Members<'_>) -> Result<M, Error> {
     Ok(metadata)
 }
 
-/// The object that the common members and the unknown ones make.
-fn common_object<M: Metadata>(common: &Common) -> Object {
-    let mut object = common.unrecognized.clone();
-    object.insert("_type", M::TYPE);
-    object.insert("spec_version", common.spec_version.as_str());
-    object.insert("version", common.version.number());
-    object.insert("expires", format_time(common.expires));
-    object
+/// The object that the common members, those of the role and the unknown ones make.
+fn signed_members<'a, M: Metadata>(
+    common: &'a Common,
+    own: impl IntoIterator<Item = Entry<'a>>,
+) -> Members<'a> {
+    let mut members = vec![
+        member("_type", Node::String(M::TYPE.into())),
+        member("spec_version", Node::String(common.spec_version.as_str().into())),
+        member("version", Node::Unsigned(common.version.number())),
+        member("expires", Node::String(format_time(common.expires).into())),
+    ];
+    members.extend(own);
+    Members::written(members, &common.unrecognized)
+}
+
+fn member<'a>(key: &'a str, value: Node<'a>) -> Entry<'a> {
+    (Cow::Borrowed(key), value)
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ` (4.2.3); fractions are dropped. The end of the clock's range is written as what it stands for.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Common, Fields, Metadata, common_object, private::Sealed};
+use super::{Common, Fields, Metadata, member, private::Sealed, signed_members};
 use crate::error::Error;
 use crate::json::{Members, Node, Object, Value};
 use crate::key::{Key, KeyId};
@@ -80,25 +80,6 @@ impl Metadata for Root {
     fn common(&self) -> &Common {
         &self.common
     }
-
-    fn to_object(&self) -> Object {
-        let mut object = common_object::<Self>(&self.common);
-        object.insert("consistent_snapshot", self.consistent_snapshot);
-        object.insert("keys", write_keys(&self.keys));
-        let mut roles = self.other_roles.clone();
-        for (name, role) in [
-            ("root", &self.root),
-            ("timestamp", &self.timestamp),
-            ("snapshot", &self.snapshot),
-            ("targets", &self.targets),
-        ] {
-            let mut written = role.unrecognized.clone();
-            role.write(&mut written);
-            roles.insert(name, written);
-        }
-        object.insert("roles", roles);
-        object
-    }
 }
 
 impl Sealed for Root {
@@ -123,6 +104,27 @@ impl Sealed for Root {
 
     fn unrecognized(&mut self) -> &mut Object {
         &mut self.common.unrecognized
+    }
+
+    fn members(&self) -> Members<'_> {
+        let mut roles = self.other_roles.clone();
+        for (name, role) in [
+            ("root", &self.root),
+            ("timestamp", &self.timestamp),
+            ("snapshot", &self.snapshot),
+            ("targets", &self.targets),
+        ] {
+            let mut written = role.unrecognized.clone();
+            role.write(&mut written);
+            roles.insert(name, written);
+        }
+        let owned = |object: Object| Node::Owned(Box::new(object.into()));
+        let own = [
+            member("consistent_snapshot", Node::Bool(self.consistent_snapshot)),
+            member("keys", owned(write_keys(&self.keys))),
+            member("roles", owned(roles)),
+        ];
+        signed_members::<Self>(&self.common, own)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Common, Fields, Metadata, common_object, private::Sealed};
+use super::{Common, Fields, Metadata, member, private::Sealed, signed_members};
 use crate::digest::Hashes;
 use crate::error::{Error, Malformed};
-use crate::json::{Node, Object, Value};
+use crate::json::{Members, Node, Object};
 use crate::name::{RoleName, Version};
 
 /// Snapshot: the version of every targets role.
@@ -63,16 +63,12 @@ impl MetaFile {
         Ok(Self { version, length, hashes, unrecognized: fields.rest() })
     }
 
-    pub(super) fn to_value(&self) -> Value {
-        let mut object = self.unrecognized.clone();
-        object.insert("version", self.version.number());
-        if let Some(length) = self.length {
-            object.insert("length", length);
-        }
-        if let Some(hashes) = &self.hashes {
-            object.insert("hashes", hashes.to_value());
-        }
-        object.into()
+    pub(super) fn node(&self) -> Node<'_> {
+        let hashes = self.hashes.as_ref().map(|hashes| member("hashes", hashes.node()));
+        let length = self.length.map(|length| member("length", Node::Unsigned(length)));
+        let version = member("version", Node::Unsigned(self.version.number()));
+        let members = hashes.into_iter().chain(length).chain([version]).collect();
+        Node::Object(Members::written(members, &self.unrecognized))
     }
 }
 
@@ -81,13 +77,6 @@ impl Metadata for Snapshot {
 
     fn common(&self) -> &Common {
         &self.common
-    }
-
-    fn to_object(&self) -> Object {
-        let mut object = common_object::<Self>(&self.common);
-        let meta: Object = self.meta.iter().map(|(role, file)| (role.meta_path(), file.to_value())).collect();
-        object.insert("meta", meta);
-        object
     }
 }
 
@@ -109,5 +98,10 @@ impl Sealed for Snapshot {
 
     fn unrecognized(&mut self) -> &mut Object {
         &mut self.common.unrecognized
+    }
+
+    fn members(&self) -> Members<'_> {
+        let meta = self.meta.iter().map(|(role, file)| (role.meta_path().into(), file.node())).collect();
+        signed_members::<Self>(&self.common, [member("meta", Node::Object(Members::of(meta)))])
     }
 }

@@ -1,11 +1,12 @@
 //! Targets metadata (TUF spec 4.5).
 
 use std::collections::BTreeMap;
+use std::iter;
 
-use super::{Common, Delegations, Fields, Metadata, common_object, private::Sealed};
+use super::{Common, Delegations, Fields, Metadata, member, private::Sealed, signed_members};
 use crate::digest::Hashes;
 use crate::error::{Error, Malformed};
-use crate::json::{Node, Object, Value};
+use crate::json::{Members, Node, Object, Value};
 use crate::name::{RoleName, TargetPath};
 
 /// Targets: what target files there are, and who else may say so.
@@ -57,14 +58,13 @@ impl TargetFile {
         Ok(Self { length, hashes, custom, unrecognized: fields.rest() })
     }
 
-    fn to_value(&self) -> Value {
-        let mut object = self.unrecognized.clone();
-        object.insert("length", self.length);
-        object.insert("hashes", self.hashes.to_value());
+    fn node(&self) -> Node<'_> {
+        let mut members =
+            vec![member("hashes", self.hashes.node()), member("length", Node::Unsigned(self.length))];
         if let Some(custom) = &self.custom {
-            object.insert("custom", custom.clone());
+            members.push(member("custom", Node::Object(Members::borrowed(custom))));
         }
-        object.into()
+        Node::Object(Members::written(members, &self.unrecognized))
     }
 }
 
@@ -113,17 +113,6 @@ impl Metadata for Targets {
     fn common(&self) -> &Common {
         &self.common
     }
-
-    fn to_object(&self) -> Object {
-        let mut object = common_object::<Self>(&self.common);
-        let targets: Object =
-            self.targets.iter().map(|(path, file)| (path.as_str().to_owned(), file.to_value())).collect();
-        object.insert("targets", targets);
-        if let Some(delegations) = &self.delegations {
-            object.insert("delegations", delegations.to_value());
-        }
-        object
-    }
 }
 
 impl Sealed for Targets {
@@ -137,5 +126,14 @@ impl Sealed for Targets {
 
     fn unrecognized(&mut self) -> &mut Object {
         &mut self.common.unrecognized
+    }
+
+    fn members(&self) -> Members<'_> {
+        let targets = self.targets.iter().map(|(path, file)| member(path.as_str(), file.node())).collect();
+        let targets = member("targets", Node::Object(Members::of(targets)));
+        let delegations = self.delegations.as_ref();
+        let delegations = delegations
+            .map(|delegations| member("delegations", Node::Owned(Box::new(delegations.to_value()))));
+        signed_members::<Self>(&self.common, iter::once(targets).chain(delegations))
     }
 }

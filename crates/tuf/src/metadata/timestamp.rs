@@ -1,8 +1,8 @@
 //! Timestamp metadata (TUF spec 4.6).
 
-use super::{Common, Fields, MetaFile, Metadata, common_object, private::Sealed};
+use super::{Common, Fields, MetaFile, Metadata, member, private::Sealed, signed_members};
 use crate::error::Error;
-use crate::json::Object;
+use crate::json::{Members, Node, Object};
 
 /// Timestamp: which snapshot is the latest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +19,6 @@ impl Metadata for Timestamp {
     fn common(&self) -> &Common {
         &self.common
     }
-
-    fn to_object(&self) -> Object {
-        let mut object = common_object::<Self>(&self.common);
-        let meta: Object = [("snapshot.json".to_owned(), self.snapshot.to_value())].into_iter().collect();
-        object.insert("meta", meta);
-        object
-    }
 }
 
 impl Sealed for Timestamp {
@@ -41,5 +34,10 @@ impl Sealed for Timestamp {
 
     fn unrecognized(&mut self) -> &mut Object {
         &mut self.common.unrecognized
+    }
+
+    fn members(&self) -> Members<'_> {
+        let meta = Members::of(vec![member("snapshot.json", self.snapshot.node())]);
+        signed_members::<Self>(&self.common, [member("meta", Node::Object(meta))])
     }
 }

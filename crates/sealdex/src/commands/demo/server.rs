@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use sealdex_repository::{
-    Actor, Development, InitialKeys, Receipt, Repository, RepositoryDirectory, Settings, SnapshotProcess,
-    Transaction,
+    Actor, DEFAULT_ONLINE_SCHEME, Development, InitialKeys, Receipt, Repository, RepositoryDirectory,
+    Settings, SnapshotProcess, Transaction,
 };
 use sealdex_server::{Server, ServerConfig, WriterState};
 use sealdex_tuf::{KeyPair, Scheme, Signer};
@@ -35,12 +35,12 @@ impl Operator {
     /// Makes a repository with the defaults of `init`.
     pub(in crate::commands) async fn init(directory: &Path) -> anyhow::Result<Self> {
         let signer =
-            || -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(&Scheme::Ed25519)?)) };
-        let online = signer()?;
+            |scheme: &Scheme| -> anyhow::Result<Arc<dyn Signer>> { Ok(Arc::new(KeyPair::generate(scheme)?)) };
+        let online = signer(&DEFAULT_ONLINE_SCHEME)?;
         let keys = InitialKeys {
-            root: vec![signer()?],
+            root: vec![signer(&Scheme::Ed25519)?],
             root_threshold: 1,
-            targets: vec![signer()?],
+            targets: vec![signer(&Scheme::Ed25519)?],
             targets_threshold: 1,
             online: Arc::clone(&online),
             development: Development::Yes,
