@@ -49,6 +49,6 @@ async fn after_a_long_absence_everything_is_renewed_in_portions() {
     while writer.renew().await.unwrap().is_some() {
         portions += 1;
     }
-    assert_eq!(portions, 4, "512 bins, 128 at a time");
+    assert_eq!(portions, 6, "512 bins, 96 at a time");
     assert_eq!(world.judge().target("simple/six/index.json"), None);
 }

@@ -56,16 +56,46 @@ pub(crate) enum PreparedTargets {
     None,
 }
 
-/// Makes and signs everything but the pages; the snapshot is on the disk when this returns. The state's snapshot then lists
-/// the new versions already: unless they are committed, the state is worth nothing any more.
+/// A snapshot that lists roles before they are signed: what it says of them is their versions.
+pub(crate) struct SnapshotAhead {
+    at: Time,
+    /// The targets roles, and the snapshot.
+    roles: Vec<RoleRow>,
+    file: MetaFile,
+}
+
+/// Signs the snapshot of a publication that signs `batch.roles`, and writes it. The state's snapshot then lists the new
+/// versions already: unless they are committed, the state is worth nothing any more.
+pub(crate) fn sign_snapshot_ahead(
+    repository: &Repository,
+    state: &mut State,
+    batch: &Batch,
+    online: &dyn Signer,
+) -> Result<SnapshotAhead, Error> {
+    let at = repository.clock().now();
+    let mut signing = Signing::begin(repository, state, online, at);
+    for role in batch.roles.keys() {
+        let common = signing.next_targets(role)?;
+        signing.note(role, &common);
+    }
+    let file = if signing.roles.is_empty() && !batch.renew_snapshot {
+        signing.state.snapshot_file().clone()
+    } else {
+        signing.sign_snapshot()?
+    };
+    Ok(SnapshotAhead { at, roles: signing.roles, file })
+}
+
+/// Makes and signs everything but the pages and the snapshot, which are made already.
 pub(crate) fn build(
     repository: &Repository,
     state: &mut State,
     batch: &Batch,
     pages: Vec<(ProjectChange, NewPage)>,
+    snapshot: SnapshotAhead,
     online: &dyn Signer,
 ) -> Result<Signed, Error> {
-    let at = repository.clock().now();
+    let SnapshotAhead { at, roles, file: snapshot_file } = snapshot;
     let mut changes = Changes::new(&batch.layout, at);
     for (project, page) in pages {
         changes.add_project(&project, page)?;
@@ -76,14 +106,10 @@ pub(crate) fn build(
         changes.set(role, target, if row.removed { Presence::Removed } else { Presence::Present });
     }
     let mut signer = Signing::begin(repository, state, online, at);
+    signer.roles = roles;
     for (role, held) in &batch.roles {
         signer.sign_targets(role, held, changes.targets.get(role))?;
     }
-    let snapshot_file = if signer.roles.is_empty() && !batch.renew_snapshot {
-        signer.state.snapshot_file().clone()
-    } else {
-        signer.sign_snapshot()?
-    };
     let timestamp = signer.sign_timestamp(&snapshot_file)?;
     let Signing { roles, outbox, .. } = signer;
     let (targets, removed) = changes.rows();
@@ -193,12 +219,17 @@ impl<'a> Signing<'a> {
         held: &[TargetRow],
         changes: Option<&RoleChanges>,
     ) -> Result<(), Error> {
-        let expires = self.repository.settings().expiry.bins.from(self.at);
-        let common = Common::new(self.state.next_version(role.as_str())?, expires);
+        let common = self.next_targets(role)?;
         let content = sign_bin(role, &common, held, changes, self.online)?;
         let name = role.versioned_file_name(common.version);
-        self.put(role, &common, OutboxFile { name, content });
+        self.outbox.push(OutboxFile { name, content });
         Ok(())
+    }
+
+    /// What a targets role's next metadata begins with.
+    fn next_targets(&self, role: &RoleName) -> Result<Common, Error> {
+        let expires = self.repository.settings().expiry.bins.from(self.at);
+        Ok(Common::new(self.state.next_version(role.as_str())?, expires))
     }
 
     /// Signs a snapshot that lists `roles` as they are signed by now, and writes it. It is half a megabyte at PyPI's size,
@@ -224,14 +255,13 @@ impl<'a> Signing<'a> {
         let common = Common::new(self.state.next_version(role.as_str())?, expires);
         let timestamp = Timestamp { common, snapshot: snapshot.clone() };
         let content = sign(&timestamp, &[self.online])?;
-        let file = OutboxFile { name: TIMESTAMP_FILE.to_owned(), content };
-        self.put(&role, &timestamp.common, file);
+        self.outbox.push(OutboxFile { name: TIMESTAMP_FILE.to_owned(), content });
+        self.note(&role, &timestamp.common);
         Ok(timestamp.common.version.number())
     }
 
-    fn put(&mut self, role: &RoleName, common: &Common, file: OutboxFile) {
+    fn note(&mut self, role: &RoleName, common: &Common) {
         let (name, version) = (role.as_str().to_owned(), common.version.number());
         self.roles.push(RoleRow { name, version, reserved: version, expires: common.expires });
-        self.outbox.push(file);
     }
 }

@@ -55,7 +55,7 @@ use crate::store::{
     targets,
 };
 use crate::transaction::Publication;
-use build::{PreparedTargets, Signed, SignedBulk, build};
+use build::{PreparedTargets, Signed, SignedBulk, SnapshotAhead, build, sign_snapshot_ahead};
 use gather::{Batch, Bulk, ProjectChange, gather};
 use lock::WriterLock;
 use new_pages::{LastPages, NewPage, NewPages};
@@ -105,7 +105,7 @@ impl SnapshotProcess {
     /// [`Error::Io`], [`Error::Database`], [`Error::Tuf`] from the signer: call it again, nothing is lost.
     /// [`Error::Fenced`], [`Error::NoLongerWriter`], [`Error::StateBehindServed`]: this process must not go on.
     pub async fn publish_pending(&mut self) -> Result<Option<Publication>, Error> {
-        let state = self.take_state().await?;
+        let mut state = self.take_state().await?;
         let mut anew = BTreeSet::new();
         loop {
             let mut batch = gather(&self.repository, MAX_TRANSACTIONS, &anew).await?;
@@ -126,15 +126,21 @@ impl SnapshotProcess {
                 return Ok(None);
             }
             let projects = std::mem::take(&mut batch.projects);
-            match new_pages::write(&self.repository, projects, &self.lock).await? {
+            // The snapshot takes as long as everything else, and does not wait for it.
+            let pages = new_pages::write(&self.repository, projects, &self.lock);
+            let (pages, snapshot) = tokio::join!(pages, self.sign_snapshot_ahead(state, batch));
+            match pages? {
                 NewPages::Made(pages, last) => {
-                    return self.publish(state, batch, pages, last).await.map(Some);
+                    return self.publish(snapshot?, pages, last).await.map(Some);
                 }
                 NewPages::Unreadable(projects) => {
                     tracing::warn!(?projects, "pages are made anew from the database");
                     anew.extend(projects);
                 }
             }
+            // That snapshot has a version that no other one gets.
+            drop(snapshot);
+            state = self.take_state().await?;
         }
     }
 
@@ -162,7 +168,8 @@ impl SnapshotProcess {
         }
         let mut batch = gather(&self.repository, 0, &BTreeSet::new()).await?;
         batch.renew_snapshot = due.snapshot;
-        self.publish(state, batch, Vec::new(), None).await.map(Some)
+        let snapshot = self.sign_snapshot_ahead(state, batch).await?;
+        self.publish(snapshot, Vec::new(), None).await.map(Some)
     }
 
     /// Publishes another layout. `None`: it was abandoned.
@@ -210,11 +217,26 @@ impl SnapshotProcess {
         }
     }
 
-    /// The four steps. The state comes back only if all of them were done.
-    async fn publish(
-        &mut self,
+    /// The part of step 1 that waits for nothing. The state comes back only if everything else was done, too.
+    async fn sign_snapshot_ahead(
+        &self,
         mut state: State,
         batch: Batch,
+    ) -> Result<(State, Batch, SnapshotAhead), Error> {
+        let (repository, online) = (self.repository.clone(), Arc::clone(&self.online));
+        let lock = Arc::clone(&self.lock);
+        disk::blocking(move || {
+            let _lock = lock;
+            let snapshot = sign_snapshot_ahead(&repository, &mut state, &batch, online.as_ref())?;
+            Ok((state, batch, snapshot))
+        })
+        .await
+    }
+
+    /// The rest of the four steps.
+    async fn publish(
+        &mut self,
+        (mut state, batch, snapshot): (State, Batch, SnapshotAhead),
         pages: Vec<(ProjectChange, NewPage)>,
         last_pages: LastPages,
     ) -> Result<Publication, Error> {
@@ -222,7 +244,7 @@ impl SnapshotProcess {
         let lock = Arc::clone(&self.lock);
         let (signed, state) = disk::blocking(move || {
             let _lock = lock;
-            let signed = build(&repository, &mut state, &batch, pages, online.as_ref())?;
+            let signed = build(&repository, &mut state, &batch, pages, snapshot, online.as_ref())?;
             Ok((signed, state))
         })
         .await?;

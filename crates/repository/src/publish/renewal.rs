@@ -12,7 +12,7 @@ use super::state::{Current, State};
 use crate::lifetime::{Expiries, Lifetime};
 
 /// Roles renewed in one publication.
-const MAX_ROLES: usize = 128;
+const MAX_ROLES: usize = 96;
 
 /// What is to be signed anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
