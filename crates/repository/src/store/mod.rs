@@ -1,6 +1,7 @@
 //! The state in SQL: the only place with SQL in it. Every text is run by SQLite and by PostgreSQL alike, but for what
 //! one of them has alone, in the module of its name and in those of sessions and signals.
 
+mod checkpoints;
 pub(crate) mod garbage;
 pub(crate) mod imports;
 pub(crate) mod log;

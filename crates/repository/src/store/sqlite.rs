@@ -4,12 +4,14 @@
 //! writers, so that they wait for another process's and never fail half-way because one came in between.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool};
 
+use super::checkpoints::Checkpoints;
 use super::{Open, migrations};
 use crate::error::Error;
 
@@ -26,11 +28,16 @@ const CACHE: &str = "-32768";
 /// Readers at the same time in one process.
 const MAX_READERS: u32 = 4;
 
+/// Pages in the write-ahead log, 4 KiB each, at which a commit does not return before they are in the database.
+/// [`Checkpoints`] has most of them there by then.
+const MAX_LOG: &str = "16384";
+
 /// The open database.
 #[derive(Clone, Debug)]
 pub(crate) struct SqliteStore {
     read: SqlitePool,
     write: SqlitePool,
+    checkpoints: Arc<Checkpoints>,
 }
 
 impl SqliteStore {
@@ -54,10 +61,12 @@ impl SqliteStore {
                 .acquire_timeout(BUSY_TIMEOUT)
                 .test_before_acquire(false)
         };
-        let write = pool(1).connect_with(options.clone()).await.map_err(Error::database("be opened"))?;
+        let writer = options.clone().pragma("wal_autocheckpoint", MAX_LOG);
+        let write = pool(1).connect_with(writer).await.map_err(Error::database("be opened"))?;
         migrations::run_on_sqlite(&write).await?;
+        let checkpoints = Arc::new(Checkpoints::begin(options.clone().pragma("wal_autocheckpoint", "0")));
         let read = pool(MAX_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { read, write })
+        Ok(Self { read, write, checkpoints })
     }
 
     pub(super) async fn read(&self) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
@@ -69,10 +78,13 @@ impl SqliteStore {
     }
 
     pub(super) async fn write(&self) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
-        self.write.begin_with("BEGIN IMMEDIATE").await
+        let transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        self.checkpoints.announce_write();
+        Ok(transaction)
     }
 
     pub(super) async fn close(&self) {
+        self.checkpoints.end();
         self.read.close().await;
         self.write.close().await;
     }
