@@ -4,8 +4,8 @@
 mod support;
 
 use sealdex_testkit::wheel::WheelBuilder;
-use serde_json::Value;
-use support::{Served, Stage};
+use serde_json::{Value, json};
+use support::{Served, Stage, unboxed};
 
 /// A user who trusts `company`, which has `alpha` and `beta`, and `public`, which has another `alpha` and `gamma`.
 struct Two {
@@ -25,7 +25,15 @@ impl Two {
         let two = Self { user, public, served };
         two.trust("company", 0, company);
         two.trust("public", 1, &[]);
+        if !company.is_empty() {
+            two.user.run(&["trust", "bind", "public", "*"]).expect_success();
+        }
         two
+    }
+
+    fn rows(&self) -> Value {
+        let listed = self.user.run(&["trust", "list", "--format", "json"]).expect_success();
+        serde_json::from_str(&listed.stdout).unwrap()
     }
 
     fn trust(&self, name: &str, place: usize, flags: &[&str]) {
@@ -109,29 +117,102 @@ fn one_that_is_attacked_is_told_of_although_the_others_are_used() {
 }
 
 #[test]
-fn nothing_is_installed_before_it_is_said_whose_is_what() {
+fn who_is_added_takes_no_name_along() {
     let two = Two::new(&[]);
-    let (_, python) = two.user.fresh();
+    let (fresh, python) = two.user.fresh();
+    let install = |project: &str| two.user.run(&["pip", "--python", &python, "install", project]);
+    assert_eq!(two.rows()[0]["projects"], json!(["*"]));
+    assert_eq!((&two.rows()[0]["all_others"], &two.rows()[1]["all_others"]), (&json!(true), &json!(false)));
+    install("alpha").expect_success();
+    assert_eq!(fresh.evaluate("import alpha; print(alpha.NAME)").trim(), "alpha");
+    install("gamma").expect_failure();
+
+    // Each change says what becomes of all other names.
+    let root = two.public.root_file();
+    let third = ["trust", "add", "third", &two.served[1].url, "--root", root.to_str().unwrap()];
+    let taken = two.user.run(&[&third[..], &["--projects", "*"]].concat()).expect_failure();
+    assert!(taken.text().contains("* is bound to company already"), "{}", taken.report());
+    for arguments in
+        [&[&third[..], &["--projects", "delta"]].concat(), &["trust", "bind", "public", "gamma"][..]]
+    {
+        let output = two.user.run(arguments).expect_success();
+        assert!(output.stdout.contains("all other names (*) are taken from company"), "{}", output.report());
+    }
+    install("gamma").expect_success();
+    let unbound = two.user.run(&["trust", "unbind", "*"]).expect_success();
+    assert!(unbound.stdout.contains("all other names are nobody's, and refused"), "{}", unbound.report());
+    let refused = install("omega").expect_failure();
+    let told = unboxed(&refused.stderr);
+    assert!(told.contains("omega is bound to no repository, and none has all others"), "{told}");
+    assert!(told.contains("sealdex trust bind NAME '*'"), "{told}");
+}
+
+#[test]
+fn what_is_bound_to_the_only_one_takes_nothing_from_it() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let listed = stage.run(&["trust", "list"]).expect_success();
+    assert!(listed.stdout.contains("all names are taken from play, the only one"), "{}", listed.report());
+    let bound = stage.run(&["trust", "bind", "play", "alpha"]).expect_success();
+    assert!(bound.stdout.contains("all other names (*) are taken from play"), "{}", bound.report());
+    let missing = stage.run(&["trust", "unbind", "alpha", "gamma"]).expect_failure();
+    assert!(missing.text().contains("gamma is bound to no repository"), "{}", missing.report());
+    stage.run(&["trust", "unbind", "alpha"]).expect_success();
+    let unbound = stage.run(&["trust", "unbind", "*"]).expect_success();
+    assert!(unbound.stdout.contains("all names are taken from play, the only one"), "{}", unbound.report());
+}
+
+/// Where the version before was used with several repositories: what went without saying is said from now on.
+#[test]
+fn a_store_of_the_version_before_means_what_it_meant() {
+    let two = Two::new(&["--projects", "alpha", "--projects", "beta"]);
+    let (fresh, python) = two.user.fresh();
+    let file = two.user.path("trust/.bindings.toml");
+    std::fs::write(&file, "[projects]\nalpha = \"company\"\nbeta = \"company\"\n").unwrap();
+    two.user.run(&["pip", "--python", &python, "install", "gamma"]).expect_success();
+    assert_eq!(fresh.evaluate("import alpha; print(alpha.NAME)").trim(), "alpha");
     let root = two.public.root_file();
     let third = ["trust", "add", "third", &two.served[1].url, "--root", root.to_str().unwrap()];
     let added = two.user.run(&third).expect_success();
-    assert!(added.stderr.contains("warning: several repositories are trusted"), "{}", added.report());
-    two.user.run(&["trust", "remove", "third"]).expect_success();
+    assert!(added.stdout.contains("all other names (*) are taken from public"), "{}", added.report());
+    two.user.run(&["trust", "bind", "public", "zeta"]).expect_success();
+    assert_eq!(two.rows()[1]["projects"], json!(["*", "zeta"]));
+
+    // Nothing was bound then: nothing is installed before somebody says whose is what.
+    std::fs::remove_file(&file).unwrap();
     let output = two.user.run(&["pip", "--python", &python, "install", "alpha"]).expect_failure();
     assert_eq!(output.code(), Some(2));
     let text = output.text();
-    assert!(text.contains("company, public") && text.contains("sealdex trust bind"), "{}", output.report());
+    assert!(
+        text.contains("company, public, third") && text.contains("sealdex trust bind"),
+        "{}",
+        output.report()
+    );
+    assert_eq!(text.matches("several repositories").count(), 1, "{}", output.report());
     // Chosen by name, one is enough.
     two.user.run(&["pip", "--from", "company", "--python", &python, "install", "alpha"]).expect_success();
 }
 
 #[test]
+fn the_list_fits_a_terminal() {
+    let two = Two::new(&["--projects", "alpha"]);
+    let projects: Vec<String> = (0..30).map(|number| format!("project-{number}")).collect();
+    let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
+    two.user.run(&[&["trust", "bind", "company"], &projects[..]].concat()).expect_success();
+    let index = "https://index.example/a/rather/long/path/to/the/pages/of/an/index/simple/";
+    two.user.run(&["trust", "stands-for", "public", index]).expect_success();
+    let listed = two.user.run(&["trust", "list"]).expect_success();
+    let lines = listed.stdout.lines().filter(|line| !line.contains("://"));
+    assert!(lines.clone().all(|line| line.len() <= 80), "{}", listed.report());
+    assert!(listed.stdout.contains("alpha, project-0, project-1,"), "{}", listed.report());
+    assert!(listed.stdout.contains("* (all that are bound to none)"), "{}", listed.report());
+    let since = listed.stdout.lines().find(|line| line.contains("trusted since")).unwrap();
+    assert!(since.ends_with("UTC") && !since.contains('.'), "{since}");
+}
+
+#[test]
 fn bindings_are_moved_by_name_alone_and_outlive_their_repository() {
     let two = Two::new(&["--projects", "alpha"]);
-    let rows = || -> Value {
-        let listed = two.user.run(&["trust", "list", "--format", "json"]).expect_success();
-        serde_json::from_str(&listed.stdout).unwrap()
-    };
+    let rows = || two.rows();
     assert_eq!((&rows()[0]["name"], &rows()[0]["projects"][0]), (&"company".into(), &"alpha".into()));
     // Who is added later cannot take it along.
     let root = two.public.root_file();
@@ -157,7 +238,6 @@ fn bindings_are_moved_by_name_alone_and_outlive_their_repository() {
 
     let output = two.user.run(&["trust", "bind", "public", "alpha"]).expect_success();
     assert!(output.text().contains("alpha was bound to company before"), "{}", output.report());
-    two.user.run(&["trust", "bind", "public", "*"]).expect_success();
     two.user.run(&["pip", "--python", &python, "install", "alpha"]).expect_success();
     assert_eq!(fresh.evaluate("import alpha; print(alpha.NAME)").trim(), "evil");
     two.user.run(&["trust", "unbind", "alpha"]).expect_success();
