@@ -85,6 +85,55 @@ fn uv_in_a_run_finds_each_project_at_its_own_index() {
     assert_eq!(fresh.evaluate("import alpha, gamma; print(alpha.NAME)").trim(), "alpha");
 }
 
+/// At an index of another repository a project is not there, as tools expect that ask several; who finds it nowhere is told
+/// why.
+#[test]
+fn a_project_asked_for_at_another_repositorys_index_alone_is_told_of() {
+    let two = Two::new(&["--projects", "alpha", "--projects", "beta"]);
+    let (fresh, python) = two.user.fresh();
+    let [company, public] = [0, 1].map(|place| format!("{}simple/", two.served[place].url));
+    let report = two.user.path("report.json");
+    let (pip, uv) = (fresh.pip(), sealdex_testkit::python::Environment::uv());
+    let pip = [pip.to_str().unwrap(), "install", "--index-url", &public, "--extra-index-url", &company];
+    let uv = [
+        uv.to_str().unwrap(),
+        "pip",
+        "install",
+        "--reinstall",
+        "--python",
+        &python,
+        "--default-index",
+        &public,
+        "--index",
+    ];
+    let uv = [&uv[..], &[company.as_str()]].concat();
+    for (words, alone) in [(&pip[..], pip.len() - 2), (&uv, uv.len() - 2)] {
+        let run = ["run", "--report", report.to_str().unwrap(), "--"];
+        let install = |words: &[&str], project| two.user.run(&[&run, words, &[project]].concat());
+        let output = install(&words[..alone], "alpha").expect_failure();
+        let told = unboxed(&output.stderr);
+        let message = format!("alpha belongs to company, which does not stand for {public}");
+        let command = format!("sealdex trust stands-for company {public};");
+        assert!(told.contains("sealdex refused the index page of alpha"), "{}", output.report());
+        // The URL may be broken, where it does not fit a line.
+        let joined = |text: &str| text.replace(' ', "");
+        assert!(joined(&told).contains(&joined(&message)), "{}", output.report());
+        assert!(joined(&told).contains(&joined(&command)), "{}", output.report());
+        let written: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+        assert!(written["refusals"][0]["message"].as_str().unwrap().contains(&message), "{written}");
+        assert!(two.user.run(&["log"]).text().contains(&message));
+
+        // From the other index it is had, and no word is lost, whatever else fails.
+        let output = install(words, "gamma").expect_success();
+        assert!(!output.text().contains("sealdex refused"), "{}", output.report());
+        let output = install(words, "no-such-project").expect_failure();
+        assert!(!output.text().contains("sealdex refused"), "{}", output.report());
+    }
+    two.user.run(&["trust", "stands-for", "company", &public]).expect_success();
+    two.user.run(&[&["run", "--"], &uv[..uv.len() - 2], &["alpha"]].concat()).expect_success();
+    assert_eq!(fresh.evaluate("import alpha; print(alpha.NAME)").trim(), "alpha");
+}
+
 #[test]
 fn one_that_is_away_is_named_and_the_others_are_used() {
     let mut two = Two::new(&["--projects", "alpha"]);

@@ -227,4 +227,11 @@ async fn in_a_run_each_index_has_the_projects_of_its_own_repository() {
     }
     assert_eq!(proxy.refusals(), []);
     assert!(!two.public_was_asked_for("acme"));
+    // What was nowhere asked for where it is, and nothing else, is known to be so.
+    assert_eq!(proxy.misplaced(), []);
+    get(proxy.address(), &at(public, "acme-base"), &[("proxy-authorization", &login)]).await;
+    let [misplaced] = proxy.misplaced().try_into().unwrap();
+    assert_eq!(misplaced.project.unwrap().as_str(), "acme-base");
+    assert!(misplaced.message.contains(&format!("belongs to company, which does not stand for {public}")));
+    assert!(misplaced.hint.contains(&format!("sealdex trust stands-for company {public};")));
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 
 use sealdex_client::{
-    AllowedHost, Interposition, ProxyOptions, Refusal, RepositoryUrl, VerifyingProxy, run_environment,
+    AllowedHost, Decision, Interposition, ProxyOptions, Refusal, RepositoryUrl, VerifyingProxy,
+    run_environment,
 };
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -69,7 +70,11 @@ async fn run_through_proxy(
     let mut command = bound_to_this_process(words)?;
     let running = start(chosen, watch, stands_for, allowed, &mut command).await?;
     let status = supervise(&mut command, words).await?;
-    Ok(Ended { status, refusals: running.stop().await })
+    let misplaced = if status.success() { Vec::new() } else { running.proxy.misplaced() };
+    misplaced.iter().for_each(|refusal| watch.hear(&Decision::refused(refusal)));
+    let mut refusals = running.stop().await;
+    refusals.extend(misplaced);
+    Ok(Ended { status, refusals })
 }
 
 /// What a run needs until its end.
