@@ -61,6 +61,15 @@ impl Repositories {
         self.repositories.get(self.rest?)
     }
 
+    /// The one that answers for a project.
+    ///
+    /// # Errors
+    /// [`Error::BoundElsewhere`], [`Error::Unbound`]: none of these does.
+    pub fn for_project(&self, project: &ProjectName) -> Result<&TrustedRepository, Error> {
+        let place = self.place_for(project)?;
+        self.repositories.get(place).ok_or(Error::NoRepository)
+    }
+
     /// Every index that one of them stands for.
     #[must_use]
     pub fn indexes(&self) -> Vec<RepositoryUrl> {

@@ -135,6 +135,72 @@ fn a_project_asked_for_at_another_repositorys_index_alone_is_told_of() {
 }
 
 #[test]
+fn a_target_of_a_project_is_fetched_from_where_that_is_bound() {
+    let two = Two::new(&["--projects", "alpha"]);
+    let fetch = |flags: &[&str], target: &str| {
+        let output = two.user.run(&[&["fetch", target, "--output", "-"], flags].concat());
+        (output.code(), output.text())
+    };
+    let page = |project: &str| format!("simple/{project}/index.json");
+    let (code, text) = fetch(&[], &page("alpha"));
+    assert!(code == Some(0) && text.contains("alpha-1.0"), "{text}");
+    let (code, text) = fetch(&[], &page("gamma"));
+    assert!(code == Some(0) && text.contains("gamma-1.0"), "{text}");
+    // Only who names another gets another's.
+    let (code, text) = fetch(&["--from", "public"], &page("alpha"));
+    assert!(code == Some(0) && text.contains("alpha-9.0"), "{text}");
+    let (code, text) = fetch(&[], "files/alpha/alpha-9.0-py3-none-any.whl");
+    assert!(code == Some(1) && text.contains("company has no target"), "{text}");
+    let (code, text) = fetch(&[], "no-projects.txt");
+    assert!(code == Some(2) && text.contains("--from: company, public"), "{text}");
+    two.user.run(&["trust", "remove", "company"]).expect_success();
+    let (code, text) = fetch(&[], &page("alpha"));
+    assert!(code == Some(1) && text.contains("alpha is bound to the repository company"), "{text}");
+}
+
+#[test]
+fn each_repository_is_said_to_answer_for_its_own_indexes() {
+    let two = Two::new(&["--projects", "alpha"]);
+    let output = two.user.run(&["-v", "run", "--for", "https://index.example/simple/", "--", "true"]);
+    let text = output.expect_success().stderr;
+    let [company, public] = [0, 1].map(|place| format!("{}simple/", two.served[place].url));
+    assert!(text.contains(&format!("company answers for {company}\n")), "{text}");
+    assert!(text.contains(&format!("public answers for {public}\n")), "{text}");
+    assert!(text.contains("public answers for https://index.example/simple/, named with --for"), "{text}");
+    // Variables that are set to nothing are not set.
+    let mut run = two.user.sealdex(&["run", "--", "true"]);
+    sealdex_testkit::process::run(run.env("SEALDEX_FROM", ""), support::PATIENCE).expect_success();
+    two.user.run(&["run", "--from", "", "--", "true"]).expect_failure();
+}
+
+/// Whatever stands in an argument, a terminal shows it.
+#[test]
+fn no_argument_reaches_the_terminal_as_it_is() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let evil = "\u{1b}[31mred\u{1b}[2J\u{202e}";
+    let commands: [&[&str]; 8] = [
+        &["run", "--", evil],
+        &["run", "--policy", evil, "--", "true"],
+        &["run", "--report", &format!("{evil}/x"), "--", "true"],
+        &["pip", "--python", evil, "install", "alpha"],
+        &["trust", "add", evil, evil, "--root", evil],
+        &["yank", "--repository", evil, "alpha", "1.0"],
+        &[evil],
+        &["run", "--limit", evil, "--", "true"],
+    ];
+    for command in commands {
+        // As on a terminal, where colours are left.
+        let mut command = stage.sealdex(command);
+        command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1");
+        let text = sealdex_testkit::process::run(&mut command, support::PATIENCE).expect_failure().text();
+        assert!(text.contains("\\u{1b}[31mred\\u{1b}[2J\\u{202e}"), "{command:?} {text:?}");
+        for raw in ["\u{1b}[31mred", "\u{1b}[2J", "\u{202e}"] {
+            assert!(!text.contains(raw), "{command:?} {text:?}");
+        }
+    }
+}
+
+#[test]
 fn one_that_is_away_is_named_and_the_others_are_used() {
     let mut two = Two::new(&["--projects", "alpha"]);
     let company = two.served.remove(0);
@@ -298,4 +364,62 @@ fn bindings_are_moved_by_name_alone_and_outlive_their_repository() {
             .contains("bound to no repository")
     );
     assert!(two.user.run(&["trust", "bind", "public", "a*b"]).expect_failure().text().contains("star"));
+}
+
+/// The lines of a job, run as each service runs them, in an environment that has nothing but a fresh home.
+#[cfg(unix)]
+#[test]
+fn a_jobs_lines_bring_the_same_trust_and_wait_for_the_proxy() {
+    let two = Two::new(&["--projects", "alpha", "--projects", "be*"]);
+    let bin = two.user.path("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let sealdex = sealdex_testkit::process::sealdex();
+    std::os::unix::fs::symlink(sealdex.get_program(), bin.join("sealdex")).unwrap();
+    for service in ["generic", "gitlab", "github"] {
+        let (fresh, uv) = (two.user.path(service), sealdex_testkit::python::Environment::uv());
+        let fresh = sealdex_testkit::python::FreshEnvironment::create_with_pip(&fresh);
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let printed = two.user.run(&["setup", "--ci", service, "--listen", &port]).expect_success();
+        let start = [("gitlab", "  - "), ("github", "    ")].iter().find(|(name, _)| *name == service);
+        let start = start.map_or("", |(_, start)| start);
+        let lines: Vec<&str> = printed.stdout.lines().filter_map(|line| line.strip_prefix(start)).collect();
+        let first = lines.iter().position(|line| *line == "python3 -m pip install sealdex").unwrap();
+        let folder = fresh.folder().join("bin");
+        // A step of GitHub's has the variables from a file, and the next one its own shell.
+        let next = "echo READY; set -a; . \"$GITHUB_ENV\"; set +a";
+        let script = format!(
+            "{}\n{next}\n{pip} install gamma\n{uv} pip install --python {python} --reinstall gamma\n\
+             sealdex trust list --format json >trusted\nkill $!\n",
+            lines[first + 1..].join("\n"),
+            pip = fresh.pip().display(),
+            uv = uv.display(),
+            python = fresh.python().display(),
+        );
+        let home = two.user.path(&format!("home-{service}"));
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(home.join("environment"), "").unwrap();
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-ec", &script]).current_dir(&home).env_clear().env("HOME", &home);
+        shell.env("GITHUB_ENV", home.join("environment"));
+        let path = std::env::var_os("PATH").unwrap();
+        let path = [bin.clone(), folder].into_iter().chain(std::env::split_paths(&path));
+        shell.env("PATH", std::env::join_paths(path).unwrap());
+        let output = sealdex_testkit::process::run(&mut shell, support::PATIENCE).expect_success();
+        assert!(output.text().contains("verifying company, public"), "{}", output.report());
+        let code = "import alpha, beta; print(alpha.NAME, beta.NAME)";
+        assert_eq!(fresh.evaluate(code).trim(), "alpha beta", "{service}");
+        let here: Value = serde_json::from_slice(&std::fs::read(home.join("trusted")).unwrap()).unwrap();
+        for (there, here) in two.rows().as_array().unwrap().iter().zip(here.as_array().unwrap()) {
+            for key in ["name", "url", "projects", "all_others", "initial_root_sha256"] {
+                assert_eq!(there[key], here[key], "{service}");
+            }
+        }
+    }
+    // What nobody has is not to be everybody's in a job.
+    two.user.run(&["trust", "remove", "company"]).expect_success();
+    let output = two.user.run(&["setup", "--ci", "generic"]).expect_failure();
+    assert!(output.text().contains("alpha is bound to company, which is not trusted"), "{}", output.report());
+    let service = two.user.path("config/systemd/user/sealdex-proxy.service");
+    two.user.run(&["setup"]).expect_success();
+    assert!(!std::fs::read_to_string(&service).unwrap().contains("--from"));
 }
