@@ -41,6 +41,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         let program = environments.join("maturin/bin/maturin");
         let mut build = workspace.program(&program, &[environments.join("zig/bin")])?;
         build.args(["build", "--profile", &arguments.profile, "--out"]).arg(wheels(workspace)).args(more);
+        build.env("CARGO_ENCODED_RUSTFLAGS", without_own_paths(workspace));
         command::run(&mut build)
     };
     if platforms.is_empty() {
@@ -49,12 +50,39 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for Platform { target, tag } in &platforms {
         maturin(&["--zig", "--target", target, "--compatibility", tag])?;
     }
+    strip_paths(workspace)?;
     println!("wheels are in {}", wheels(workspace).display());
+    Ok(())
+}
+
+/// Takes the folder of the workspace out of each wheel.
+fn strip_paths(workspace: &Workspace) -> Result<()> {
+    let folder = wheels(workspace);
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "whl") {
+            let mut strip = Command::new("python3");
+            strip.arg(workspace.root.join("xtask/src/strip_paths.py")).arg(&path).arg(&workspace.root);
+            command::run(&mut strip)?;
+        }
+    }
     Ok(())
 }
 
 fn wheels(workspace: &Workspace) -> PathBuf {
     workspace.target.join("wheels")
+}
+
+/// Flags with which the binary does not say where it was built: messages of a panic name source files.
+fn without_own_paths(workspace: &Workspace) -> String {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let folders = [(Some(workspace.root.clone()), "/sealdex"), (home, "/cargo")];
+    let flags = folders
+        .into_iter()
+        .filter_map(|(folder, name)| Some(format!("--remap-path-prefix={}={name}", folder?.to_str()?)));
+    // The separator of that variable.
+    flags.collect::<Vec<_>>().join("\u{1f}")
 }
 
 /// The Linux systems that can be built for here; none on other systems, which are built for as they are.

@@ -257,10 +257,10 @@ pub enum Error {
     /// There is no repository to install from.
     #[error("no repository is trusted yet")]
     NoRepository,
-    /// Several repositories could answer for projects that are bound to none.
+    /// Several repositories could answer, and nothing is bound to any.
     #[error("several repositories are trusted, and nothing says which projects are whose: {}", listed(names))]
     AmbiguousRest {
-        /// Those that nothing is bound to.
+        /// The repositories.
         names: Vec<RepositoryName>,
     },
     /// A project belongs to a repository that is not used now, or not trusted any more.
@@ -274,7 +274,7 @@ pub enum Error {
         pattern: ProjectPattern,
     },
     /// A project is bound to no repository, and none is for such.
-    #[error("{project} is bound to no repository, and no repository is for all others")]
+    #[error("{project} is bound to no repository, and none has all others (`*`)")]
     Unbound {
         /// The project.
         project: String,
@@ -523,7 +523,10 @@ impl Error {
                 "use that repository as well (leave out --from; see sealdex trust list), or bind the project to another \
                  with sealdex trust bind"
             }
-            Self::Unbound { .. } => "bind it: sealdex trust bind NAME PROJECT, or '*' for all others",
+            Self::Unbound { .. } => {
+                "say whose it is: sealdex trust bind NAME PROJECT, or sealdex trust bind NAME '*' for whoever has all \
+                 that are bound to none"
+            }
             Self::InvalidPattern { .. } => "give a project's name, a beginning such as 'acme-*', or '*'",
             Self::DamagedBindings { .. } => {
                 "put it right, or remove it and bind the projects anew with sealdex trust bind"

@@ -18,23 +18,21 @@ pub struct Repositories {
 }
 
 impl Repositories {
-    /// All of these. Projects that are bound to none are for the one that `*` is bound to; without such a binding, for
-    /// the one that nothing is bound to.
+    /// All of these. Projects that are bound to none are for the one that `*` is bound to, and for nobody without such a
+    /// binding. Where nothing is bound at all, the only one has all.
     ///
     /// # Errors
-    /// [`Error::NoRepository`] without any; [`Error::AmbiguousRest`] where nothing is bound to several of them.
+    /// [`Error::NoRepository`] without any; [`Error::AmbiguousRest`] where there are several and nothing is bound.
     pub fn new(mut repositories: Vec<TrustedRepository>, bindings: Bindings) -> Result<Self, Error> {
         if repositories.is_empty() {
             return Err(Error::NoRepository);
         }
         repositories.sort_by(|one, other| one.name().cmp(other.name()));
         let place = |name: &RepositoryName| repositories.iter().position(|own| own.name() == name);
-        let unbound: Vec<_> =
-            repositories.iter().filter(|own| bindings.of(own.name()).next().is_none()).collect();
-        let rest = match (bindings.rest(), unbound.as_slice()) {
+        let rest = match (bindings.rest(), repositories.as_slice()) {
             (Some(name), _) => place(name),
-            (None, [only]) => place(only.name()),
-            (None, []) => None,
+            (None, _) if !bindings.is_empty() => None,
+            (None, [_]) => Some(0),
             (None, several) => {
                 return Err(Error::AmbiguousRest {
                     names: several.iter().map(|own| own.name().clone()).collect(),
@@ -61,6 +59,15 @@ impl Repositories {
     #[must_use]
     pub fn rest(&self) -> Option<&TrustedRepository> {
         self.repositories.get(self.rest?)
+    }
+
+    /// The one that answers for a project.
+    ///
+    /// # Errors
+    /// [`Error::BoundElsewhere`], [`Error::Unbound`]: none of these does.
+    pub fn for_project(&self, project: &ProjectName) -> Result<&TrustedRepository, Error> {
+        let place = self.place_for(project)?;
+        self.repositories.get(place).ok_or(Error::NoRepository)
     }
 
     /// Every index that one of them stands for.

@@ -71,10 +71,11 @@ impl TrustStore {
     }
 
     /// Adds a repository: fetches and verifies everything a client needs to know, and only then records it. Nothing is
-    /// left behind on failure.
+    /// left behind on failure. A repository that was the only one keeps the projects that it had as that: all are bound to
+    /// it (`*`), if nothing is bound yet.
     ///
     /// # Errors
-    /// [`Error::AlreadyTrusted`], [`Error::NoSuchRoot`], and whatever a refresh can fail with.
+    /// [`Error::AlreadyTrusted`], [`Error::NoSuchRoot`], [`Error::DamagedBindings`], and whatever a refresh can fail with.
     pub async fn add(
         &self,
         client: &Client,
@@ -101,6 +102,8 @@ impl TrustStore {
             TrustedRepository { name: name.clone(), directory: unfinished.path().to_owned(), record };
         Session::refresh(client, &staged).await?;
 
+        // First, so that at no moment the new one has what was another's.
+        let _lock = self.settle_bindings().await?;
         let named =
             fault::before(Step::Rename, &directory).and_then(|()| fs::rename(unfinished.path(), &directory));
         match named {
@@ -120,6 +123,10 @@ impl TrustStore {
     /// # Errors
     /// [`Error::Io`], or [`Error::DamagedTrust`] of the first damaged one.
     pub fn list(&self) -> Result<Vec<TrustedRepository>, Error> {
+        self.names()?.iter().map(|name| self.repository(name)).collect()
+    }
+
+    fn names(&self) -> Result<Vec<RepositoryName>, Error> {
         let failed = |source| Error::io("read", &self.directory, source);
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.directory).map_err(failed)? {
@@ -127,7 +134,7 @@ impl TrustStore {
             names.extend(name.to_str().and_then(|name| RepositoryName::parse(name).ok()));
         }
         names.sort();
-        names.iter().map(|name| self.repository(name)).collect()
+        Ok(names)
     }
 
     /// Ends trust in a repository and forgets all that is known of it. What was bound to it stays bound to its name, so
@@ -194,9 +201,9 @@ impl TrustStore {
     /// Which projects are bound to which repository.
     ///
     /// # Errors
-    /// [`Error::DamagedBindings`] or [`Error::Exposed`]
+    /// [`Error::DamagedBindings`], [`Error::Exposed`] or [`Error::Io`]
     pub fn bindings(&self) -> Result<Bindings, Error> {
-        Bindings::read(&self.directory)
+        Bindings::read(&self.directory, &self.names()?)
     }
 
     /// Changes the bindings, which no other process changes meanwhile.
@@ -204,12 +211,28 @@ impl TrustStore {
     /// # Errors
     /// As [`TrustStore::bindings`]; [`Error::Locked`] or [`Error::Io`]
     pub async fn change_bindings(&self, change: impl FnOnce(&mut Bindings)) -> Result<Bindings, Error> {
-        const WAIT: Duration = Duration::from_secs(10);
-        let _lock = StoreLock::acquire(&self.directory.join(".bindings.lock"), WAIT).await?;
+        let _lock = self.lock_bindings().await?;
         let mut bindings = self.bindings()?;
         change(&mut bindings);
         bindings.write(&self.directory)?;
         Ok(bindings)
+    }
+
+    async fn lock_bindings(&self) -> Result<StoreLock, Error> {
+        const WAIT: Duration = Duration::from_secs(10);
+        StoreLock::acquire(&self.directory.join(".bindings.lock"), WAIT).await
+    }
+
+    /// Writes down whose all other projects are, before there is one more who could have them.
+    async fn settle_bindings(&self) -> Result<StoreLock, Error> {
+        let lock = self.lock_bindings().await?;
+        let names = self.names()?;
+        let mut bindings = Bindings::read(&self.directory, &names)?;
+        // Also what is not new: an earlier version may have left it unsaid in the file.
+        if bindings.settle(&names) || !bindings.is_empty() {
+            bindings.write(&self.directory)?;
+        }
+        Ok(lock)
     }
 
     fn unknown(&self, name: &RepositoryName) -> Error {

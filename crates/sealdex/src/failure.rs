@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use crate::output::{BAD, HINT, styled, tell};
+use crate::output::{BAD, HINT, plain, styled, tell};
 
 /// A failed command.
 #[derive(Debug)]
@@ -77,13 +77,19 @@ impl Failure {
     /// Tells it on standard error and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         if !self.told {
-            tell(format!("{} {}", styled(BAD, "error:"), self.line()));
+            tell(format!("{} {}", styled(BAD, "error:"), lines(&self.line())));
             if let Some(hint) = &self.hint {
-                tell(format!("{} {hint}", styled(HINT, "hint:")));
+                tell(format!("{} {}", styled(HINT, "hint:"), lines(hint)));
             }
         }
         ExitCode::from(self.code())
     }
+}
+
+/// A text that may quote anything. Further lines, as parsers have them that show a place, are set off: none can pass for one
+/// of ours.
+fn lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n  ")
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {

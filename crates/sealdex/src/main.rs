@@ -31,7 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
-    let mut cli = Cli::parse();
+    let mut cli = Cli::try_parse().unwrap_or_else(|error| misunderstood(&error));
     log(&cli);
     if let cli::Command::Proxy(arguments) = &mut cli.command {
         // Here, while there is one thread: variables are taken away.
@@ -49,6 +49,16 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(failure) => failure.report(),
+    }
+}
+
+/// Tells of wrong usage, or gives the help that was asked for. What is quoted of the command line is escaped first, for it
+/// may hold anything.
+fn misunderstood(error: &clap::Error) -> Cli {
+    let words = std::env::args_os().map(|word| output::plain(&word.to_string_lossy()));
+    match Cli::try_parse_from(words) {
+        Err(shown) => shown.exit(),
+        Ok(_) => error.exit(),
     }
 }
 

@@ -80,3 +80,33 @@ fn it_stays_within_its_size() {
     assert!(bytes <= 1500, "{bytes}");
     assert_eq!(json(&stage, &["show", "--limit", "max_cache_bytes=1500"])["max_bytes"], 1500);
 }
+
+#[test]
+fn caches_of_installers_that_no_run_uses_are_pruned() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let run = || stage.run(&["run", "--", "sh", "-c", "mkdir -p $PIP_CACHE_DIR; echo x >$PIP_CACHE_DIR/x"]);
+    run().expect_success();
+    stage.run(&["trust", "bind", "play", "alpha"]).expect_success();
+    run().expect_success();
+    let installers = stage.path("cache/installers");
+    let caches = || json(&stage, &["show"])["installer_caches"].as_u64().unwrap();
+    let removed = || json(&stage, &["prune"])["removed"]["files"].as_u64().unwrap();
+    assert_eq!((caches(), removed()), (2, 0));
+
+    let age = |days: u64| {
+        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 24 * 3600);
+        let stamp = std::fs::File::options().write(true).open(installers.join("play/.last-used")).unwrap();
+        stamp.set_modified(time).unwrap();
+    };
+    age(29);
+    assert_eq!((removed(), caches()), (0, 2));
+    age(31);
+    assert_eq!((removed(), caches()), (1, 1));
+    assert!(!installers.join("play").exists());
+    // A run makes it young again.
+    stage.run(&["trust", "unbind", "alpha", "*"]).expect_success();
+    run().expect_success();
+    age(31);
+    run().expect_success();
+    assert_eq!((removed(), caches()), (0, 2));
+}

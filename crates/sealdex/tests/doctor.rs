@@ -28,7 +28,11 @@ fn path(programs: &[PathBuf]) -> OsString {
 
 /// `sealdex doctor` by a user without any settings, in an empty folder.
 fn doctor(stage: &Stage, programs: &[PathBuf]) -> Command {
-    let mut command = stage.sealdex(&["doctor", "--format", "json"]);
+    doctor_as(stage, programs, "json")
+}
+
+fn doctor_as(stage: &Stage, programs: &[PathBuf], format: &str) -> Command {
+    let mut command = stage.sealdex(&["doctor", "--format", format]);
     for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("XDG_CONFIG_HOME", "config")] {
         fs::create_dir_all(stage.path(folder)).unwrap();
         command.env(name, stage.path(folder));
@@ -170,4 +174,20 @@ fn without_any_tool_it_says_so() {
     let (output, _) = run(command.env("PATH", stage.path("app")));
     assert_eq!(output.code(), Some(1), "{}", output.report());
     assert!(output.stderr.contains("none of pip, uv"), "{}", output.report());
+}
+
+#[test]
+fn without_a_trusted_repository_it_says_what_to_do() {
+    let stage = Stage::new();
+    let (_, report) = run(&mut doctor(&stage, &[Environment::pip()]));
+    assert_eq!(report["repositories"], serde_json::json!([]));
+    let mut command = doctor_as(&stage, &[Environment::pip()], "human");
+    let output = sealdex_testkit::process::run(&mut command, PATIENCE);
+    assert!(output.stdout.contains("no repository is trusted yet"), "{}", output.report());
+    assert!(output.stdout.contains("sealdex trust add NAME URL"), "{}", output.report());
+    assert!(!stage.path("trust").exists());
+
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let (_, report) = run(&mut doctor(&stage, &[Environment::pip()]));
+    assert_eq!(report["repositories"], serde_json::json!(["play"]));
 }

@@ -63,7 +63,7 @@ fn pip_and_uv_are_led_to_the_proxy_and_back() {
 
     stage.run(&["setup", "--listen", &listen]).expect_success();
     assert!(read(&stage, SOCKET).contains(&format!("ListenStream={listen}\n")));
-    assert!(read(&stage, SERVICE).contains("proxy --from play --trust-dir"), "{}", read(&stage, SERVICE));
+    assert!(read(&stage, SERVICE).contains("proxy --trust-dir"), "{}", read(&stage, SERVICE));
     let again = stage.run(&["setup", "--listen", &listen]).expect_success();
     assert!(again.stdout.contains("nothing is to change"), "{}", again.report());
 

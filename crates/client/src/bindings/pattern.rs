@@ -27,7 +27,7 @@ impl ProjectPattern {
             return Err(refuse("a star stands at the end alone".to_owned()));
         }
         let start = match start {
-            Some("") => return Ok(Self("*".to_owned())),
+            Some("") => return Ok(Self::all()),
             Some(start) => start,
             None => {
                 let project = ProjectName::parse(text).map_err(|error| refuse(error.to_string()))?;
@@ -38,6 +38,12 @@ impl ProjectPattern {
         let name = ProjectName::parse(&format!("{start}x")).map_err(|error| refuse(error.to_string()))?;
         let start = name.as_str().strip_suffix('x').unwrap_or_default();
         Ok(Self(format!("{start}*")))
+    }
+
+    /// `*`: all projects that are bound by no other pattern.
+    #[must_use]
+    pub fn all() -> Self {
+        Self("*".to_owned())
     }
 
     /// Whether it is for this project.

@@ -184,6 +184,13 @@ impl VerifyingProxy {
         self.state.refusals()
     }
 
+    /// Projects that were asked for at an index which their repository does not stand for, and nowhere else: no refusals so
+    /// long as the installer succeeds, and what it lacked if it fails.
+    #[must_use]
+    pub fn misplaced(&self) -> Vec<Refusal> {
+        self.state.interposition().map(|interposition| interposition.misplaced()).unwrap_or_default()
+    }
+
     /// Takes no more connections, lets running answers end for a moment, and stops.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);

@@ -79,7 +79,7 @@ fn bindings(lines: &[(&str, &str)]) -> Bindings {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_project_comes_from_the_one_it_is_bound_to() {
     let two = Two::new().await;
-    let bindings = bindings(&[("acme-*", "company")]);
+    let bindings = bindings(&[("acme-*", "company"), ("*", "public")]);
     let proxy = two.proxy(Repositories::new(two.trusted().await.into(), bindings).unwrap()).await;
     let page = |path: &'static str| get(proxy.address(), path, &[]);
     assert!(page("/simple/acme-tools/").await.text().contains("acme_tools-1.0-py3"));
@@ -116,7 +116,7 @@ async fn installers_take_dependencies_from_where_they_belong() {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_owner_is_away_nobody_takes_its_place() {
     let two = Two::new().await;
-    let bindings = bindings(&[("acme-*", "company")]);
+    let bindings = bindings(&[("acme-*", "company"), ("*", "public")]);
     let repositories = Repositories::new(two.trusted().await.into(), bindings).unwrap();
     two.company.server.set(Paths::All, Behaviour::Status(502));
     for installer in BOTH {
@@ -154,16 +154,20 @@ async fn it_must_be_clear_whose_a_project_is() {
     assert!(matches!(ambiguous, Err(Error::AmbiguousRest { names }) if names.len() == 2));
     assert!(matches!(Repositories::new(Vec::new(), Bindings::default()), Err(Error::NoRepository)));
 
-    // One that is bound to some projects is not for others too; nor does anybody inherit from one that is gone.
-    let strict = bindings(&[("acme-*", "company"), ("shared", "gone"), ("*", "gone")]);
-    let proxy = two.proxy(Repositories::new(both(), strict).unwrap()).await;
-    for (path, reason) in [
-        ("/simple/shared/", "shared is bound to the repository gone (by shared)"),
-        ("/simple/other/", "other is bound to no repository, and no repository is for all others"),
-    ] {
-        let refused = get(proxy.address(), path, &[]).await;
-        assert!(refused.status == 409 && refused.reason.contains(reason), "{refused:?}");
+    // Who has all others is said, and not found out; nor does anybody inherit from one that is gone.
+    let gone = ("shared", "gone");
+    for strict in [&[("acme-*", "company"), gone, ("*", "gone")][..], &[("acme-*", "company"), gone]] {
+        let proxy = two.proxy(Repositories::new(both(), bindings(strict)).unwrap()).await;
+        for (path, reason) in [
+            ("/simple/shared/", "shared is bound to the repository gone (by shared)"),
+            ("/simple/other/", "other is bound to no repository, and none has all others"),
+        ] {
+            let refused = get(proxy.address(), path, &[]).await;
+            assert!(refused.status == 409 && refused.reason.contains(reason), "{refused:?}");
+        }
     }
+    let alone = |lines| Repositories::new(vec![public.clone()], bindings(lines)).unwrap();
+    assert!(alone(&[("acme-*", "public")]).rest().is_none() && alone(&[]).rest().is_some());
     assert!(two.public.server.requests().is_empty());
 }
 
@@ -194,7 +198,7 @@ async fn caches_of_installers_are_apart_where_bindings_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_run_each_index_has_the_projects_of_its_own_repository() {
     let two = Two::new().await;
-    let bindings = bindings(&[("acme-*", "company")]);
+    let bindings = bindings(&[("acme-*", "company"), ("*", "public")]);
     let repositories = Repositories::new(two.trusted().await.into(), bindings).unwrap();
     let indexes = repositories.indexes();
     let extra = RepositoryUrl::parse("http://index.example/simple/").unwrap();
@@ -223,4 +227,11 @@ async fn in_a_run_each_index_has_the_projects_of_its_own_repository() {
     }
     assert_eq!(proxy.refusals(), []);
     assert!(!two.public_was_asked_for("acme"));
+    // What was nowhere asked for where it is, and nothing else, is known to be so.
+    assert_eq!(proxy.misplaced(), []);
+    get(proxy.address(), &at(public, "acme-base"), &[("proxy-authorization", &login)]).await;
+    let [misplaced] = proxy.misplaced().try_into().unwrap();
+    assert_eq!(misplaced.project.unwrap().as_str(), "acme-base");
+    assert!(misplaced.message.contains(&format!("belongs to company, which does not stand for {public}")));
+    assert!(misplaced.hint.contains(&format!("sealdex trust stands-for company {public};")));
 }

@@ -60,15 +60,15 @@ Examples:
   sealdex uv sync                                   the same with uv, lock file as it is
   sealdex run -- poetry install                     and with any other tool
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: what was offered did not verify, \
 4 away: `sealdex status` could not reach the database or what is public.
-`sealdex pip`, `uv` and `run` pass the exit code of what they run on; 3 when that succeeded though
+`sealdex pip`, `uv` and `run` pass the exit code of what they run on; 3 when that succeeded though \
 something was refused.";
 
 const DOCTOR: &str = "\
-Each installer on PATH is run twice as `sealdex run` does it, in a temporary folder: it must get what
-a small repository on this machine has signed, and be refused what comes from another index. Nothing
-is fetched, and nothing stays. `alone` says which indexes it asks when it runs by itself in this
+Each installer on PATH is run twice as `sealdex run` does it, in a temporary folder: it must get what \
+a small repository on this machine has signed, and be refused what comes from another index. Nothing \
+is fetched, and nothing stays. `alone` says which indexes it asks when it runs by itself in this \
 folder. Exit code 0: all are protected in a run; 1: something is not, or could not be tried.";
 
 /// How results are written.

@@ -165,8 +165,8 @@ pub(crate) struct CollectArguments {
 }
 
 const COLLECT_NOTES: &str = "\
-Each publication writes new versions and leaves the old ones behind. Clients in the middle of an update still fetch
-those, and differences are made from what a returning client has: who was away for longer than the hours of grace fetches
+Each publication writes new versions and leaves the old ones behind. Clients in the middle of an update still fetch \
+those, and differences are made from what a returning client has: who was away for longer than the hours of grace fetches \
 whole files. Roots are never removed. Safe beside `sealdex serve`; run it from cron or a timer, once a day.";
 
 #[derive(Debug, Args)]
@@ -258,9 +258,9 @@ pub(crate) struct LayoutChangeArguments {
 }
 
 const LAYOUT_NOTES: &str = "\
-Works beside `sealdex serve`, which notices by itself and does the publishing. Every target moves
-to its new role in one snapshot: clients see all of it or nothing, and fetch the new roles as they
-need them. Uploads are taken in meanwhile, and published after it. Until it is published, `layout
+Works beside `sealdex serve`, which notices by itself and does the publishing. Every target moves \
+to its new role in one snapshot: clients see all of it or nothing, and fetch the new roles as they \
+need them. Uploads are taken in meanwhile, and published after it. Until it is published, `layout \
 abandon` takes the change back; interrupted, the same command goes on with it.
 
 Examples:
@@ -344,8 +344,8 @@ pub(crate) struct StatusArguments {
 }
 
 const STATUS_NOTES: &str = "\
-Where the database or what is public (a bucket, or the folder) is away, it says so, tells what is
-known without, and the exit code is 4. Publishing pauses meanwhile: nothing is lost, and it goes on
+Where the database or what is public (a bucket, or the folder) is away, it says so, tells what is \
+known without, and the exit code is 4. Publishing pauses meanwhile: nothing is lost, and it goes on \
 by itself.";
 
 #[derive(Debug, Args)]

@@ -169,7 +169,7 @@ Examples:
   sealdex trust bind company 'acme-*' billing      these names are the company's, wherever else they exist
   sealdex trust bind public '*'                    all other names
 
-The pattern that says most counts: a name more than a beginning, a longer beginning more than a
+The pattern that says most counts: a name more than a beginning, a longer beginning more than a \
 shorter one. See docs/index-mode.md.";
 
 /// Initial trust is explicit (TUF spec 5.2): there is no trust on first use.
@@ -191,8 +191,8 @@ Examples:
   sealdex pip --from company install -r requirements.txt
   sealdex pip --python .venv/bin/python install six
 
-Your own pip runs, unmodified. It is pointed at a proxy of this run alone that hands out only what
-verifies; every other host is refused. Downloads made without verification are not reused: pip
+Your own pip runs, unmodified. It is pointed at a proxy of this run alone that hands out only what \
+verifies; every other host is refused. Downloads made without verification are not reused: pip \
 gets a cache of its own.")]
 pub(crate) struct InstallerArguments {
     #[command(flatten)]
@@ -214,11 +214,11 @@ Examples:
   sealdex run --for https://index.example/simple/ -- poetry install
   sealdex run --allow-host api.example -- tox
 
-The command and all that it starts reach the network through a proxy of this run alone. It answers
-for the indexes that the repository stands for, at their own URLs, with what verifies; so lock files
-stay as they are. Every other host is refused, unless --allow-host lets it through. Nothing is
+The command and all that it starts reach the network through a proxy of this run alone. It answers \
+for the indexes that the repository stands for, at their own URLs, with what verifies; so lock files \
+stay as they are. Every other host is refused, unless --allow-host lets it through. Nothing is \
 changed but the environment of the command, and its tools get caches of their own.
-What it cannot see: processes that drop their environment, and programs that do not use HTTP.
+What it cannot see: processes that drop their environment, and programs that do not use HTTP. \
 See docs/run.md.")]
 pub(crate) struct RunArguments {
     #[command(flatten)]
@@ -235,8 +235,8 @@ Examples:
   sealdex uv pip install requests
   sealdex uv --for https://index.example/simple/ lock
 
-The uv on PATH runs, unmodified, as with `sealdex run`: it keeps its index, for which a proxy of this
-run alone answers with what verifies, so uv.lock stays as it is; every other host is refused. uv gets
+The uv on PATH runs, unmodified, as with `sealdex run`: it keeps its index, for which a proxy of this \
+run alone answers with what verifies, so uv.lock stays as it is; every other host is refused. uv gets \
 a cache of its own. To let it download a Python, let the host of that through. See docs/run.md.")]
 pub(crate) struct UvArguments {
     #[command(flatten)]
@@ -298,14 +298,14 @@ Examples:
   sealdex setup --undo                              as it was before
   sealdex setup --ci github                         lines for a job; nothing is written
 
-Written are a socket and a service for systemd (the proxy is started when it is first asked, and ends
-when it is idle), and the lines in pip.conf and uv.toml that make it their index. Projects and command
+Written are a socket and a service for systemd (the proxy is started when it is first asked, and ends \
+when it is idle), and the lines in pip.conf and uv.toml that make it their index. Projects and command \
 lines can name other indexes all the same: `sealdex run` closes these ways too. See docs/install.md.")]
 pub(crate) struct SetupArguments {
     /// Directory of the trusted state [default: the user's data directory]
     #[arg(long, value_name = "DIR", env = environment::TRUST_DIR)]
     pub(crate) trust_dir: Option<PathBuf>,
-    /// Name of the trusted repository; not needed while there is only one
+    /// Use this trusted repository alone [default: all of them, each for the projects that are bound to it]
     #[arg(long = "from", value_name = "NAME", env = environment::FROM)]
     pub(crate) name: Option<String>,
     /// Loopback address and port at which the proxy is to be the index
@@ -362,8 +362,8 @@ pub(crate) struct DemoArguments {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every file is named after its hash, and verified again whenever it is read. All of this can be done
-beside running commands: what is removed is fetched again. The size is the limit max_cache_bytes
+Every file is named after its hash, and verified again whenever it is read. All of this can be done \
+beside running commands: what is removed is fetched again. The size is the limit max_cache_bytes \
 (docs/limits.md).")]
 pub(crate) struct CacheArguments {
     #[command(subcommand)]
@@ -385,7 +385,8 @@ pub(crate) enum CacheCommand {
     Path,
     /// Show what the cache holds, and the caches that installers have there
     Show,
-    /// Remove the files used longest ago beyond the limit, and what killed processes left
+    /// Remove the files used longest ago beyond the limit, what killed processes left, and installers' caches that no run
+    /// has used for 30 days
     Prune {
         /// Leave no more bytes than this [default: the limit max_cache_bytes]
         #[arg(long, value_name = "BYTES")]

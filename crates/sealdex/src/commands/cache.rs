@@ -1,18 +1,15 @@
 //! `sealdex cache`: the verified files on this machine.
 
 use std::fs;
-use std::path::Path;
 
 use sealdex_client::{Client, FileCount};
 use serde_json::{Value, json};
 
+use super::tool_caches::{self, sum};
 use super::trusted::client;
 use crate::cli::{CacheArguments, CacheCommand, ConnectionArguments, Format, LimitArguments};
 use crate::failure::Failure;
 use crate::output::{self, BAD, GOOD, bytes, result, say, styled};
-
-/// Folders of an installer's cache within one another.
-const MAX_DEPTH: usize = 32;
 
 pub(super) fn run(arguments: CacheArguments, format: Format) -> Result<(), Failure> {
     let limits = LimitArguments { limits: arguments.limits, config: arguments.config };
@@ -25,6 +22,7 @@ pub(super) fn run(arguments: CacheArguments, format: Format) -> Result<(), Failu
         CacheCommand::Show => show(&client, format)?,
         CacheCommand::Prune { max_bytes } => {
             let removed = cache.prune(max_bytes.unwrap_or_else(|| cache.max_bytes()));
+            let removed = sum(removed, tool_caches::prune(root, tool_caches::UNUSED));
             result(format, &json!({ "removed": counted(removed) }), || {
                 say(format!("{} {}", styled(GOOD, "removed"), phrase(removed)));
             })?;
@@ -42,12 +40,11 @@ pub(super) fn run(arguments: CacheArguments, format: Format) -> Result<(), Failu
         }
         CacheCommand::Clear { installers } => {
             let mut removed = cache.clear();
-            let folder = root.join("installers");
+            let folder = tool_caches::folder(root);
             if installers && folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-                let own = count(&folder, MAX_DEPTH);
+                let (_, own) = tool_caches::count(root);
                 fs::remove_dir_all(&folder)?;
-                removed.files = removed.files.saturating_add(own.files);
-                removed.bytes = removed.bytes.saturating_add(own.bytes);
+                removed = sum(removed, own);
             }
             result(format, &json!({ "removed": counted(removed) }), || {
                 say(format!("{} {}", styled(GOOD, "removed"), phrase(removed)));
@@ -60,13 +57,14 @@ pub(super) fn run(arguments: CacheArguments, format: Format) -> Result<(), Failu
 fn show(client: &Client, format: Format) -> Result<(), Failure> {
     let (cache, root) = (client.cache(), &client.settings().cache_directory);
     let usage = cache.usage();
-    let installers = count(&root.join("installers"), MAX_DEPTH);
+    let (caches, installers) = tool_caches::count(root);
     let document = json!({
         "path": root,
         "verified": counted(usage.verified),
         "unfinished": counted(usage.unfinished),
         "max_bytes": cache.max_bytes(),
         "installers": counted(installers),
+        "installer_caches": caches,
     });
     result(format, &document, || {
         say(root.display());
@@ -74,25 +72,13 @@ fn show(client: &Client, format: Format) -> Result<(), Failure> {
         if usage.unfinished.files > 0 {
             say(format!("  unfinished  {}", phrase(usage.unfinished)));
         }
-        say(format!("  installers  {}: caches of pip, uv and others behind sealdex", phrase(installers)));
+        let caches = output::count(caches, "set of caches", "sets of caches");
+        say(format!(
+            "  installers  {}, in {caches} of pip, uv and others behind sealdex",
+            phrase(installers)
+        ));
     })?;
     Ok(())
-}
-
-/// The files below a folder. Links are not followed.
-fn count(folder: &Path, depth: usize) -> FileCount {
-    let mut total = FileCount::default();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(found) = entry.metadata() else { continue };
-        let own = match found.is_dir() {
-            true if depth > 0 => count(&entry.path(), depth - 1),
-            true => FileCount::default(),
-            false => FileCount { files: 1, bytes: found.len() },
-        };
-        total.files = total.files.saturating_add(own.files);
-        total.bytes = total.bytes.saturating_add(own.bytes);
-    }
-    total
 }
 
 fn counted(count: FileCount) -> Value {

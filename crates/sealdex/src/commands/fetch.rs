@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use sealdex_simple::ProjectName;
 use sealdex_tuf::TargetPath;
 use serde_json::json;
 
@@ -17,7 +18,7 @@ const MAX_STANDARD_OUTPUT_BYTES: u64 = 256 << 20;
 pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(), Failure> {
     let path =
         TargetPath::parse(arguments.target.as_str()).map_err(|error| Failure::new(Kind::Usage, error))?;
-    let chosen = choose_one(&arguments.store)?;
+    let chosen = choose_one(&arguments.store, project_of(&path).as_ref())?;
     let waiting = spinner(format!("fetching {path}"));
     let session = chosen.session().await?;
     let Some(target) = session.target(&path).await.map_err(refused)? else {
@@ -50,6 +51,14 @@ pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(),
         say(format!("  signed by role {} in snapshot {}", target.role(), session.versions().snapshot));
     })?;
     Ok(())
+}
+
+/// The project whose page or file a target is, by its path.
+fn project_of(path: &TargetPath) -> Option<ProjectName> {
+    let mut segments = path.as_str().split('/');
+    let (folder, name, rest) = (segments.next()?, segments.next()?, segments.next()?);
+    let is_projects = matches!(folder, "simple" | "files") && !rest.is_empty();
+    ProjectName::parse(name).ok().filter(|_| is_projects)
 }
 
 /// The target's last path segment, if it can be a file name here.

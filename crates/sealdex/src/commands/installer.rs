@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use super::refused::{explain, explain_left_out};
 use super::report::{Outcome, Report};
+use super::tool_caches;
 use super::trusted::{Chosen, hint, kind, looks_like, refused, warn_of_clock};
 use super::watch::Watch;
 use crate::failure::Failure;
@@ -68,7 +69,7 @@ fn with_attack(error: &sealdex_client::Error) -> String {
 /// Where installers keep what they got from these repositories, under these bindings. What came from other hosts is kept
 /// apart: a later run that refuses them would find it there.
 pub(super) fn cache_directory(chosen: &Chosen, others: Others) -> PathBuf {
-    let folder = chosen.client.settings().cache_directory.join("installers");
+    let folder = tool_caches::folder(&chosen.client.settings().cache_directory);
     // No repository can have a name with a plus sign.
     let others = match others {
         Others::Refused => "",
@@ -77,7 +78,9 @@ pub(super) fn cache_directory(chosen: &Chosen, others: Others) -> PathBuf {
     // Nor is what was installed under another policy to be found by one that forbids it.
     let policy = chosen.client.settings().policies.fingerprint();
     let policy = policy.map(|digest| format!("+policy-{:.16}", digest.to_string())).unwrap_or_default();
-    folder.join(format!("{}{others}{policy}", chosen.repositories.folder_name()))
+    let own = folder.join(format!("{}{others}{policy}", chosen.repositories.folder_name()));
+    tool_caches::mark(&own);
+    own
 }
 
 /// Sets and takes away variables for an installer.

@@ -30,6 +30,7 @@ mod serve;
 mod setup;
 mod status;
 mod token;
+mod tool_caches;
 mod trust;
 mod trusted;
 mod unverified;

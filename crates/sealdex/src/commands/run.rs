@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 
 use sealdex_client::{
-    AllowedHost, Interposition, ProxyOptions, Refusal, RepositoryUrl, VerifyingProxy, run_environment,
+    AllowedHost, Decision, Interposition, ProxyOptions, Refusal, RepositoryUrl, VerifyingProxy,
+    run_environment,
 };
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -24,7 +25,7 @@ use super::uv_settings;
 use super::watch::{Remember, Watch};
 use crate::cli::{ChildArguments, InterpositionArguments};
 use crate::failure::{Failure, Kind};
-use crate::output::{BAD, styled, tell};
+use crate::output::{BAD, plain, styled, tell};
 use crate::shutdown::Signals;
 
 /// Runs the command of these words, for `sealdex OWN`.
@@ -64,12 +65,22 @@ async fn run_through_proxy(
     stands_for.extend(indexes(&arguments.indexes)?);
     let allowed: Vec<AllowedHost> =
         arguments.allowed.iter().map(|host| host.parse().map_err(refused)).collect::<Result<_, _>>()?;
-    let shown: Vec<String> = stands_for.iter().map(ToString::to_string).collect();
-    tracing::info!("{} stands for {}", chosen.names(), shown.join(", "));
+    for repository in chosen.repositories.as_slice() {
+        let indexes: Vec<_> = repository.indexes().iter().map(ToString::to_string).collect();
+        tracing::info!("{} answers for {}", repository.name(), indexes.join(", "));
+    }
+    if !arguments.indexes.is_empty() {
+        let rest = chosen.repositories.rest().map_or("nobody", |rest| rest.name().as_str());
+        tracing::info!("{rest} answers for {}, named with --for", arguments.indexes.join(", "));
+    }
     let mut command = bound_to_this_process(words)?;
     let running = start(chosen, watch, stands_for, allowed, &mut command).await?;
     let status = supervise(&mut command, words).await?;
-    Ok(Ended { status, refusals: running.stop().await })
+    let misplaced = if status.success() { Vec::new() } else { running.proxy.misplaced() };
+    misplaced.iter().for_each(|refusal| watch.hear(&Decision::refused(refusal)));
+    let mut refusals = running.stop().await;
+    refusals.extend(misplaced);
+    Ok(Ended { status, refusals })
 }
 
 /// What a run needs until its end.
@@ -173,7 +184,8 @@ pub(super) fn child(arguments: &ChildArguments) -> Result<ExitCode, Failure> {
 #[cfg(unix)]
 fn become_command(mut command: std::process::Command, program: &OsStr) -> ExitCode {
     let error = std::os::unix::process::CommandExt::exec(&mut command);
-    tell(format!("{} {} could not be started: {error}", styled(BAD, "error:"), Path::new(program).display()));
+    let program = plain(&program.to_string_lossy());
+    tell(format!("{} {program} could not be started: {error}", styled(BAD, "error:")));
     ExitCode::from(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
 }
 

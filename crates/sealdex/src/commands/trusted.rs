@@ -7,8 +7,10 @@ use jiff::SignedDuration;
 use sealdex_client::{
     Client, ClientSettings, OfflineUse, Repositories, RepositoryName, Session, TrustStore, TrustedRepository,
 };
+use sealdex_simple::ProjectName;
 
 use crate::cli::{ConnectionArguments, LimitArguments, StoreArguments};
+use crate::environment;
 use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
@@ -79,16 +81,36 @@ fn make(settings: ClientSettings) -> Result<Client, Failure> {
 pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let bindings = store.bindings().map_err(refused)?;
-    let repositories = match &arguments.name {
+    let repositories = match from(&arguments.name) {
         Some(name) => Repositories::only(named(&store, name)?, bindings),
         None => Repositories::new(store.list().map_err(refused)?, bindings).map_err(refused)?,
     };
     chosen(arguments, repositories)
 }
 
-/// The repository that the arguments name, or the only one there is.
-pub(super) fn choose_one(arguments: &StoreArguments) -> Result<Chosen, Failure> {
-    let repository = repository(arguments.trust_dir.clone(), arguments.name.as_deref())?;
+/// What `--from` says. The variable is as good as unset when nothing is in it.
+pub(super) fn from(name: &Option<String>) -> Option<&str> {
+    let unset = std::env::var_os(environment::FROM).is_some_and(|value| value.is_empty());
+    name.as_deref().filter(|name| !(unset && name.is_empty()))
+}
+
+/// The repository that the arguments name, or the one that a project is taken from, or, for what is no project's, the only
+/// one there is.
+pub(super) fn choose_one(
+    arguments: &StoreArguments,
+    project: Option<&ProjectName>,
+) -> Result<Chosen, Failure> {
+    let store = store(arguments.trust_dir.clone())?;
+    let repository = match (from(&arguments.name), project) {
+        (Some(name), _) => named(&store, name)?,
+        (None, Some(project)) => {
+            let all = store.list().map_err(refused)?;
+            let bindings = store.bindings().map_err(refused)?;
+            let repositories = Repositories::new(all, bindings).map_err(refused)?;
+            repositories.for_project(project).map_err(refused)?.clone()
+        }
+        (None, None) => only_one(store.list().map_err(refused)?)?,
+    };
     chosen(arguments, (&repository).into())
 }
 
@@ -104,18 +126,6 @@ fn chosen(arguments: &StoreArguments, repositories: Repositories) -> Result<Chos
     let mut settings = settings(arguments.cache_dir.clone(), connection, &arguments.limits)?;
     settings.policies = policy::load(&arguments.policy)?;
     Ok(Chosen { client: make(settings)?, repository, repositories, offline })
-}
-
-/// The repository of this name, or the only one there is.
-pub(super) fn repository(
-    trust_directory: Option<PathBuf>,
-    name: Option<&str>,
-) -> Result<TrustedRepository, Failure> {
-    let store = store(trust_directory)?;
-    match name {
-        Some(name) => named(&store, name),
-        None => only_one(store.list().map_err(refused)?),
-    }
 }
 
 fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepository, Failure> {

@@ -151,7 +151,7 @@ fn shortened(text: &str, width: usize) -> String {
 }
 
 /// Text in lines of this width: broken at spaces, and within words that are longer.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {

@@ -39,19 +39,64 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// Writes one line to standard output. A reader that went away is no fault of ours.
 pub(crate) fn say(line: impl Display) {
-    let _gone = writeln!(anstream::stdout(), "{line}");
+    let _gone = writeln!(anstream::stdout(), "{}", harmless(&line.to_string()));
 }
 
 /// Writes one line to standard error.
 pub(crate) fn tell(line: impl Display) {
-    let _gone = writeln!(anstream::stderr(), "{line}");
+    let _gone = writeln!(anstream::stderr(), "{}", harmless(&line.to_string()));
+}
+
+/// What is written, whatever is in it: of what a terminal takes for commands, colours alone are left. That names and
+/// paths bring no colours either is for [`plain`], before they are styled.
+fn harmless(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find(is_command) {
+        let (before, from) = rest.split_at(place);
+        written.push_str(before);
+        let colour = colour(from);
+        let mut after = from.chars();
+        match (colour, after.next()) {
+            ("", Some(command)) => {
+                written.extend(command.escape_unicode());
+                rest = after.as_str();
+            }
+            (colour, _) => {
+                written.push_str(colour);
+                rest = from.get(colour.len()..).unwrap_or_default();
+            }
+        }
+    }
+    written + rest
+}
+
+/// Whether a terminal would do something with it but show it: move its cursor, or turn the order of letters around.
+fn is_command(character: char) -> bool {
+    let turns_around = matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(character, '\u{2028}'..='\u{2029}' | '\u{2066}'..='\u{2069}');
+    turns_around || (character.is_control() && !matches!(character, '\n' | '\t'))
+}
+
+/// The colour that the text begins with, if it is one of ours.
+fn colour(text: &str) -> &str {
+    let code = text.strip_prefix("\u{1b}[").and_then(|rest| rest.split_once('m')).map(|(code, _)| code);
+    match code {
+        Some(code @ ("0" | "1" | "2" | "31" | "32" | "33" | "36")) => {
+            text.get(..code.len() + 3).unwrap_or_default()
+        }
+        _ => "",
+    }
 }
 
 /// Writes a result: `value` as JSON for scripts, or what `human` says for people.
 pub(crate) fn result<T: Serialize>(format: Format, value: &T, human: impl FnOnce()) -> anyhow::Result<()> {
     match format {
         Format::Human => human(),
-        Format::Json => say(serde_json::to_string_pretty(value)?),
+        // JSON escapes in its own way.
+        Format::Json => {
+            let _gone = writeln!(io::stdout(), "{}", serde_json::to_string_pretty(value)?);
+        }
     }
     Ok(())
 }
@@ -135,4 +180,24 @@ pub(crate) fn bytes(count: u64) -> String {
 /// `1 file`, `2 files`
 pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_colours_reaches_the_terminal() {
+        let red = styled(BAD, "error:");
+        for (text, expected) in [
+            (red.as_str(), red.as_str()),
+            ("a\u{1b}[2Jb\u{1b}]0;x\u{7}", "a\\u{1b}[2Jb\\u{1b}]0;x\\u{7}"),
+            ("\u{1b}[8mhidden", "\\u{1b}[8mhidden"),
+            ("ü\u{202e}gnp\r\u{9b}", "ü\\u{202e}gnp\\u{d}\\u{9b}"),
+            ("two\nlines\tand more", "two\nlines\tand more"),
+        ] {
+            assert_eq!(harmless(text), expected);
+        }
+        assert_eq!(plain("\u{1b}[31mred"), "\\u{1b}[31mred");
+    }
 }

@@ -58,7 +58,32 @@ fn wheel(place: &Path) -> PathBuf {
     build.env("BUILT_BINARY", process::sealdex().get_program());
     python::run(&mut build, PATIENCE).expect_success();
     let mut found = fs::read_dir(wheels).unwrap().map(|entry| entry.unwrap().path());
-    (found.next().unwrap(), found.next()).0
+    let wheel = (found.next().unwrap(), found.next()).0;
+    names_folder(&wheel, root.to_str().unwrap()).expect_success();
+    // As `cargo xtask wheel` does it.
+    let mut strip = Command::new(Environment::python());
+    strip.arg(root.join("xtask/src/strip_paths.py")).arg(&wheel).arg(&root);
+    python::run(&mut strip, PATIENCE).expect_success();
+    assert_eq!(names_folder(&wheel, root.to_str().unwrap()).code(), Some(1));
+    names_folder(&wheel, "path+file:///sealdex/").expect_success();
+    wheel
+}
+
+/// Whether the list of components names a folder; fails as well if the wheel's members are not what its record says.
+fn names_folder(wheel: &Path, folder: &str) -> Output {
+    const CODE: &str = "
+import base64, csv, hashlib, sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+[record] = [name for name in wheel.namelist() if name.endswith('.dist-info/RECORD')]
+for name, digest, size in csv.reader(wheel.read(record).decode().splitlines()):
+    content = wheel.read(name)
+    own = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b'=').decode()
+    assert name == record or (digest, size) == ('sha256=' + own, str(len(content))), name
+[sbom] = [name for name in wheel.namelist() if '/sboms/' in name]
+sys.exit(sys.argv[2] not in wheel.read(sbom).decode())
+";
+    let mut command = Command::new(Environment::python());
+    python::run(command.args(["-c", CODE]).arg(wheel).arg(folder), PATIENCE)
 }
 
 fn run(program: &Path, arguments: &[&str]) -> Output {

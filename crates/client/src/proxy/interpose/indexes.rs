@@ -60,9 +60,13 @@ impl Indexes {
         })
     }
 
-    /// Where the pages' file URLs are relative to: the index on the host of `url`, or else the first.
-    pub(super) fn at(&self, url: &Url) -> Option<&RepositoryUrl> {
-        self.0.iter().find(|index| same_host(index.as_url(), url)).or_else(|| self.0.first())
+    /// The index that is asked, if it is for a project's page or release: on one host there may be several.
+    pub(super) fn asked_at(&self, url: &Url) -> Option<&RepositoryUrl> {
+        let has = |index: &&RepositoryUrl| {
+            let (own, path) = (index.as_url().path(), url.path());
+            same_host(index.as_url(), url) && page(own, path).or_else(|| release(own, path)).is_some()
+        };
+        self.0.iter().find(has)
     }
 }
 
@@ -180,6 +184,21 @@ mod tests {
         ];
         for (url, expected) in table {
             assert_eq!(indexes().asked(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn of_several_indexes_on_one_host_the_one_that_is_asked_is_known() {
+        let urls = ["https://host.example/one/simple/", "https://host.example/two/simple/"];
+        let indexes = Indexes::new(urls.map(|url| RepositoryUrl::parse(url).unwrap()).into());
+        let asked_at = |url: &str| indexes.asked_at(&Url::parse(url).unwrap()).map(ToString::to_string);
+        for (url, expected) in [
+            ("https://host.example/one/simple/a/", Some(urls[0])),
+            ("https://host.example/two/simple/a/", Some(urls[1])),
+            ("https://host.example/two/pypi/a/json", Some(urls[1])),
+            ("https://host.example/three/simple/a/", None),
+        ] {
+            assert_eq!(asked_at(url).as_deref(), expected, "{url}");
         }
     }
 

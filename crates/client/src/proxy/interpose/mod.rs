@@ -10,6 +10,7 @@ mod authority;
 mod connect;
 mod credentials;
 mod indexes;
+mod misplaced;
 mod routes;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use url::Url;
 
 use super::answer::Answer;
 use super::elsewhere;
+use super::refusal::Refusal;
 use super::request::Head;
 use super::state::State;
 use crate::error::Error;
@@ -32,6 +34,7 @@ use crate::name::{RepositoryUrl, escaped};
 use authority::RunAuthority;
 use credentials::Credentials;
 use indexes::Indexes;
+use misplaced::Misplaced;
 
 pub use allowed::AllowedHost;
 
@@ -47,6 +50,7 @@ pub struct Interposition {
     indexes: Indexes,
     allowed: Vec<AllowedHost>,
     tunnels: Arc<Semaphore>,
+    misplaced: Misplaced,
 }
 
 impl Interposition {
@@ -76,6 +80,7 @@ impl Interposition {
             indexes: Indexes::new(indexes),
             allowed,
             tunnels: Arc::new(Semaphore::new(MAX_TUNNELS)),
+            misplaced: Misplaced::default(),
         })
     }
 
@@ -90,6 +95,11 @@ impl Interposition {
             text.extend(system.certs.iter().map(authority::pem));
         }
         text
+    }
+
+    /// Projects that were asked for at the index of another repository alone.
+    pub(super) fn misplaced(&self) -> Vec<Refusal> {
+        self.misplaced.refusals()
     }
 
     /// The URL of a proxy at `address` for `HTTPS_PROXY`, with the password of the run.

@@ -39,7 +39,7 @@ pub(super) async fn answer(
         Asked::Page(project) => page::answer(state, head, &project).await,
         Asked::PageElsewhere(path) => Answer::empty(StatusCode::MOVED_PERMANENTLY).header(LOCATION, &path),
         Asked::Release(project, version) => {
-            let index = interposition.indexes.at(url);
+            let index = interposition.indexes.asked_at(url);
             let place = |project: &ProjectName, file: &IndexFile| file_url(index?, project, file);
             release::answer(state, &project, version.as_deref(), &place).await
         }
@@ -90,14 +90,16 @@ fn bound_elsewhere(
     url: &Url,
     project: &ProjectName,
 ) -> Option<Answer> {
-    let index = interposition.indexes.at(url)?;
+    let index = interposition.indexes.asked_at(url)?;
     let repositories = state.repositories();
     let place = repositories.place_for(project).ok()?;
     if repositories.is_asked_at(place, index) {
+        interposition.misplaced.found(project);
         return None;
     }
-    let name = repositories.as_slice().get(place)?.name();
-    let title = format!("{project} belongs to {name}, which does not stand for this index");
+    let repository = repositories.as_slice().get(place)?;
+    interposition.misplaced.note(state.client().now(), project, repository, index);
+    let title = format!("{project} belongs to {}, which does not stand for this index", repository.name());
     Some(Answer::problem(StatusCode::NOT_FOUND, &title, ""))
 }
 

@@ -9,12 +9,15 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use sealdex_client::TrustStore;
 use serde::Serialize;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::programs;
+use super::trusted::refused;
 use crate::cli::Format;
+use crate::environment;
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, FAINT, GOOD, WARNING, result, say, spinner, styled, table};
 use crate::shutdown;
@@ -35,6 +38,8 @@ struct Finding {
 #[derive(Serialize)]
 struct Report {
     all_protected: bool,
+    /// The repositories that are trusted: without one, there is nothing to verify with.
+    repositories: Vec<String>,
     tools: Vec<Finding>,
 }
 
@@ -71,7 +76,18 @@ async fn examine() -> Result<Report, Failure> {
     laboratory.close().await?;
     waiting.finish_and_clear();
     let all_protected = tools.iter().all(|finding| finding.in_a_run == Verdict::Protected);
-    Ok(Report { all_protected, tools })
+    Ok(Report { all_protected, repositories: trusted()?, tools })
+}
+
+/// The names of the repositories that are trusted. Makes no folder.
+fn trusted() -> Result<Vec<String>, Failure> {
+    let named = std::env::var_os(environment::TRUST_DIR).map(PathBuf::from);
+    let folder = named.map_or_else(TrustStore::default_directory, Ok).map_err(refused)?;
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let trusted = TrustStore::open(folder).and_then(|store| store.list()).map_err(refused)?;
+    Ok(trusted.iter().map(|own| own.name().to_string()).collect())
 }
 
 /// The first word that begins with a digit of what `--version` prints.
@@ -106,6 +122,13 @@ fn show(report: &Report) {
         if let Verdict::NotProtected(reason) | Verdict::NotTried(reason) = &finding.in_a_run {
             say(format!("{}: {reason}", finding.program.display()));
         }
+    }
+    if report.repositories.is_empty() {
+        say(format!(
+            "{} no repository is trusted yet, so there is nothing to install from:",
+            styled(WARNING, "but")
+        ));
+        say("  sealdex trust add NAME URL --root root.json");
     }
     say(styled(
         FAINT,

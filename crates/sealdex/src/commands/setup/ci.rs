@@ -2,49 +2,102 @@
 
 use std::net::SocketAddr;
 
-use sealdex_client::TrustedRepository;
+use sealdex_client::{Bindings, ProjectPattern, RepositoryName, TrustedRepository};
 
 use super::installers::PIP_TIMEOUT;
 use crate::cli::CiService;
 
+/// What the job is to trust.
+pub(super) struct Trust<'a> {
+    pub(super) repositories: &'a [TrustedRepository],
+    pub(super) bindings: &'a Bindings,
+    /// The one that is used alone.
+    pub(super) from: Option<&'a RepositoryName>,
+}
+
+impl Trust<'_> {
+    /// The commands after which the job trusts the same repositories, with the same projects bound to each.
+    fn commands(&self) -> Vec<String> {
+        let all = ProjectPattern::all();
+        let has_all = |own: &&TrustedRepository| self.bindings.of(own.name()).any(|pattern| *pattern == all);
+        let has_any = |own: &&TrustedRepository| self.bindings.of(own.name()).next().is_some();
+        // One without bindings would have everything, were it the first.
+        let mut ordered: Vec<&TrustedRepository> = self.repositories.iter().collect();
+        ordered.sort_by_key(|own| (!has_all(own), !has_any(own)));
+        // What is not used has to be known only if something is bound to it.
+        ordered.retain(|own| self.from.is_none_or(|from| from == own.name() || has_any(own)));
+        ordered.into_iter().map(|own| self.add(own)).collect()
+    }
+
+    fn add(&self, repository: &TrustedRepository) -> String {
+        let (name, record) = (repository.name(), repository.record());
+        let mut command = format!(
+            "sealdex trust add {name} {} --fingerprint {}",
+            word(record.url.as_url().as_str()),
+            record.initial_root
+        );
+        for pattern in self.bindings.of(name) {
+            command.push_str(&format!(" --projects {}", word(&pattern.to_string())));
+        }
+        for index in &record.stands_for {
+            command.push_str(&format!(" --stands-for {}", word(index.as_url().as_str())));
+        }
+        command
+    }
+}
+
 /// The lines, ready to be pasted.
-pub(super) fn lines(service: CiService, repository: &TrustedRepository, proxy: SocketAddr) -> String {
-    let record = repository.record();
-    let name = repository.name();
-    let start = [
-        "python3 -m pip install sealdex".to_owned(),
-        format!("sealdex trust add {name} {} --fingerprint {}", record.url, record.initial_root),
-        format!("sealdex proxy --from {name} --listen {proxy} &"),
-    ];
+pub(super) fn lines(service: CiService, trust: &Trust<'_>, proxy: SocketAddr) -> String {
+    let from = trust.from.map(|name| format!(" --from {name}")).unwrap_or_default();
+    let (host, port) = (proxy.ip(), proxy.port());
+    let mut all = vec!["python3 -m pip install sealdex".to_owned()];
+    all.extend(trust.commands());
+    all.push(format!("sealdex proxy{from} --listen {proxy} &"));
+    // Until it answers, or has ended.
+    all.push(format!(
+        "until python3 -c 'import socket; socket.create_connection((\"{host}\", {port}))' 2>/dev/null; \
+         do kill -0 $! || exit 1; sleep 1; done; kill -0 $!"
+    ));
     let variables = [
         ("PIP_INDEX_URL", format!("http://{proxy}/simple/")),
-        ("PIP_TRUSTED_HOST", proxy.ip().to_string()),
+        ("PIP_TRUSTED_HOST", host.to_string()),
         ("PIP_TIMEOUT", PIP_TIMEOUT.to_string()),
         ("UV_DEFAULT_INDEX", format!("http://{proxy}/simple/")),
         ("UV_HTTP_TIMEOUT", PIP_TIMEOUT.to_string()),
     ];
-    let (indent, lines): (&str, Vec<String>) = match service {
-        CiService::Github => (
-            "    ",
-            variables
-                .iter()
-                .map(|(name, value)| format!("echo \"{name}={value}\" >> \"$GITHUB_ENV\""))
-                .collect(),
-        ),
-        CiService::Gitlab | CiService::Generic => {
-            ("", variables.iter().map(|(name, value)| format!("export {name}={value}")).collect())
-        }
+    all.extend(variables.iter().map(|(name, value)| match service {
+        CiService::Github => format!("echo \"{name}={value}\" >> \"$GITHUB_ENV\""),
+        CiService::Gitlab | CiService::Generic => format!("export {name}={value}"),
+    }));
+    let (head, indent) = match service {
+        CiService::Github => ("- name: Verify what pip and uv install\n  run: |\n", "    "),
+        CiService::Gitlab => ("before_script:\n", "  - "),
+        CiService::Generic => ("", ""),
     };
-    let all = start.iter().chain(&lines);
-    match service {
-        CiService::Github => {
-            let steps = all.map(|line| format!("{indent}{line}\n")).collect::<String>();
-            format!("- name: Verify what pip and uv install\n  run: |\n{steps}")
+    all.iter().fold(head.to_owned(), |text, line| format!("{text}{indent}{line}\n"))
+}
+
+/// As a shell takes it for one word.
+fn word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@%+=".contains(&byte);
+    match text.bytes().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_one_to_a_shell() {
+        for (text, expected) in [
+            ("https://packages.example:8443/a/", "https://packages.example:8443/a/"),
+            ("acme-*", "'acme-*'"),
+            ("https://packages.example/$(x)'y/", r"'https://packages.example/$(x)'\''y/'"),
+        ] {
+            assert_eq!(word(text), expected);
         }
-        CiService::Gitlab => {
-            let steps = all.map(|line| format!("  - {line}\n")).collect::<String>();
-            format!("before_script:\n{steps}")
-        }
-        CiService::Generic => all.map(|line| format!("{line}\n")).collect(),
     }
 }

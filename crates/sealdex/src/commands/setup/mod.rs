@@ -9,7 +9,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::trusted::repository;
+use sealdex_client::{Bindings, Repositories, RepositoryName, TrustedRepository};
+
+use super::trusted::{from, refused, store};
 use crate::cli::SetupArguments;
 use crate::failure::{Failure, Kind};
 use crate::output::{BAD, FAINT, GOOD, HINT, say, styled};
@@ -38,8 +40,18 @@ pub(super) fn run(arguments: &SetupArguments) -> Result<(), Failure> {
         return Err(Failure::message(Kind::Usage, message));
     }
     if let Some(service) = arguments.ci {
-        let repository = repository(arguments.trust_dir.clone(), arguments.name.as_deref())?;
-        say(ci::lines(service, &repository, arguments.listen).trim_end());
+        let (repositories, bindings, from) = trusted(arguments)?;
+        let untrusted =
+            |(_, name): &(_, &RepositoryName)| !repositories.iter().any(|own| own.name() == *name);
+        if let Some((pattern, name)) = bindings.iter().find(untrusted) {
+            // In the job it would be anybody's.
+            let message =
+                format!("{pattern} is bound to {name}, which is not trusted: a job cannot be told that");
+            return Err(Failure::message(Kind::Usage, message)
+                .hint("bind it to another repository, or take it back: sealdex trust unbind"));
+        }
+        let trust = ci::Trust { repositories: &repositories, bindings: &bindings, from: from.as_ref() };
+        say(ci::lines(service, &trust, arguments.listen).trim_end());
         return Ok(());
     }
     let places = Places::of_this_user()?;
@@ -60,6 +72,22 @@ pub(super) fn run(arguments: &SetupArguments) -> Result<(), Failure> {
         (false, false) => say_what_is_left_to_do(arguments.undo),
     }
     Ok(())
+}
+
+/// The repositories that are trusted, what is bound to each, and the one that is to be used alone, if one is named. Without
+/// a name, it has to be clear whose is what.
+fn trusted(
+    arguments: &SetupArguments,
+) -> Result<(Vec<TrustedRepository>, Bindings, Option<RepositoryName>), Failure> {
+    let store = store(arguments.trust_dir.clone())?;
+    let (all, bindings) = (store.list().map_err(refused)?, store.bindings().map_err(refused)?);
+    let Some(name) = from(&arguments.name) else {
+        Repositories::new(all.clone(), bindings.clone()).map_err(refused)?;
+        return Ok((all, bindings, None));
+    };
+    let name = RepositoryName::parse(name).map_err(refused)?;
+    store.repository(&name).map_err(refused)?;
+    Ok((all, bindings, Some(name)))
 }
 
 fn say_what_is_left_to_do(undone: bool) {
@@ -97,10 +125,10 @@ impl Places {
     }
 
     fn with_ours(&self, arguments: &SetupArguments) -> Result<Vec<Change>, Failure> {
-        let repository = repository(arguments.trust_dir.clone(), arguments.name.as_deref())?;
+        let (_, _, from) = trusted(arguments)?;
         let binary = std::env::current_exe()?;
         let trust = arguments.trust_dir.as_deref().map(std::path::absolute).transpose()?;
-        let service = units::service(&binary, repository.name().as_str(), trust.as_deref());
+        let service = units::service(&binary, from.as_ref(), trust.as_deref());
         let written = [(units::SOCKET, units::socket(arguments.listen)), (units::SERVICE, service)];
         let mut changes = Vec::new();
         for (name, text) in written {

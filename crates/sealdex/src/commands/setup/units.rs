@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use sealdex_client::RepositoryName;
+
 /// The first line of each; a file without it is not ours to change.
 pub(super) const HEADER: &str = "# Written by `sealdex setup`; `sealdex setup --undo` removes it.";
 
@@ -21,12 +23,18 @@ pub(super) fn socket(proxy: SocketAddr) -> String {
     )
 }
 
-/// `trust_directory`: where it is not the user's own.
-pub(super) fn service(binary: &Path, repository: &str, trust_directory: Option<&Path>) -> String {
+/// `from`: the one repository that is used alone; else all that are trusted when it starts. `trust_directory`: where it
+/// is not the user's own.
+pub(super) fn service(
+    binary: &Path,
+    from: Option<&RepositoryName>,
+    trust_directory: Option<&Path>,
+) -> String {
+    let from = from.map(|name| format!(" --from {name}")).unwrap_or_default();
     let trust = trust_directory.map(|folder| format!(" --trust-dir {}", quoted(folder))).unwrap_or_default();
     format!(
         "{HEADER}\n[Unit]\nDescription=Verifying proxy for Python packages\nRequires={SOCKET}\n\n\
-         [Service]\nExecStart={} proxy --from {repository}{trust} --exit-when-idle {IDLE_SECONDS}\n\
+         [Service]\nExecStart={} proxy{from}{trust} --exit-when-idle {IDLE_SECONDS}\n\
          NoNewPrivileges=yes\nLockPersonality=yes\nRestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n",
         quoted(binary)
     )

@@ -1,39 +1,18 @@
 //! `sealdex trust`: whom this user trusts.
 
+mod shown;
+
 use sealdex_client::{
-    Bindings, Bound, ClientSettings, InitialTrust, ProjectPattern, Repositories, RepositoryName,
-    RepositoryUrl, Sha256Digest, TrustedRepository,
+    Bindings, Bound, ClientSettings, InitialTrust, ProjectPattern, RepositoryName, RepositoryUrl,
+    Sha256Digest, TrustStore,
 };
-use serde::Serialize;
+use serde_json::json;
 
 use super::trusted::{client, refused, store};
 use crate::cli::{Format, TrustArguments, TrustCommand};
 use crate::failure::{Failure, Kind};
-use crate::output::{GOOD, HINT, WARNING, result, say, spinner, styled, table, tell};
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    url: String,
-    initial_root_sha256: String,
-    added: jiff::Timestamp,
-    stands_for: Vec<String>,
-    projects: Vec<String>,
-}
-
-impl Row {
-    fn of(repository: &TrustedRepository, bindings: &Bindings) -> Self {
-        let record = repository.record();
-        Self {
-            name: repository.name().as_str().to_owned(),
-            url: record.url.to_string(),
-            initial_root_sha256: record.initial_root.to_string(),
-            added: record.added,
-            stands_for: record.stands_for.iter().map(ToString::to_string).collect(),
-            projects: bindings.of(repository.name()).map(ToString::to_string).collect(),
-        }
-    }
-}
+use crate::output::{GOOD, WARNING, result, say, spinner, styled, tell};
+use shown::{Row, Whole, quoted};
 
 pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(), Failure> {
     let store = store(arguments.trust_dir)?;
@@ -42,10 +21,11 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             let name = RepositoryName::parse(&name).map_err(refused)?;
             let url = RepositoryUrl::parse(&url).map_err(refused)?;
             let (indexes, projects) = (indexes(&stands_for)?, patterns(&projects)?);
-            let bound = bound_to_another(&store.bindings().map_err(refused)?, &name, &projects);
-            if let Some((pattern, owner)) = bound {
+            let before = Whole::of(&store)?;
+            if let Some((pattern, owner)) = bound_to_another(&settled(&store)?, &name, &projects) {
+                let move_it = format!("sealdex trust bind {name} {}", quoted(&pattern));
                 return Err(Failure::message(Kind::Usage, format!("{pattern} is bound to {owner} already"))
-                    .hint("to bind it to another, add that without it, and use `sealdex trust bind`"));
+                    .hint(format!("add {name} without it, then move it: {move_it}")));
             }
             let scratch = tempfile::tempdir()?;
             let client = client(Some(scratch.path().to_owned()), connection, &limits)?;
@@ -65,93 +45,89 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             if !indexes.is_empty() {
                 added = store.stand_for(&name, indexes).map_err(refused)?;
             }
-            let mut bindings = store.bindings().map_err(refused)?;
             if !projects.is_empty() {
-                bindings = store.change_bindings(|own| own.bind(&name, projects)).await.map_err(refused)?;
+                store.change_bindings(|own| own.bind(&name, projects)).await.map_err(refused)?;
             }
-            let (row, trusted) = (Row::of(&added, &bindings), store.list());
+            let whole = Whole::of(&store)?;
+            let row = whole.row(&added);
             result(format, &row, || {
                 say(format!("{} {} at {}", styled(GOOD, "trusted"), row.name, row.url));
-                say(format!("  initial root {}", row.initial_root_sha256));
-                tell_what_it_stands_for(&row);
-                tell_projects(&row);
-                match trusted.and_then(|trusted| Repositories::new(trusted, bindings)) {
-                    Ok(_) => say("  install with: sealdex pip install PACKAGE"),
-                    Err(error) => {
-                        say(format!("  install with: sealdex pip --from {} install PACKAGE", row.name));
-                        tell(format!("{} {}", styled(WARNING, "warning:"), error.report()));
-                        tell(format!("{} {}", styled(HINT, "hint:"), error.hint()));
-                    }
+                say(format!("  initial root    {}", row.initial_root_sha256));
+                row.say_what_it_stands_for();
+                row.say_projects();
+                whole.say_who_has_all_others();
+                if before.holder().is_some() && row.projects.is_empty() {
+                    say(format!("say what is {name}'s: sealdex trust bind {name} 'acme-*'"));
+                }
+                if whole.holder().is_some() {
+                    say("install with: sealdex pip install PACKAGE");
                 }
             })?;
         }
         TrustCommand::List => {
-            let (trusted, bindings) = (store.list().map_err(refused)?, store.bindings().map_err(refused)?);
-            let rows: Vec<Row> = trusted.iter().map(|own| Row::of(own, &bindings)).collect();
-            let orphans = bindings.iter().filter(|(_, name)| !trusted.iter().any(|own| own.name() == *name));
-            let orphans: Vec<String> = orphans
-                .map(|(pattern, name)| format!("{pattern} is bound to {name}, which is not trusted"))
-                .collect();
+            let whole = Whole::of(&store)?;
+            for orphan in whole.orphans() {
+                tell(format!("{} {orphan}", styled(WARNING, "warning:")));
+            }
+            let rows = whole.rows();
             result(format, &rows, || {
-                for orphan in &orphans {
-                    tell(format!("{} {orphan}", styled(WARNING, "warning:")));
-                }
+                rows.iter().for_each(Row::say);
+                whole.say_who_has_all_others();
                 if rows.is_empty() {
                     say("no repository is trusted yet; add one: sealdex trust add NAME URL --root root.json");
-                    return;
                 }
-                let cells = rows.iter().map(|row| {
-                    [
-                        row.name.clone(),
-                        row.url.clone(),
-                        row.initial_root_sha256[..16].to_owned(),
-                        row.added.to_string(),
-                        row.stands_for.join(" "),
-                        row.projects.join(" "),
-                    ]
-                });
-                say(table(["name", "url", "initial root", "added", "stands for", "projects"], cells));
             })?;
         }
         TrustCommand::StandsFor { name, indexes: urls } => {
             let name = RepositoryName::parse(&name).map_err(refused)?;
-            let bindings = store.bindings().map_err(refused)?;
-            let row = Row::of(&store.stand_for(&name, indexes(&urls)?).map_err(refused)?, &bindings);
+            let repository = store.stand_for(&name, indexes(&urls)?).map_err(refused)?;
+            let row = Whole::of(&store)?.row(&repository);
             result(format, &row, || {
                 say(format!("{} at {}", row.name, row.url));
-                tell_what_it_stands_for(&row);
+                row.say_what_it_stands_for();
             })?;
         }
         TrustCommand::Bind { name, projects } => {
             let name = RepositoryName::parse(&name).map_err(refused)?;
             let (repository, projects) = (store.repository(&name).map_err(refused)?, patterns(&projects)?);
-            let before = store.bindings().map_err(refused)?;
-            let moved = bound_to_another(&before, &name, &projects)
+            let moved = bound_to_another(&settled(&store)?, &name, &projects)
                 .map(|(pattern, owner)| format!("{pattern} was bound to {owner} before"));
-            let bindings = store.change_bindings(|own| own.bind(&name, projects)).await.map_err(refused)?;
-            let row = Row::of(&repository, &bindings);
+            let trusted = names(&store)?;
+            let change = |own: &mut Bindings| {
+                own.settle(&trusted);
+                own.bind(&name, projects);
+            };
+            store.change_bindings(change).await.map_err(refused)?;
+            let whole = Whole::of(&store)?;
+            let row = whole.row(&repository);
             result(format, &row, || {
                 if let Some(moved) = moved {
                     tell(format!("{} {moved}", styled(WARNING, "warning:")));
                 }
                 say(format!("{} at {}", row.name, row.url));
-                tell_projects(&row);
+                row.say_projects();
+                whole.say_who_has_all_others();
             })?;
         }
         TrustCommand::Unbind { projects } => {
             let projects = patterns(&projects)?;
-            let mut missing = Vec::new();
-            let change = |own: &mut Bindings| {
-                missing.extend(projects.iter().filter(|pattern| !own.unbind(pattern)).cloned());
-            };
-            store.change_bindings(change).await.map_err(refused)?;
-            if let Some(pattern) = missing.first() {
-                return Err(Failure::message(Kind::Usage, format!("{pattern} is bound to no repository"))
+            let before = store.bindings().map_err(refused)?;
+            if let Some(missing) = projects.iter().find(|own| !before.iter().any(|(bound, _)| bound == *own))
+            {
+                return Err(Failure::message(Kind::Usage, format!("{missing} is bound to no repository"))
                     .hint("`sealdex trust list` shows what is"));
             }
+            let change = |own: &mut Bindings| {
+                for pattern in &projects {
+                    own.unbind(pattern);
+                }
+            };
+            store.change_bindings(change).await.map_err(refused)?;
             let unbound: Vec<String> = projects.iter().map(ToString::to_string).collect();
-            result(format, &serde_json::json!({ "unbound": unbound }), || {
-                say(format!("{} can come from another repository now", unbound.join(", ")));
+            let whole = Whole::of(&store)?;
+            result(format, &json!({ "unbound": unbound, "all_others": whole.holder() }), || {
+                say(format!("bound to no repository any more: {}", unbound.join(", ")));
+                whole.say_who_has_all_others();
             })?;
         }
         TrustCommand::Remove { name } => {
@@ -159,12 +135,15 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             let bindings = store.bindings().map_err(refused)?;
             let bound: Vec<String> = bindings.of(&name).map(ToString::to_string).collect();
             store.remove(&name).map_err(refused)?;
-            result(format, &serde_json::json!({ "removed": name.as_str(), "bound": bound }), || {
+            let whole = Whole::of(&store)?;
+            let document = json!({ "removed": name.as_str(), "bound": bound, "all_others": whole.holder() });
+            result(format, &document, || {
                 say(format!("{} is no longer trusted", name.as_str()));
                 if !bound.is_empty() {
                     say(format!("  still bound to it, and not to be had: {}", bound.join(", ")));
                     say("  sealdex trust bind NAME PROJECT, or sealdex trust unbind PROJECT, changes that");
                 }
+                whole.say_who_has_all_others();
             })?;
         }
     }
@@ -180,6 +159,17 @@ fn patterns(projects: &[String]) -> Result<Vec<ProjectPattern>, Failure> {
     projects.iter().map(|pattern| ProjectPattern::parse(pattern).map_err(refused)).collect()
 }
 
+fn names(store: &TrustStore) -> Result<Vec<RepositoryName>, Failure> {
+    Ok(store.list().map_err(refused)?.iter().map(|own| own.name().clone()).collect())
+}
+
+/// The bindings, with what the only repository has without their saying so.
+fn settled(store: &TrustStore) -> Result<Bindings, Failure> {
+    let mut bindings = store.bindings().map_err(refused)?;
+    bindings.settle(&names(store)?);
+    Ok(bindings)
+}
+
 /// The first of these patterns that another repository than `name` has.
 fn bound_to_another(
     bindings: &Bindings,
@@ -188,18 +178,6 @@ fn bound_to_another(
 ) -> Option<(ProjectPattern, RepositoryName)> {
     let mut others = bindings.iter().filter(|(_, owner)| *owner != name);
     others.find(|(pattern, _)| projects.contains(pattern)).map(|(own, owner)| (own.clone(), owner.clone()))
-}
-
-fn tell_projects(row: &Row) {
-    if !row.projects.is_empty() {
-        say(format!("  has the projects {}", row.projects.join(", ")));
-    }
-}
-
-fn tell_what_it_stands_for(row: &Row) {
-    let indexes =
-        if row.stands_for.is_empty() { "no other index".to_owned() } else { row.stands_for.join(", ") };
-    say(format!("  stands for {indexes}"));
 }
 
 fn read_root(file: &std::path::Path, settings: &ClientSettings) -> Result<Vec<u8>, Failure> {
