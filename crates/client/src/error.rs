@@ -361,6 +361,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Whoever vouches for a project is not whom a policy pins for it.
+    #[error("{project} is not signed for as policy demands: {reason} ({rule})")]
+    Publisher {
+        /// The project.
+        project: String,
+        /// The rule, and where it stands.
+        rule: String,
+        /// Who has signed, and who was to.
+        reason: String,
+    },
     /// No certificate could be made on this machine.
     #[error("no certificate can be made: {reason}")]
     Certificate {
@@ -428,6 +438,15 @@ impl Error {
             | Self::NoAnswer { .. }
             | Self::TransferTime { .. }
             | Self::UpdateTime { .. } => Some(Attack::SlowRetrieval),
+            _ => None,
+        }
+    }
+
+    /// The rule of a policy that forbids it, and where it stands, where it is one.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Publisher { rule, .. } => Some(rule),
             _ => None,
         }
     }
@@ -540,6 +559,11 @@ impl Error {
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
             Self::InvalidHost { .. } => "name a host as in files.example, or files.example:8443",
             Self::Policy { .. } => "see docs/policy.md for what a policy can say",
+            Self::Publisher { .. } => {
+                "`sealdex policy publisher` shows who signs now. If its developers have changed their keys, have the new \
+                 ones from them over another channel, and pin these beside the old ones; if they have not, tell the \
+                 index's operator"
+            }
             Self::Certificate { .. } => "try again; if it happens again, report it",
             Self::NotLoopback { .. } => "listen on 127.0.0.1",
             Self::Listen { .. } => "choose another port, or port 0 for any free one",

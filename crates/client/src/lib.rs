@@ -29,6 +29,7 @@ pub mod fuzzing;
 mod name;
 mod policy;
 mod proxy;
+mod publisher;
 mod repositories;
 mod session;
 mod store;
@@ -49,6 +50,7 @@ pub use policy::{LeftOut, Policies, Policy, RuleInForce};
 pub use proxy::{
     AllowedHost, Interposition, OfflineUse, PROXY_NAME, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
 };
+pub use publisher::{Claim, Publisher, PublisherKey};
 pub use repositories::Repositories;
 pub use session::{RoleVersions, Session, SignedBy, VerifiedPage};
 pub use store::RepositoryRecord;

@@ -3,6 +3,7 @@
 //! Several policies are intersected: each can only forbid, so that none makes another one weaker, whoever wrote it. They
 //! judge what is on a verified page, by its signed fields alone.
 
+mod publishers;
 mod rules;
 mod selector;
 #[cfg(test)]
@@ -19,7 +20,8 @@ use sealdex_simple::{DistributionFilename, IndexFile, IndexPage, ProjectName};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::name::Sha256Digest;
+use crate::name::{Sha256Digest, printable};
+use crate::publisher::Publisher;
 use rules::{Asked, Rules};
 
 /// One policy, and where it comes from.
@@ -73,7 +75,7 @@ impl Policy {
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
-            let reason = format!("line {line}: {}", error.message().escape_debug());
+            let reason = format!("line {line}: {}", printable(error.message()));
             Error::Policy { path: source.to_owned(), reason }
         };
         let rules = toml::from_str(text).map_err(failed)?;
@@ -121,11 +123,8 @@ impl Policies {
             policy
                 .table
                 .iter()
-                .map(|(rule, value)| RuleInForce {
-                    rule: rule.clone(),
-                    value: value.to_string(),
-                    source: source.clone(),
-                })
+                .flat_map(|(rule, value)| lines(rule, value))
+                .map(|(rule, value)| RuleInForce { rule, value, source: source.clone() })
                 .collect::<Vec<_>>()
         };
         self.0.iter().flat_map(of).collect()
@@ -143,6 +142,19 @@ impl Policies {
         let digests: BTreeSet<Sha256Digest> = self.0.iter().map(|policy| policy.digest).collect();
         let all: Vec<u8> = digests.iter().flat_map(Sha256Digest::as_bytes).copied().collect();
         (!digests.is_empty()).then(|| Sha256Digest::of(&all))
+    }
+
+    /// Whether who vouches for what is a project's may: whom each policy pins for it.
+    ///
+    /// # Errors
+    /// [`Error::Publisher`]
+    pub fn check_publisher(&self, project: &ProjectName, publisher: &Publisher) -> Result<(), Error> {
+        let violation = |policy: &Policy| {
+            let (rule, reason) = policy.rules.publishers.violation(project, publisher)?;
+            let rule = format!("{rule} in {}", policy.source);
+            Some(Error::Publisher { project: project.to_string(), rule, reason })
+        };
+        self.0.iter().find_map(violation).map_or(Ok(()), Err)
     }
 
     /// Why a file must not be handed out, whoever names it.
@@ -175,6 +187,17 @@ impl Policies {
         remove_versions(&mut shorter, page, &admitted);
         shorter.files = admitted;
         (Cow::Owned(shorter), left_out)
+    }
+}
+
+/// A rule, or those of a table of rules, as TOML.
+fn lines(rule: &str, value: &toml::Value) -> Vec<(String, String)> {
+    match value {
+        toml::Value::Table(table) => {
+            let key = |key: &str| if key.contains('*') { format!("\"{key}\"") } else { key.to_owned() };
+            table.iter().map(|(own, value)| (format!("{rule}.{}", key(own)), value.to_string())).collect()
+        }
+        value => vec![(rule.to_owned(), value.to_string())],
     }
 }
 

@@ -1,14 +1,15 @@
 //! The rules of one policy.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use sealdex_simple::{IndexFile, ProjectName};
 use serde::Deserialize;
 
+use super::publishers::Publishers;
 use super::selector::{Selector, among};
 use super::version_of;
+use crate::bindings::ProjectPattern;
 
 /// The rules of one policy: its TOML.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -17,7 +18,7 @@ pub(super) struct Rules {
     /// Files are offered when they were uploaded at least this long ago.
     minimum_release_age: Option<ReleaseAge>,
     /// Projects for which the age does not count.
-    minimum_release_age_exempt: BTreeSet<ProjectName>,
+    minimum_release_age_exempt: Vec<ProjectPattern>,
     /// Nothing else is offered.
     allow: Option<Vec<Selector>>,
     /// Not offered, whatever is allowed.
@@ -25,6 +26,8 @@ pub(super) struct Rules {
     /// Wheels alone are offered.
     no_sdists: bool,
     yanked: YankedFiles,
+    /// Who must have signed.
+    pub(super) publishers: Publishers,
     /// Nothing is run without verification.
     pub(super) forbid_unverified: bool,
 }
@@ -89,7 +92,8 @@ impl Rules {
             return Some((format!("yanked = \"{how}\""), "it is yanked".to_owned()));
         }
         let age = self.minimum_release_age.as_ref()?;
-        let too_young = (!self.minimum_release_age_exempt.contains(project)).then(|| age.reason(file, now));
+        let is_exempt = self.minimum_release_age_exempt.iter().any(|own| own.matches(project));
+        let too_young = (!is_exempt).then(|| age.reason(file, now));
         too_young.flatten().map(|reason| (format!("minimum-release-age = \"{age}\""), reason))
     }
 }

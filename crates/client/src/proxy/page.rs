@@ -52,13 +52,18 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
     }
 }
 
-/// The page in the snapshot that is served now, of the repository that the project belongs to.
+/// The page in the snapshot that is served now, of the repository that the project belongs to, if those have signed for it
+/// whom policy pins. All that is handed out of a project begins here.
 pub(super) async fn verified_page(
     state: &State,
     project: &ProjectName,
 ) -> Result<Option<Arc<VerifiedPage>>, Arc<Error>> {
     let session = state.source_of(project)?.session().await?;
-    Ok(session.page(project).await?)
+    let page = session.page(project).await?;
+    if let Some(page) = &page {
+        state.policies().check_publisher(project, page.publisher())?;
+    }
+    Ok(page)
 }
 
 /// pip hides why an index page could not be had, and goes on as if the project did not exist; but it shows the whole

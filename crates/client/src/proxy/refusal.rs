@@ -38,7 +38,7 @@ impl Refusal {
             project: project.cloned(),
             file,
             attack: error.attack(),
-            rule: None,
+            rule: error.rule().map(str::to_owned),
             message: error.report(),
             hint: error.hint().into_owned(),
         }

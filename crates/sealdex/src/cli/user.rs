@@ -53,16 +53,27 @@ pub(crate) struct OversightArguments {
     pub(crate) unsafely_disable_package_verification: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct PolicyShowArguments {
-    #[command(subcommand)]
-    pub(crate) command: PolicyCommand,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Show each rule in force and where it comes from
-    Show(PolicyArguments),
+    Show(StoreArguments),
+    /// Show whose keys sign for a project now, and the lines of a policy that pin them
+    Publisher(PolicyPublisherArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex policy publisher requests
+  sealdex policy publisher --format json requests
+
+A key is shown as the SHA-256 of itself, which is its key id in TUF. That it signs now does not say
+whose it is: ask the project's developers, over another channel. See docs/policy.md.")]
+pub(crate) struct PolicyPublisherArguments {
+    /// The project
+    pub(crate) project: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Debug, Args)]

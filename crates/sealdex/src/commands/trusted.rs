@@ -32,7 +32,12 @@ impl Chosen {
 
     /// The state to use: a refreshed one, unless the user has asked for the last one.
     pub(super) async fn session(&self) -> Result<Session, Failure> {
-        let (client, repository) = (&self.client, &self.repository);
+        self.session_of(&self.repository).await
+    }
+
+    /// The same, of one of the repositories.
+    pub(super) async fn session_of(&self, repository: &TrustedRepository) -> Result<Session, Failure> {
+        let client = &self.client;
         let session = match self.offline {
             OfflineUse::Always => Session::offline(client, repository).await,
             _ => Session::refresh(client, repository).await,
@@ -172,7 +177,7 @@ pub(super) fn hint(error: &sealdex_client::Error) -> String {
 pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
     use sealdex_client::Error;
     match error {
-        Error::Verification(_) => Kind::Refused,
+        Error::Verification(_) | Error::Publisher { .. } => Kind::Refused,
         Error::Policy { .. }
         | Error::InvalidName { .. }
         | Error::InvalidPattern { .. }
