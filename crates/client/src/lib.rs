@@ -46,7 +46,7 @@ pub use environment::{Setting, pip_environment, run_environment, uv_environment}
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
 pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
-pub use policy::{LeftOut, Policies, Policy, RuleInForce};
+pub use policy::{LeftOut, Policies, Policy, PolicyTarget, RuleInForce};
 pub use proxy::{
     AllowedHost, Interposition, OfflineUse, PROXY_NAME, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
 };

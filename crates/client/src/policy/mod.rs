@@ -6,6 +6,7 @@
 mod publishers;
 mod rules;
 mod selector;
+mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +21,11 @@ use sealdex_simple::{DistributionFilename, IndexFile, IndexPage, ProjectName};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::name::{Sha256Digest, printable};
+use crate::name::{Sha256Digest, escaped, printable};
 use crate::publisher::Publisher;
 use rules::{Asked, Rules};
+
+pub use signed::PolicyTarget;
 
 /// One policy, and where it comes from.
 #[derive(Clone, Debug)]
@@ -61,6 +64,13 @@ pub struct RuleInForce {
     pub source: String,
 }
 
+impl LeftOut {
+    /// The refusal of something for this reason.
+    pub(crate) fn forbidden(self, what: &str) -> Error {
+        Error::Forbidden { what: escaped(what), rule: self.rule, reason: self.reason }
+    }
+}
+
 impl Policy {
     /// The greatest length of a policy in bytes.
     pub const MAX_BYTES: u64 = 1 << 20;
@@ -87,6 +97,12 @@ impl Policy {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The signed policies that count as well.
+    #[must_use]
+    pub fn includes(&self) -> &[PolicyTarget] {
+        &self.rules.include
     }
 
     fn left_out(
@@ -130,10 +146,42 @@ impl Policies {
         self.0.iter().flat_map(of).collect()
     }
 
-    /// The policy that forbids runs without verification, if one does.
-    #[must_use]
-    pub fn forbids_unverified(&self) -> Option<&str> {
-        self.0.iter().find(|policy| policy.rules.forbid_unverified).map(Policy::source)
+    /// Whether something that lets anything through unverified may be done.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub fn check_unverified(&self, what: &str) -> Result<(), Error> {
+        match self.0.iter().find(|policy| policy.rules.forbid_unverified) {
+            None => Ok(()),
+            Some(policy) => Err(Error::Forbidden {
+                what: what.to_owned(),
+                rule: format!("forbid-unverified in {}", policy.source),
+                reason: "nothing is to be had unverified".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether any file of a page may be handed out: for who takes all of the page.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub fn check_page(&self, page: &IndexPage, now: Timestamp) -> Result<(), Error> {
+        let (admitted, left_out) = self.admitted(page, now);
+        if admitted.files.is_empty() && !left_out.is_empty() {
+            return Err(nothing_left(&left_out).forbidden(page.name.as_str()));
+        }
+        Ok(())
+    }
+
+    /// Whether a file of a page may be handed out to who names it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub fn check_file(&self, project: &ProjectName, file: &IndexFile, now: Timestamp) -> Result<(), Error> {
+        match self.refuses(project, file, now) {
+            None => Ok(()),
+            Some(why) => Err(why.forbidden(file.filename.as_str())),
+        }
     }
 
     /// Names this set of policies, to keep apart what was installed under another one; `None` without any.
@@ -188,6 +236,20 @@ impl Policies {
         shorter.files = admitted;
         (Cow::Owned(shorter), left_out)
     }
+}
+
+/// Why nothing of a page may be installed. `left_out` are all of its files.
+pub(crate) fn nothing_left(left_out: &[LeftOut]) -> LeftOut {
+    let mut rules: Vec<&str> = left_out.iter().map(|own| own.rule.as_str()).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    // The last one listed is the latest, more often than not.
+    let latest = left_out.last().map(|own| format!("{}: {}", own.file, own.reason)).unwrap_or_default();
+    let reason = match left_out {
+        [_] => format!("its only file is left out, {latest}"),
+        files => format!("all of its {} files are left out, such as {latest}", files.len()),
+    };
+    LeftOut { file: String::new(), rule: rules.join(", "), reason }
 }
 
 /// A rule, or those of a table of rules, as TOML.

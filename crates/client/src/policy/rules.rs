@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::publishers::Publishers;
 use super::selector::{Selector, among};
+use super::signed::PolicyTarget;
 use super::version_of;
 use crate::bindings::ProjectPattern;
 
@@ -15,6 +16,8 @@ use crate::bindings::ProjectPattern;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct Rules {
+    /// Policies that repositories sign.
+    pub(super) include: Vec<PolicyTarget>,
     /// Files are offered when they were uploaded at least this long ago.
     minimum_release_age: Option<ReleaseAge>,
     /// Projects for which the age does not count.

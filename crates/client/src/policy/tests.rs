@@ -157,6 +157,7 @@ fn what_is_not_known_is_an_error() {
         ("no-sdists = true\n[publishers]\n\npack = [\"0f\"]", "line 4: \"0f\" is no key id"),
         ("[publishers]\n\"p*k\" = \"claimed\"", "line 2: invalid pattern \"p*k\""),
         ("[publishers]\npack = \"Claimed\"", "line 2: publishers are \"claimed\", or a list of key ids"),
+        ("include = [\"/etc/policy.toml\"]", "line 1: \"/etc/policy.toml\" is no policy of a repository"),
         ("[publishers]\npack = []", "line 2: no key is pinned"),
         (
             "[publishers]\npack = true",
@@ -188,8 +189,9 @@ fn rules_are_shown_with_their_source() {
             "forbid-unverified=true policy 1"
         ]
     );
-    assert_eq!(policies.forbids_unverified(), Some("policy 1"));
-    assert_eq!(Policies::default().forbids_unverified(), None);
+    let forbidden = policies.check_unverified("--allow-host").unwrap_err();
+    assert_eq!(forbidden.rule(), Some("forbid-unverified in policy 1"));
+    assert!(Policies::default().check_unverified("--allow-host").is_ok());
     assert_eq!(Policies::default().fingerprint(), None);
     assert!(policies.fingerprint().is_some());
 }

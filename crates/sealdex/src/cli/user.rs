@@ -34,10 +34,10 @@ pub(crate) struct StoreArguments {
 /// What may be installed of what verifies: docs/policy.md.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PolicyArguments {
-    /// File of a further policy, which can only forbid more; repeat for more. Besides those that SEALDEX_POLICY names,
-    /// separated by commas
+    /// A further policy, which can only forbid more: a file, or REPOSITORY:TARGET for one that a trusted repository signs;
+    /// repeat for more. Besides those that SEALDEX_POLICY names, separated by commas
     // The variable is read with the policies: an option would take its place, and with it what it forbids.
-    #[arg(long = "policy", value_name = "FILE", value_delimiter = ',')]
+    #[arg(long = "policy", value_name = "POLICY", value_delimiter = ',')]
     pub(crate) policies: Vec<PathBuf>,
 }
 

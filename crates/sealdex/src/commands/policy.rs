@@ -4,7 +4,7 @@ use sealdex_client::{Claim, Publisher, RepositoryName};
 use sealdex_simple::ProjectName;
 use serde::Serialize;
 
-use super::trusted::{choose, refused};
+use super::trusted::{choose, policies, refused};
 use crate::cli::{Format, PolicyCommand, PolicyPublisherArguments, StoreArguments};
 use crate::failure::{Failure, Kind};
 use crate::output::{FAINT, plain, result, say, styled, table};
@@ -18,7 +18,7 @@ pub(super) async fn run(command: PolicyCommand, format: Format) -> Result<(), Fa
 }
 
 async fn show(arguments: &StoreArguments, format: Format) -> Result<(), Failure> {
-    let rules = policy::load(&arguments.policy)?.rules();
+    let rules = policies(arguments).await?.rules();
     result(format, &rules, || {
         if rules.is_empty() {
             say("no policy is in force: everything that verifies may be installed");
@@ -48,7 +48,7 @@ struct Published<'a> {
 
 async fn publisher(arguments: &PolicyPublisherArguments, format: Format) -> Result<(), Failure> {
     let project = ProjectName::parse(&arguments.project).map_err(|error| Failure::new(Kind::Usage, error))?;
-    let chosen = choose(&arguments.store)?;
+    let chosen = choose(&arguments.store).await?;
     let repository = chosen.repositories.of(&project).map_err(refused)?;
     let session = chosen.session_of(repository).await?;
     let Some(page) = session.page(&project).await.map_err(refused)? else {

@@ -57,7 +57,7 @@ fn boxed(refusal: &Refusal, since: &Since) -> Boxed {
         (Some(file), ..) => file.clone(),
         (None, Some(project), _) => format!("the index page of {project}"),
         (None, None, Some(repository)) => format!("the repository {repository}"),
-        (None, None, None) => "a request".to_owned(),
+        (None, None, None) => "this run".to_owned(),
     };
     let mut rows = vec![Row::new("what", &refusal.message)];
     if let Some(repository) = &refusal.repository {

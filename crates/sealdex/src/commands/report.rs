@@ -25,7 +25,9 @@ pub(super) struct Report {
 /// What a run came to.
 pub(super) struct Outcome<'a> {
     pub(super) exit_code: u8,
-    /// Why it was over before the installer ran.
+    /// Whether all that it handed out, if anything, was verified.
+    pub(super) verified: bool,
+    /// Why it was over before the installer could run to its end.
     pub(super) error: Option<String>,
     /// None in a run without verification.
     pub(super) repositories: &'a [TrustedRepository],
@@ -131,7 +133,7 @@ impl Report {
             begun: watch.begun(),
             ended: Timestamp::now(),
             exit_code: outcome.exit_code,
-            verified: !outcome.repositories.is_empty(),
+            verified: outcome.verified,
             error: outcome.error.as_deref(),
             repositories: outcome
                 .repositories

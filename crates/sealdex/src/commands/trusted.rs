@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sealdex_client::{
-    Client, ClientSettings, OfflineUse, Repositories, RepositoryName, Session, TrustStore, TrustedRepository,
+    Client, ClientSettings, OfflineUse, Policies, PolicyTarget, Repositories, RepositoryName, Session,
+    TrustStore, TrustedRepository,
 };
 
 use crate::cli::{ConnectionArguments, LimitArguments, StoreArguments};
 use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
-use crate::policy;
+use crate::policy::{self, Found};
 
 /// A client and the repositories it is to use.
 pub(super) struct Chosen {
@@ -81,34 +82,49 @@ fn make(settings: ClientSettings) -> Result<Client, Failure> {
 
 /// The repository that the arguments name, or all that are trusted, each with the projects that are bound to it; and what
 /// policies leave of them.
-pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
+pub(super) async fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let bindings = store.bindings().map_err(refused)?;
     let repositories = match &arguments.name {
         Some(name) => Repositories::only(named(&store, name)?, bindings),
         None => Repositories::new(store.list().map_err(refused)?, bindings).map_err(refused)?,
     };
-    chosen(arguments, repositories)
+    chosen(arguments, repositories).await
 }
 
 /// The repository that the arguments name, or the only one there is.
-pub(super) fn choose_one(arguments: &StoreArguments) -> Result<Chosen, Failure> {
+pub(super) async fn choose_one(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let repository = repository(arguments.trust_dir.clone(), arguments.name.as_deref())?;
-    chosen(arguments, (&repository).into())
+    chosen(arguments, (&repository).into()).await
+}
+
+/// What may be installed of what verifies. Policies that a repository signs are got from there first.
+pub(super) async fn policies(arguments: &StoreArguments) -> Result<Policies, Failure> {
+    let Found { mut policies, signed } = policy::find(&arguments.policy)?;
+    if !signed.is_empty() {
+        let client = client(arguments.cache_dir.clone(), arguments.connection.clone(), &arguments.limits)?;
+        let store = store(arguments.trust_dir.clone())?;
+        let fetched = PolicyTarget::fetch_all(&signed, &client, &store, offline(arguments)).await;
+        policies.extend(fetched.map_err(refused)?);
+    }
+    Ok(Policies::new(policies))
+}
+
+fn offline(arguments: &StoreArguments) -> OfflineUse {
+    if arguments.offline { OfflineUse::Always } else { OfflineUse::Never }
 }
 
 fn named(store: &TrustStore, name: &str) -> Result<TrustedRepository, Failure> {
     store.repository(&RepositoryName::parse(name).map_err(refused)?).map_err(refused)
 }
 
-fn chosen(arguments: &StoreArguments, repositories: Repositories) -> Result<Chosen, Failure> {
+async fn chosen(arguments: &StoreArguments, repositories: Repositories) -> Result<Chosen, Failure> {
     let repository = repositories.rest().or(repositories.as_slice().first()).cloned();
     let repository = repository.ok_or(sealdex_client::Error::NoRepository).map_err(refused)?;
-    let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
     let connection = arguments.connection.clone();
     let mut settings = settings(arguments.cache_dir.clone(), connection, &arguments.limits)?;
-    settings.policies = policy::load(&arguments.policy)?;
-    Ok(Chosen { client: make(settings)?, repository, repositories, offline })
+    settings.policies = policies(arguments).await?;
+    Ok(Chosen { client: make(settings)?, repository, repositories, offline: offline(arguments) })
 }
 
 /// The repository of this name, or the only one there is.
@@ -177,7 +193,11 @@ pub(super) fn hint(error: &sealdex_client::Error) -> String {
 pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
     use sealdex_client::Error;
     match error {
-        Error::Verification(_) | Error::Publisher { .. } => Kind::Refused,
+        Error::Verification(_)
+        | Error::Publisher { .. }
+        | Error::Forbidden { .. }
+        | Error::NoSuchPolicy { .. } => Kind::Refused,
+        Error::SignedPolicy { source, .. } => kind(source),
         Error::Policy { .. }
         | Error::InvalidName { .. }
         | Error::InvalidPattern { .. }

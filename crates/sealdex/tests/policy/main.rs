@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the failure report")]
 
 mod publishers;
+mod signed;
 #[path = "../support/mod.rs"]
 mod support;
 
