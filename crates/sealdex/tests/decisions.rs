@@ -320,7 +320,11 @@ fn pip_chooses_among_what_policy_leaves() {
     assert_eq!(output.stderr, "", "{}", output.report());
 
     // Who asks for what is left out is told by which rule.
+    let report = stage.path("report.json");
+    let options = [&options[..], &["--report", report.to_str().unwrap()]].concat();
     let output = install(&stage, &python, &options, &["alpha==2.0"]).expect_failure();
+    let left_out = json(&report)["left_out"][0].clone();
+    assert_eq!((&left_out["repository"], &left_out["project"]), (&"play".into(), &"alpha".into()));
     for part in [
         "sealdex left out what policy does not allow",
         "alpha-2.0-py3-none-any.whl",
@@ -339,6 +343,15 @@ fn pip_chooses_among_what_policy_leaves() {
         "minimum-release-age = \"1d\" in",
     ] {
         assert!(unboxed(&output.text()).contains(part), "{part}\n{}", output.report());
+    }
+    // pip takes what is yanked for `==`, unless it is not even on the page.
+    stage.run(&["yank", "--repository", "repository", "alpha", "1.0"]).expect_success();
+    for (yanked, is_installed) in [("installer", true), ("hide", false), ("refuse", false)] {
+        let file = policy(&stage, &format!("yanked = \"{yanked}\"\n"));
+        let output = install(&stage, &python, &["--policy", &file], &["alpha==1.0"]);
+        assert_eq!(output.code() == Some(0), is_installed, "{yanked}\n{}", output.report());
+        let told = unboxed(&output.stderr).contains("it is yanked");
+        assert_eq!(told, !is_installed, "{yanked}\n{}", output.report());
     }
     // A policy that cannot be read forbids everything.
     for (text, reason) in [("no-sdist = true", "line 1: unknown field"), ("x", "line 1")] {

@@ -65,6 +65,11 @@ pub struct RuleInForce {
 }
 
 impl LeftOut {
+    /// The refusal in words.
+    pub(crate) fn forbidden_text(&self, what: &str) -> String {
+        self.clone().forbidden(what).to_string()
+    }
+
     /// The refusal of something for this reason.
     pub(crate) fn forbidden(self, what: &str) -> Error {
         Error::Forbidden { what: escaped(what), rule: self.rule, reason: self.reason }
@@ -203,6 +208,16 @@ impl Policies {
             Some(Error::Publisher { project: project.to_string(), rule, reason })
         };
         self.0.iter().find_map(violation).map_or(Ok(()), Err)
+    }
+
+    /// Why a file must not be handed out, as far as its name alone says: by what is denied or allowed.
+    pub(crate) fn forbids_named(&self, project: &ProjectName, filename: &str) -> Option<LeftOut> {
+        let name = DistributionFilename::parse_for(project, filename).ok()?;
+        self.0.iter().find_map(|policy| {
+            let (rule, reason) = policy.rules.forbids(project, Some(name.version()))?;
+            let rule = format!("{rule} in {}", policy.source);
+            Some(LeftOut { file: filename.to_owned(), rule, reason })
+        })
     }
 
     /// Why a file must not be handed out, whoever names it.

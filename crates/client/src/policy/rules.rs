@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use pep440_rs::Version;
 use sealdex_simple::{IndexFile, ProjectName};
 use serde::Deserialize;
 
@@ -66,6 +67,20 @@ pub(super) enum Asked {
 }
 
 impl Rules {
+    /// What denies a version of a project, or does not allow it.
+    pub(super) fn forbids(
+        &self,
+        project: &ProjectName,
+        version: Option<&Version>,
+    ) -> Option<(String, String)> {
+        if let Some(denied) = among(&self.deny, project, version, true) {
+            return Some(("deny".to_owned(), format!("\"{denied}\" is denied")));
+        }
+        let allowed = self.allow.as_ref()?;
+        let is_allowed = among(allowed, project, version, false).is_some();
+        (!is_allowed).then(|| ("allow".to_owned(), "it is not among what is allowed".to_owned()))
+    }
+
     /// The first rule that excludes a file, and why.
     pub(super) fn violation(
         &self,
@@ -74,14 +89,8 @@ impl Rules {
         now: Timestamp,
         asked: Asked,
     ) -> Option<(String, String)> {
-        let version = version_of(project, file);
-        if let Some(denied) = among(&self.deny, project, version.as_ref(), true) {
-            return Some(("deny".to_owned(), format!("\"{denied}\" is denied")));
-        }
-        if let Some(allowed) = &self.allow
-            && among(allowed, project, version.as_ref(), false).is_none()
-        {
-            return Some(("allow".to_owned(), "it is not among what is allowed".to_owned()));
+        if let Some(forbidden) = self.forbids(project, version_of(project, file).as_ref()) {
+            return Some(forbidden);
         }
         if self.no_sdists && !file.filename.as_str().ends_with(".whl") {
             return Some(("no-sdists".to_owned(), "it is no wheel".to_owned()));

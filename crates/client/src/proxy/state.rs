@@ -99,7 +99,7 @@ impl State {
         self.sources.get(place).ok_or(Error::Task { task: "sources" })
     }
 
-    fn repository_of(&self, project: &ProjectName) -> Option<RepositoryName> {
+    pub(super) fn repository_of(&self, project: &ProjectName) -> Option<RepositoryName> {
         self.source_of(project).ok().map(|source| source.repository().name().clone())
     }
 
