@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::bindings::ProjectPattern;
 use crate::bound::Bound;
 use crate::name::{RepositoryName, Sha256Digest};
+use crate::policy::PolicyTarget;
 
 /// A refusal or a failure of this crate. Nothing unverified was trusted, stored as trusted, or handed on.
 ///
@@ -361,6 +362,43 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A policy forbids it, although it verifies.
+    #[error("{what} is not allowed by policy: {reason} ({rule})")]
+    Forbidden {
+        /// What: a file, a project, an option. Escaped.
+        what: String,
+        /// The rule, and where it stands.
+        rule: String,
+        /// Why the rule forbids it.
+        reason: String,
+    },
+    /// A policy that a repository signs is not to be had.
+    #[error("nothing is installed without the signed policy {policy}")]
+    SignedPolicy {
+        /// The policy.
+        policy: PolicyTarget,
+        /// Why not.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A repository has no such policy.
+    #[error("the repository {} has no target {} in snapshot {snapshot}", policy.repository(), policy.path())]
+    NoSuchPolicy {
+        /// The policy.
+        policy: PolicyTarget,
+        /// The version of the snapshot.
+        snapshot: u64,
+    },
+    /// Whoever vouches for a project is not whom a policy pins for it.
+    #[error("{project} is not signed for as policy demands: {reason} ({rule})")]
+    Publisher {
+        /// The project.
+        project: String,
+        /// The rule, and where it stands.
+        rule: String,
+        /// Who has signed, and who was to.
+        reason: String,
+    },
     /// No certificate could be made on this machine.
     #[error("no certificate can be made: {reason}")]
     Certificate {
@@ -428,6 +466,24 @@ impl Error {
             | Self::NoAnswer { .. }
             | Self::TransferTime { .. }
             | Self::UpdateTime { .. } => Some(Attack::SlowRetrieval),
+            Self::SignedPolicy { source, .. } => source.attack(),
+            _ => None,
+        }
+    }
+
+    /// The rule of a policy that forbids it, and where it stands, where it is one.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Publisher { rule, .. } | Self::Forbidden { rule, .. } => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// The signed policy that is not to be had, where it is one.
+    pub(crate) fn signed_policy(&self) -> Option<&PolicyTarget> {
+        match self {
+            Self::SignedPolicy { policy, .. } | Self::NoSuchPolicy { policy, .. } => Some(policy),
             _ => None,
         }
     }
@@ -453,6 +509,7 @@ impl Error {
             Self::Verification(error) => verification_bound(error),
             Self::TooLarge { bound, .. } | Self::EndlessData { bound, .. } => *bound,
             Self::TransferTime { bound, .. } => Some(*bound),
+            Self::SignedPolicy { source, .. } => source.bound(),
             Self::ConnectTime { .. } => Some(Bound::ConnectSeconds),
             Self::NoAnswer { .. } => Some(Bound::FirstByteSeconds),
             Self::SlowRetrieval { .. } => Some(Bound::MinBytesPerSecond),
@@ -543,6 +600,18 @@ impl Error {
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
             Self::InvalidHost { .. } => "name a host as in files.example, or files.example:8443",
             Self::Policy { .. } => "see docs/policy.md for what a policy can say",
+            Self::Forbidden { .. } => "choose another version, or ask who wrote the rule",
+            // What the cause is, is told with the cause.
+            Self::SignedPolicy { source, .. } => source.hint_without_bound(),
+            Self::NoSuchPolicy { .. } => {
+                "nobody knows what it forbids, so nothing is installed; check the name, or have the repository's operator \
+                 publish it"
+            }
+            Self::Publisher { .. } => {
+                "`sealdex policy publisher` shows who signs now. If its developers have changed their keys, have the new \
+                 ones from them over another channel, and pin these beside the old ones; if they have not, tell the \
+                 index's operator"
+            }
             Self::Certificate { .. } => "try again; if it happens again, report it",
             Self::NotLoopback { .. } => "listen on 127.0.0.1",
             Self::Listen { .. } => "choose another port, or port 0 for any free one",

@@ -29,6 +29,7 @@ pub mod fuzzing;
 mod name;
 mod policy;
 mod proxy;
+mod publisher;
 mod repositories;
 mod session;
 mod store;
@@ -45,10 +46,11 @@ pub use environment::{Setting, pip_environment, run_environment, uv_environment}
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
 pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
-pub use policy::{LeftOut, Policies, Policy, RuleInForce};
+pub use policy::{LeftOut, Policies, Policy, PolicyTarget, RuleInForce};
 pub use proxy::{
     AllowedHost, Interposition, OfflineUse, PROXY_NAME, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,
 };
+pub use publisher::{Claim, Publisher, PublisherKey};
 pub use repositories::Repositories;
 pub use session::{RoleVersions, Session, SignedBy, VerifiedPage};
 pub use store::RepositoryRecord;

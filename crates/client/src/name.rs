@@ -258,6 +258,17 @@ pub(crate) fn escaped(text: &str) -> String {
     text.escape_debug().take(MAX_CHARS).collect()
 }
 
+/// Text from a file or an error, in a message: what would do something to a terminal is escaped, quotes are not.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        match character {
+            '"' | '\'' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+        shown
+    })
+}
+
 /// Quotes, escapes and shortens text that a user gave for a message.
 pub(crate) fn excerpt(text: &str) -> String {
     const MAX_CHARS: usize = 200;

@@ -3,6 +3,9 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
+use sealdex_client::Refusal;
+
 use crate::output::{BAD, HINT, plain, styled, tell};
 
 /// A failed command.
@@ -52,6 +55,19 @@ impl Failure {
     /// The error in one line.
     pub(crate) fn line(&self) -> String {
         format!("{:#}", self.error)
+    }
+
+    /// The failure as something that was refused, for the log and reports.
+    pub(crate) fn refusal(&self, when: Timestamp) -> Refusal {
+        let hint = self.hint.as_deref().unwrap_or_default();
+        match self.error.downcast_ref::<sealdex_client::Error>() {
+            Some(error) => {
+                let mut refusal = Refusal::of(when, None, None, error);
+                refusal.hint = hint.to_owned();
+                refusal
+            }
+            None => Refusal::before_the_run(when, &self.line(), hint),
+        }
     }
 
     /// The error alone, for a command that tells its own story.

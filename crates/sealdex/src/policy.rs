@@ -1,14 +1,14 @@
-//! Which policies are in force: the administrator's, the user's own, and those that are named.
+//! Which policies are in force: the administrator's, the user's own, those that are named, and what they include.
 //!
-//! All of them together: none can allow what another forbids. So it does no harm that a user chooses some of the files,
-//! and there is no way to choose the administrator's.
+//! All of them together: none can allow what another forbids. So it does no harm that a user chooses some of them, and
+//! there is no way to choose the administrator's.
 
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sealdex_client::{ClientSettings, Policies, Policy};
+use sealdex_client::{ClientSettings, Policy, PolicyTarget};
 
 use crate::cli::PolicyArguments;
 use crate::commands::refused;
@@ -24,37 +24,55 @@ pub(crate) const SYSTEM: &str = if cfg!(windows) {
     "/etc/sealdex/policy.toml"
 };
 
+/// Policies in force, as far as this machine's files say.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Those of files.
+    pub(crate) policies: Vec<Policy>,
+    /// Those that repositories sign, and that are to be got from there.
+    pub(crate) signed: Vec<PolicyTarget>,
+}
+
 /// Reads all policies. One that is there and cannot be read is an error: nobody knows what it forbids.
-pub(crate) fn load(arguments: &PolicyArguments) -> Result<Policies, Failure> {
-    let mut policies = Vec::new();
-    policies.extend(read_if_there(Path::new(SYSTEM))?);
+pub(crate) fn find(arguments: &PolicyArguments) -> Result<Found, Failure> {
+    let mut found = Found::default();
+    found.add_if_there(Path::new(SYSTEM))?;
     // Without a home there is no policy of the user's either.
     if let Ok(own) = ClientSettings::default_policy_file() {
-        policies.extend(read_if_there(&own)?);
+        found.add_if_there(&own)?;
     }
     let variable = env::var_os(environment::POLICY).unwrap_or_default().into_string();
     let variable = variable
         .map_err(|_| Failure::message(Kind::Usage, format!("{} is not valid UTF-8", environment::POLICY)))?;
     let from_variable = variable.split(',').filter(|path| !path.is_empty()).map(Path::new);
     for named in from_variable.chain(arguments.policies.iter().map(PathBuf::as_path)) {
-        policies.push(read(named)?);
+        match named.to_str().and_then(PolicyTarget::parse) {
+            Some(signed) => found.signed.push(signed),
+            None => found.add(named)?,
+        }
     }
-    Ok(Policies::new(policies))
+    Ok(found)
 }
 
-fn read_if_there(path: &Path) -> Result<Option<Policy>, Failure> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => read(path).map(Some),
+impl Found {
+    fn add_if_there(&mut self, path: &Path) -> Result<(), Failure> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            _ => self.add(path),
+        }
     }
-}
 
-fn read(path: &Path) -> Result<Policy, Failure> {
-    let text = read_bounded(path).map_err(|error| {
-        let message = format!("the policy {} cannot be read: {error}", path.display());
-        Failure::message(Kind::Failed, message).hint("nobody knows what it forbids; mend it, or take it away")
-    })?;
-    Policy::parse(&path.display().to_string(), &text).map_err(refused)
+    fn add(&mut self, path: &Path) -> Result<(), Failure> {
+        let text = read_bounded(path).map_err(|error| {
+            let message = format!("the policy {} cannot be read: {error}", path.display());
+            Failure::message(Kind::Failed, message)
+                .hint("nobody knows what it forbids; mend it, or take it away")
+        })?;
+        let policy = Policy::parse(&path.display().to_string(), &text).map_err(refused)?;
+        self.signed.extend_from_slice(policy.includes());
+        self.policies.push(policy);
+        Ok(())
+    }
 }
 
 fn read_bounded(path: &Path) -> io::Result<String> {

@@ -285,7 +285,7 @@ fn a_policy_forbids_what_is_not_verified() {
         .run(&["run", "--policy", &file, "--allow-host", "a.example", "--", "echo", "ran"])
         .expect_failure();
     assert_eq!((output.code(), output.stdout.as_str()), (Some(3), ""), "{}", output.report());
-    assert!(output.stderr.contains("--allow-host is forbidden by the policy"), "{}", output.report());
+    assert!(output.stderr.contains("--allow-host is not allowed by policy"), "{}", output.report());
     // From a variable too; and the user's own file counts without being named.
     let mut command = stage.sealdex(&["run", UNSAFE, "--", "echo", "ran"]);
     process::run(command.env("SEALDEX_POLICY", &file), PATIENCE).expect_failure();
@@ -320,7 +320,11 @@ fn pip_chooses_among_what_policy_leaves() {
     assert_eq!(output.stderr, "", "{}", output.report());
 
     // Who asks for what is left out is told by which rule.
+    let report = stage.path("report.json");
+    let options = [&options[..], &["--report", report.to_str().unwrap()]].concat();
     let output = install(&stage, &python, &options, &["alpha==2.0"]).expect_failure();
+    let left_out = json(&report)["left_out"][0].clone();
+    assert_eq!((&left_out["repository"], &left_out["project"]), (&"play".into(), &"alpha".into()));
     for part in [
         "sealdex left out what policy does not allow",
         "alpha-2.0-py3-none-any.whl",
@@ -339,6 +343,15 @@ fn pip_chooses_among_what_policy_leaves() {
         "minimum-release-age = \"1d\" in",
     ] {
         assert!(unboxed(&output.text()).contains(part), "{part}\n{}", output.report());
+    }
+    // pip takes what is yanked for `==`, unless it is not even on the page.
+    stage.run(&["yank", "--repository", "repository", "alpha", "1.0"]).expect_success();
+    for (yanked, is_installed) in [("installer", true), ("hide", false), ("refuse", false)] {
+        let file = policy(&stage, &format!("yanked = \"{yanked}\"\n"));
+        let output = install(&stage, &python, &["--policy", &file], &["alpha==1.0"]);
+        assert_eq!(output.code() == Some(0), is_installed, "{yanked}\n{}", output.report());
+        let told = unboxed(&output.stderr).contains("it is yanked");
+        assert_eq!(told, !is_installed, "{yanked}\n{}", output.report());
     }
     // A policy that cannot be read forbids everything.
     for (text, reason) in [("no-sdist = true", "line 1: unknown field"), ("x", "line 1")] {
@@ -367,6 +380,85 @@ fn policy_show_tells_each_rule_and_its_source() {
     assert_eq!(shown, [("yanked", "\"hide\""), ("allow", "[\"a\"]"), ("no-sdists", "true")]);
     let own = stage.path("config/sealdex/policy.toml");
     assert_eq!(rules[0]["source"], own.to_str().unwrap());
+}
+
+/// What ends before an installer begins is in the report and in the log as well.
+#[test]
+fn a_run_that_is_over_before_it_began_says_why() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let report = stage.path("report.json");
+    let bad = policy(&stage, "deny = \"alpha\"\n");
+    let forbids = stage.path("forbids.toml");
+    fs::write(&forbids, "forbid-unverified = true\n").unwrap();
+    let forbids = forbids.to_str().unwrap();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (
+            &["--policy", &bad],
+            2,
+            "cannot be used: line 1: invalid type: string \"alpha\", expected a sequence",
+        ),
+        (&["--policy", "none.toml"], 1, "the policy none.toml cannot be read: No such file"),
+        (&["--from", "nobody"], 1, "no repository named nobody is trusted"),
+        (&["--policy", forbids, UNSAFE], 3, "is not allowed by policy: nothing is to be had unverified"),
+        (&["--policy", forbids, "--allow-host", "a.example"], 3, "--allow-host is not allowed by policy"),
+        (&[], 127, "no-such-command could not be started"),
+        (&[UNSAFE], 127, "no-such-command could not be started"),
+    ];
+    for (number, (options, code, part)) in cases.into_iter().enumerate() {
+        let own = ["run", "--report", report.to_str().unwrap()];
+        let output = stage.run(&[&own, options, &["--", "no-such-command"]].concat()).expect_failure();
+        assert_eq!(output.code(), Some(code), "{}", output.report());
+        assert!(unboxed(&output.stderr).contains(part), "{part}\n{}", output.report());
+        assert!(!output.stderr.contains("\\\""), "{}", output.report());
+        let found = json(&report);
+        assert!(found["error"].as_str().is_some_and(|error| error.contains(part)), "{part}\n{found}");
+        assert_eq!((&found["exit_code"], &found["files"]), (&code.into(), &Value::Array(Vec::new())));
+        if code != 127 {
+            let log = log(&stage, &["--lines", "1"]);
+            assert_eq!((log[0]["decision"].as_str(), number < 5), (Some("refused"), true));
+            assert!(log[0]["message"].as_str().unwrap().contains(part), "{log:?}");
+        }
+    }
+    let rule = log(&stage, &[])[4]["rule"].clone();
+    assert_eq!(rule, format!("forbid-unverified in {forbids}"));
+    let pip = ["pip", "--python", "no-such-python", "--report", report.to_str().unwrap(), "list"];
+    stage.run(&pip).expect_failure();
+    assert!(json(&report)["error"].as_str().unwrap().contains("no-such-python could not be started"));
+    // None are asked for, so none are shown; which does not say that there are none.
+    let none = stage.run(&["log", "-n", "0"]).expect_success().stdout;
+    assert!(none.starts_with("not shown: 8 earlier") || none.starts_with("not shown: 7 earlier"), "{none}");
+}
+
+#[test]
+fn fetch_heeds_policies_of_projects() {
+    let stage = Stage::with_repository(&["--layout", "pep458"]);
+    stage.add(&stage.two_wheels());
+    let served = stage.serve();
+    stage.trust("play", &served.url);
+    let wheel = "files/alpha/alpha-1.0-py3-none-any.whl";
+    let denied = policy(&stage, "deny = [\"al*\"]\n");
+    let pinned = stage.path("pinned.toml");
+    fs::write(&pinned, format!("[publishers]\nalpha = [\"{}\"]\n", "0f".repeat(32))).unwrap();
+    for target in ["simple/alpha/index.json", wheel] {
+        let output = stage.run(&["fetch", target, "--policy", &denied]).expect_failure();
+        assert_eq!(output.code(), Some(3), "{}", output.report());
+        assert!(output.stderr.contains("\"al*\" is denied"), "{}", output.report());
+        let output = stage.run(&["fetch", target, "--policy", pinned.to_str().unwrap()]).expect_failure();
+        assert!(output.stderr.contains("alpha is not signed for as policy demands"), "{}", output.report());
+        stage.run(&["fetch", target]).expect_success();
+    }
+    assert!(!stage.path("beta-2.0-py3-none-any.whl").exists());
+    stage.run(&["fetch", "files/beta/beta-2.0-py3-none-any.whl", "--policy", &denied]).expect_success();
+    let tree = Stage::with_repository(&["--layout", "tree"]);
+    fs::write(tree.path("data.bin"), "data").unwrap();
+    tree.run(&["add", "--repository", "repository", "--as", "sub/data.bin", "data.bin"]).expect_success();
+    let served = tree.serve();
+    tree.trust("play", &served.url);
+    let denied = policy(&tree, "deny = [\"alpha\"]\n");
+    let output = tree.run(&["fetch", "sub/data.bin", "--policy", &denied]).expect_failure();
+    assert_eq!(output.code(), Some(2), "{}", output.report());
+    assert!(output.stderr.contains("sub/data.bin is no project's page or file"), "{}", output.report());
+    tree.run(&["fetch", "sub/data.bin"]).expect_success();
 }
 
 /// A log that cannot be written stops nobody; it is said once.

@@ -7,7 +7,7 @@ use support::Stage;
 #[test]
 fn help() {
     let stage = Stage::new();
-    let commands: [&[&str]; 34] = [
+    let commands: [&[&str]; 35] = [
         &[],
         &["demo"],
         &["init"],
@@ -37,6 +37,7 @@ fn help() {
         &["doctor"],
         &["log"],
         &["policy", "show"],
+        &["policy", "publisher"],
         &["fetch"],
         &["cache"],
         &["cache", "clear"],

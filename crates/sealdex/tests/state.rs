@@ -186,7 +186,7 @@ fn an_administrators_policy_cannot_be_left_out() {
     );
     for (name, needed) in [
         ("show", &["no-sdists          true   /etc/sealdex/policy.toml", "weak.toml", "code 0"][..]),
-        ("unverified", &["is forbidden by the policy /etc/sealdex/policy.toml", "code 3"]),
+        ("unverified", &["(forbid-unverified in /etc/sealdex/policy.toml)", "code 3"]),
         ("unreadable", &["the policy /etc/sealdex/policy.toml cannot be used: line 1", "code 2"]),
         ("dangling", &["the policy /etc/sealdex/policy.toml cannot be read", "code 1"]),
         ("none", &["ran", "code 0"]),

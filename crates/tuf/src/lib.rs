@@ -11,6 +11,7 @@
 //! | to | use | specification |
 //! |---|---|---|
 //! | update a client, find a target, check its bytes | [`Updater`], [`VerifiedTarget`] | 5 |
+//! | know whose keys vouch for a target, by whose leave | [`VerifiedTarget::chain`] | 4.5, 5.6.7 |
 //! | bound what an update may cost | [`Limits`] | 5, W to Z |
 //! | make and sign metadata | [`metadata`], [`sign`] | 4, 6 |
 //! | keep a key elsewhere than in memory | [`Signer`] | 4.2 |
@@ -34,6 +35,7 @@
 //! [proposals]: https://github.com/theupdateframework/taps
 #![forbid(unsafe_code)]
 
+pub mod chain;
 pub mod clock;
 pub mod digest;
 pub mod error;
@@ -51,6 +53,7 @@ pub mod trusted;
 pub mod updater;
 mod verify;
 
+pub use chain::{ChainedKey, ChainedRole, Grant};
 pub use clock::Clock;
 pub use error::{Attack, Error};
 pub use key::{Key, KeyId, Scheme};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::chain::ChainedRole;
 use crate::digest::HashCheck;
 use crate::error::Error;
 use crate::key::KeyId;
@@ -18,6 +19,7 @@ pub struct VerifiedTarget {
     role: RoleName,
     role_version: Version,
     signed_by: Arc<[KeyId]>,
+    chain: Arc<[ChainedRole]>,
     consistent_snapshot: bool,
 }
 
@@ -27,10 +29,12 @@ impl VerifiedTarget {
         path: &TargetPath,
         role: &RoleName,
         targets: &Verified<Targets>,
+        chain: Vec<ChainedRole>,
         consistent_snapshot: bool,
     ) -> Option<Self> {
         let file = targets.targets.get(path)?.clone();
         Some(Self {
+            chain: chain.into(),
             path: path.clone(),
             file,
             role: role.clone(),
@@ -68,6 +72,12 @@ impl VerifiedTarget {
     #[must_use]
     pub fn signed_by(&self) -> &[KeyId] {
         &self.signed_by
+    }
+
+    /// The roles that lead to the target: `targets` first, the one that lists it last.
+    #[must_use]
+    pub fn chain(&self) -> &[ChainedRole] {
+        &self.chain
     }
 
     /// What to ask the targets base URL for: percent-encoded, with the digest in it where the repository has

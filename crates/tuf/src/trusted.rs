@@ -501,7 +501,7 @@ impl TrustedMetadata {
     }
 
     /// Metadata of a loaded targets role: `targets` itself or any delegated one.
-    fn targets_of(&self, role: &RoleName) -> Result<&Verified<Targets>, Error> {
+    pub(crate) fn targets_of(&self, role: &RoleName) -> Result<&Verified<Targets>, Error> {
         if *role == RoleName::targets() {
             return Ok(&self.targets);
         }

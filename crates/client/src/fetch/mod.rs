@@ -88,6 +88,13 @@ pub(crate) enum Kind {
     File,
 }
 
+/// Whether a delta may be to blame for what is wrong with what it makes.
+fn is_of_the_delta(error: &Error) -> bool {
+    let too_long = |error: &_| matches!(error, sealdex_tuf::Error::WrongLength { .. });
+    matches!(error, Error::EndlessData { .. } | Error::Damaged { .. })
+        || matches!(error, Error::Verification(error) if too_long(error))
+}
+
 impl HttpFetcher {
     /// Makes a fetcher whose connections must stand within `connect`; opens none yet.
     #[must_use]
@@ -105,7 +112,7 @@ impl HttpFetcher {
             Ok(bytes) => return Ok(Some(Fetched { bytes, from_delta })),
             Err(error) => error,
         };
-        if !(from_delta && matches!(error, Error::EndlessData { .. } | Error::Damaged { .. })) {
+        if !(from_delta && is_of_the_delta(&error)) {
             return Err(error);
         }
         tracing::info!(error = error.report(), "a delta cannot be used; fetching the whole");

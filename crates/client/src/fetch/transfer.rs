@@ -15,6 +15,9 @@ use crate::bound::Bound;
 use crate::error::Error;
 use crate::name::escaped;
 
+/// Bytes beyond a listed length that are looked at.
+const MARGIN: u64 = 64 << 10;
+
 /// The body of an answer, bounded. It ends without error only if it came whole, as far as the server said how long it
 /// would be.
 #[derive(Debug)]
@@ -73,17 +76,21 @@ impl Transfer {
         while let Some(chunk) = self.chunk().await? {
             received.extend_from_slice(&chunk);
         }
-        unpack(self.coding, received, packing.dictionary(), self.max_bytes).map_err(|fault| match fault {
-            Fault::TooLong => self.too_long(),
-            Fault::Damaged(reason) => Error::Damaged { url: show(&self.url), reason },
-        })
+        // Where the length is listed, a little more is unpacked than that, to tell another file from one without end.
+        let unpacked = unpack(self.coding, received, packing.dictionary(), self.max_bytes + self.margin());
+        match unpacked {
+            Ok(bytes) if bytes.len() as u64 > self.max_bytes => Err(self.too_long(Some(bytes.len() as u64))),
+            Ok(bytes) => Ok(bytes),
+            Err(Fault::TooLong) => Err(self.too_long(None)),
+            Err(Fault::Damaged(reason)) => Err(Error::Damaged { url: show(&self.url), reason }),
+        }
     }
 
     /// The next bytes as they come; `None` at the end. What was asked for as it is comes as it is.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         // What is announced to be too long need not be waited for.
-        if self.announced.is_some_and(|length| length > self.max_received) {
-            return Err(self.too_long());
+        if let Some(length) = self.announced.filter(|length| *length > self.max_received) {
+            return Err(self.too_long(self.is_plain().then_some(length)));
         }
         loop {
             let (patience, start) = (self.guard.patience(), Instant::now());
@@ -92,15 +99,31 @@ impl Transfer {
                 continue;
             };
             let Some(chunk) = answer.map_err(|error| self.broken(&error))? else {
-                return Ok(None);
+                return if self.received > self.max_received {
+                    Err(self.too_long(Some(self.received)))
+                } else {
+                    Ok(None)
+                };
             };
             self.received = self.received.saturating_add(chunk.len() as u64);
-            if self.received > self.max_received {
-                return Err(self.too_long());
-            }
             self.count(start.elapsed(), chunk.len() as u64)?;
-            return Ok(Some(chunk));
+            if self.received <= self.max_received {
+                return Ok(Some(chunk));
+            }
+            // None of it is handed on: what is left to know is whether it ends.
+            if !self.is_plain() || self.received > self.max_bytes + self.margin() {
+                return Err(self.too_long(None));
+            }
         }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.coding == Coding::Identity
+    }
+
+    /// How far beyond its length a file is looked at. Nothing is beyond a limit that somebody has set.
+    fn margin(&self) -> u64 {
+        if self.bound.is_none() { MARGIN } else { 0 }
     }
 
     fn count(&mut self, waited: Duration, bytes: u64) -> Result<(), Error> {
@@ -119,8 +142,16 @@ impl Transfer {
         })
     }
 
-    fn too_long(&self) -> Error {
-        Error::EndlessData { url: show(&self.url), limit: self.max_bytes, bound: self.bound }
+    /// What more bytes than there can be are, `found` of them in all, if it is known that they end.
+    ///
+    /// An endless data attack is one that does harm by the mass of what is sent (TUF specification 1.5.2). A file whose
+    /// length trusted metadata lists, and which ends a little beyond that, is merely not that file.
+    fn too_long(&self, found: Option<u64>) -> Error {
+        let (url, limit, bound) = (show(&self.url), self.max_bytes, self.bound);
+        match found.filter(|found| *found <= limit + self.margin()) {
+            Some(found) => sealdex_tuf::Error::WrongLength { file: url, expected: limit, found }.into(),
+            None => Error::EndlessData { url, limit, bound },
+        }
     }
 
     fn broken(&self, error: &reqwest::Error) -> Error {

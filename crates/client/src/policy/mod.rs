@@ -3,8 +3,10 @@
 //! Several policies are intersected: each can only forbid, so that none makes another one weaker, whoever wrote it. They
 //! judge what is on a verified page, by its signed fields alone.
 
+mod publishers;
 mod rules;
 mod selector;
+mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +21,11 @@ use sealdex_simple::{DistributionFilename, IndexFile, IndexPage, ProjectName};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::name::Sha256Digest;
+use crate::name::{Sha256Digest, escaped, printable};
+use crate::publisher::Publisher;
 use rules::{Asked, Rules};
+
+pub use signed::PolicyTarget;
 
 /// One policy, and where it comes from.
 #[derive(Clone, Debug)]
@@ -59,6 +64,18 @@ pub struct RuleInForce {
     pub source: String,
 }
 
+impl LeftOut {
+    /// The refusal in words.
+    pub(crate) fn forbidden_text(&self, what: &str) -> String {
+        self.clone().forbidden(what).to_string()
+    }
+
+    /// The refusal of something for this reason.
+    pub(crate) fn forbidden(self, what: &str) -> Error {
+        Error::Forbidden { what: escaped(what), rule: self.rule, reason: self.reason }
+    }
+}
+
 impl Policy {
     /// The greatest length of a policy in bytes.
     pub const MAX_BYTES: u64 = 1 << 20;
@@ -73,7 +90,7 @@ impl Policy {
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
-            let reason = format!("line {line}: {}", error.message().escape_debug());
+            let reason = format!("line {line}: {}", printable(error.message()));
             Error::Policy { path: source.to_owned(), reason }
         };
         let rules = toml::from_str(text).map_err(failed)?;
@@ -85,6 +102,12 @@ impl Policy {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The signed policies that count as well.
+    #[must_use]
+    pub fn includes(&self) -> &[PolicyTarget] {
+        &self.rules.include
     }
 
     fn left_out(
@@ -121,20 +144,49 @@ impl Policies {
             policy
                 .table
                 .iter()
-                .map(|(rule, value)| RuleInForce {
-                    rule: rule.clone(),
-                    value: value.to_string(),
-                    source: source.clone(),
-                })
+                .flat_map(|(rule, value)| lines(rule, value))
+                .map(|(rule, value)| RuleInForce { rule, value, source: source.clone() })
                 .collect::<Vec<_>>()
         };
         self.0.iter().flat_map(of).collect()
     }
 
-    /// The policy that forbids runs without verification, if one does.
-    #[must_use]
-    pub fn forbids_unverified(&self) -> Option<&str> {
-        self.0.iter().find(|policy| policy.rules.forbid_unverified).map(Policy::source)
+    /// Whether something that lets anything through unverified may be done.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub fn check_unverified(&self, what: &str) -> Result<(), Error> {
+        match self.0.iter().find(|policy| policy.rules.forbid_unverified) {
+            None => Ok(()),
+            Some(policy) => Err(Error::Forbidden {
+                what: what.to_owned(),
+                rule: format!("forbid-unverified in {}", policy.source),
+                reason: "nothing is to be had unverified".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether any file of a page may be handed out: for who takes all of the page.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub fn check_page(&self, page: &IndexPage, now: Timestamp) -> Result<(), Error> {
+        let (admitted, left_out) = self.admitted(page, now);
+        if admitted.files.is_empty() && !left_out.is_empty() {
+            return Err(nothing_left(&left_out).forbidden(page.name.as_str()));
+        }
+        Ok(())
+    }
+
+    /// Whether a file of a page may be handed out to who names it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub fn check_file(&self, project: &ProjectName, file: &IndexFile, now: Timestamp) -> Result<(), Error> {
+        match self.refuses(project, file, now) {
+            None => Ok(()),
+            Some(why) => Err(why.forbidden(file.filename.as_str())),
+        }
     }
 
     /// Names this set of policies, to keep apart what was installed under another one; `None` without any.
@@ -143,6 +195,29 @@ impl Policies {
         let digests: BTreeSet<Sha256Digest> = self.0.iter().map(|policy| policy.digest).collect();
         let all: Vec<u8> = digests.iter().flat_map(Sha256Digest::as_bytes).copied().collect();
         (!digests.is_empty()).then(|| Sha256Digest::of(&all))
+    }
+
+    /// Whether who vouches for what is a project's may: whom each policy pins for it.
+    ///
+    /// # Errors
+    /// [`Error::Publisher`]
+    pub fn check_publisher(&self, project: &ProjectName, publisher: &Publisher) -> Result<(), Error> {
+        let violation = |policy: &Policy| {
+            let (rule, reason) = policy.rules.publishers.violation(project, publisher)?;
+            let rule = format!("{rule} in {}", policy.source);
+            Some(Error::Publisher { project: project.to_string(), rule, reason })
+        };
+        self.0.iter().find_map(violation).map_or(Ok(()), Err)
+    }
+
+    /// Why a file must not be handed out, as far as its name alone says: by what is denied or allowed.
+    pub(crate) fn forbids_named(&self, project: &ProjectName, filename: &str) -> Option<LeftOut> {
+        let name = DistributionFilename::parse_for(project, filename).ok()?;
+        self.0.iter().find_map(|policy| {
+            let (rule, reason) = policy.rules.forbids(project, Some(name.version()))?;
+            let rule = format!("{rule} in {}", policy.source);
+            Some(LeftOut { file: filename.to_owned(), rule, reason })
+        })
     }
 
     /// Why a file must not be handed out, whoever names it.
@@ -175,6 +250,31 @@ impl Policies {
         remove_versions(&mut shorter, page, &admitted);
         shorter.files = admitted;
         (Cow::Owned(shorter), left_out)
+    }
+}
+
+/// Why nothing of a page may be installed. `left_out` are all of its files.
+pub(crate) fn nothing_left(left_out: &[LeftOut]) -> LeftOut {
+    let mut rules: Vec<&str> = left_out.iter().map(|own| own.rule.as_str()).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    // The last one listed is the latest, more often than not.
+    let latest = left_out.last().map(|own| format!("{}: {}", own.file, own.reason)).unwrap_or_default();
+    let reason = match left_out {
+        [_] => format!("its only file is left out, {latest}"),
+        files => format!("all of its {} files are left out, such as {latest}", files.len()),
+    };
+    LeftOut { file: String::new(), rule: rules.join(", "), reason }
+}
+
+/// A rule, or those of a table of rules, as TOML.
+fn lines(rule: &str, value: &toml::Value) -> Vec<(String, String)> {
+    match value {
+        toml::Value::Table(table) => {
+            let key = |key: &str| if key.contains('*') { format!("\"{key}\"") } else { key.to_owned() };
+            table.iter().map(|(own, value)| (format!("{rule}.{}", key(own)), value.to_string())).collect()
+        }
+        value => vec![(rule.to_owned(), value.to_string())],
     }
 }
 

@@ -1,23 +1,28 @@
 //! The rules of one policy.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use pep440_rs::Version;
 use sealdex_simple::{IndexFile, ProjectName};
 use serde::Deserialize;
 
+use super::publishers::Publishers;
 use super::selector::{Selector, among};
+use super::signed::PolicyTarget;
 use super::version_of;
+use crate::bindings::ProjectPattern;
 
 /// The rules of one policy: its TOML.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct Rules {
+    /// Policies that repositories sign.
+    pub(super) include: Vec<PolicyTarget>,
     /// Files are offered when they were uploaded at least this long ago.
     minimum_release_age: Option<ReleaseAge>,
     /// Projects for which the age does not count.
-    minimum_release_age_exempt: BTreeSet<ProjectName>,
+    minimum_release_age_exempt: Vec<ProjectPattern>,
     /// Nothing else is offered.
     allow: Option<Vec<Selector>>,
     /// Not offered, whatever is allowed.
@@ -25,6 +30,8 @@ pub(super) struct Rules {
     /// Wheels alone are offered.
     no_sdists: bool,
     yanked: YankedFiles,
+    /// Who must have signed.
+    pub(super) publishers: Publishers,
     /// Nothing is run without verification.
     pub(super) forbid_unverified: bool,
 }
@@ -60,6 +67,20 @@ pub(super) enum Asked {
 }
 
 impl Rules {
+    /// What denies a version of a project, or does not allow it.
+    pub(super) fn forbids(
+        &self,
+        project: &ProjectName,
+        version: Option<&Version>,
+    ) -> Option<(String, String)> {
+        if let Some(denied) = among(&self.deny, project, version, true) {
+            return Some(("deny".to_owned(), format!("\"{denied}\" is denied")));
+        }
+        let allowed = self.allow.as_ref()?;
+        let is_allowed = among(allowed, project, version, false).is_some();
+        (!is_allowed).then(|| ("allow".to_owned(), "it is not among what is allowed".to_owned()))
+    }
+
     /// The first rule that excludes a file, and why.
     pub(super) fn violation(
         &self,
@@ -68,14 +89,8 @@ impl Rules {
         now: Timestamp,
         asked: Asked,
     ) -> Option<(String, String)> {
-        let version = version_of(project, file);
-        if let Some(denied) = among(&self.deny, project, version.as_ref(), true) {
-            return Some(("deny".to_owned(), format!("\"{denied}\" is denied")));
-        }
-        if let Some(allowed) = &self.allow
-            && among(allowed, project, version.as_ref(), false).is_none()
-        {
-            return Some(("allow".to_owned(), "it is not among what is allowed".to_owned()));
+        if let Some(forbidden) = self.forbids(project, version_of(project, file).as_ref()) {
+            return Some(forbidden);
         }
         if self.no_sdists && !file.filename.as_str().ends_with(".whl") {
             return Some(("no-sdists".to_owned(), "it is no wheel".to_owned()));
@@ -89,7 +104,8 @@ impl Rules {
             return Some((format!("yanked = \"{how}\""), "it is yanked".to_owned()));
         }
         let age = self.minimum_release_age.as_ref()?;
-        let too_young = (!self.minimum_release_age_exempt.contains(project)).then(|| age.reason(file, now));
+        let is_exempt = self.minimum_release_age_exempt.iter().any(|own| own.matches(project));
+        let too_young = (!is_exempt).then(|| age.reason(file, now));
         too_young.flatten().map(|reason| (format!("minimum-release-age = \"{age}\""), reason))
     }
 }

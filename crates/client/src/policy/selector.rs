@@ -1,4 +1,4 @@
-//! `NAME`, or `NAME` with versions (PEP 440), as in `urllib3 >=1.26, <2`.
+//! `NAME`, `NAME` with versions (PEP 440) as in `urllib3 >=1.26, <2`, or the beginning of names as in `acme-*`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,15 @@ use pep440_rs::{Version, VersionSpecifiers};
 use sealdex_simple::ProjectName;
 use serde::Deserialize;
 
-/// A project, or some of its versions.
+use crate::bindings::ProjectPattern;
+use crate::name::printable;
+
+/// Projects, or some versions of one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Selector {
     text: String,
-    project: ProjectName,
+    projects: ProjectPattern,
     /// None for all versions.
     versions: Option<VersionSpecifiers>,
 }
@@ -24,7 +27,7 @@ pub(super) fn among<'a>(
     version: Option<&Version>,
     unknown: bool,
 ) -> Option<&'a Selector> {
-    selectors.iter().filter(|own| own.project == *project).find(|own| match (&own.versions, version) {
+    selectors.iter().filter(|own| own.projects.matches(project)).find(|own| match (&own.versions, version) {
         (None, _) => true,
         (Some(versions), Some(version)) => versions.contains(version),
         (Some(_), None) => unknown,
@@ -37,20 +40,23 @@ impl TryFrom<String> for Selector {
     fn try_from(text: String) -> Result<Self, String> {
         let end = text.find(['<', '>', '=', '!', '~', ' ']).unwrap_or(text.len());
         let (name, versions) = text.split_at(end);
-        let project = ProjectName::parse(name.trim()).map_err(|error| error.to_string())?;
+        let projects = ProjectPattern::parse(name.trim()).map_err(|error| error.to_string())?;
         let versions = match versions.trim() {
             "" => None,
+            _ if name.ends_with('*') => {
+                return Err(format!("{text}: versions are those of one project, and {name} is many"));
+            }
             some => Some(VersionSpecifiers::from_str(some).map_err(|error| {
                 let reason = error.to_string();
                 format!("{text}: {}", reason.lines().next().unwrap_or_default())
             })?),
         };
-        Ok(Self { text, project, versions })
+        Ok(Self { text, projects, versions })
     }
 }
 
 impl fmt::Display for Selector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(&printable(&self.text))
     }
 }

@@ -3,6 +3,7 @@
 use sealdex_simple::{FileName, Yanked};
 
 use super::*;
+use crate::publisher::{Claim, PublisherKey};
 
 const NOW: &str = "2026-11-22T12:00:00Z";
 
@@ -46,7 +47,7 @@ fn verdicts(texts: &[&str]) -> (Vec<String>, Vec<String>) {
 #[test]
 fn each_rule_excludes_what_it_names() {
     let (sdist, egg) = ("1.0.tar.gz", "0.1-py2.5.egg");
-    let table: [(&[&str], &[&str], &[&str]); 17] = [
+    let table: [(&[&str], &[&str], &[&str]); 22] = [
         (&[], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
         (&[""], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
         (&["no-sdists = true"], &["1.0", "2.0", "3.0"], &[sdist, egg]),
@@ -67,6 +68,15 @@ fn each_rule_excludes_what_it_names() {
         (&["allow = [\"other\"]"], &[], &[sdist, "1.0", "2.0", "3.0", egg]),
         (&["allow = [\"pack==1.0\", \"pack>=3\"]"], &[sdist, "1.0", "3.0"], &["2.0", egg]),
         (&["allow = [\"pack\"]\ndeny = [\"pack==1.*\"]"], &["2.0", "3.0"], &[sdist, "1.0", egg]),
+        (&["deny = [\"Pa_*\"]"], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
+        (&["deny = [\"other\", \"pa*\"]"], &[], &[sdist, "1.0", "2.0", "3.0", egg]),
+        (&["allow = [\"P*\"]\ndeny = [\"pack==1.0\"]"], &["2.0", "3.0"], &[sdist, "1.0", egg]),
+        (&["allow = [\"*\"]"], &[sdist, "1.0", "2.0", "3.0", egg], &[]),
+        (
+            &["minimum-release-age = \"3d\"\nminimum-release-age-exempt = [\"pa*\"]"],
+            &[sdist, "1.0", "2.0", "3.0", egg],
+            &[],
+        ),
         // The exemption of one policy is none from another's.
         (
             &[
@@ -133,6 +143,8 @@ fn what_is_not_known_is_an_error() {
         ("no_sdists = true", "unknown field `no_sdists`"),
         ("deny = [\"a b\"]", "a b: Failed to parse"),
         ("deny = [\"-a\"]", "invalid project name"),
+        ("deny = [\"pa* >=2\"]", "pa* >=2: versions are those of one project, and pa* is many"),
+        ("deny = [\"p*k\"]", "invalid pattern \"p*k\": a star stands at the end alone"),
         ("deny = [\"pack>>1\"]", "pack>>1"),
         ("allow = \"pack\"", "invalid type"),
         ("yanked = \"never\"", "unknown variant `never`"),
@@ -141,7 +153,16 @@ fn what_is_not_known_is_an_error() {
         ("minimum-release-age = \"99999999999999999999d\"", "is no age"),
         ("minimum-release-age = \"4000d\"", "longer than ten years"),
         ("minimum-release-age = 7", "invalid type"),
-        ("publishers = []", "unknown field `publishers`"),
+        ("publishers = []", "line 1: invalid type: sequence, expected a table of projects"),
+        ("no-sdists = true\n[publishers]\n\npack = [\"0f\"]", "line 4: \"0f\" is no key id"),
+        ("[publishers]\n\"p*k\" = \"claimed\"", "line 2: invalid pattern \"p*k\""),
+        ("[publishers]\npack = \"Claimed\"", "line 2: publishers are \"claimed\", or a list of key ids"),
+        ("include = [\"/etc/policy.toml\"]", "line 1: \"/etc/policy.toml\" is no policy of a repository"),
+        ("[publishers]\npack = []", "line 2: no key is pinned"),
+        (
+            "[publishers]\npack = true",
+            "line 2: invalid type: boolean `true`, expected \"claimed\", or a list",
+        ),
         ("a = 1\na = 2", "duplicate key"),
         ("\"\\u001b[2J\" = 1", "unknown field `\\u{1b}[2J`"),
     ] {
@@ -153,15 +174,111 @@ fn what_is_not_known_is_an_error() {
 
 #[test]
 fn rules_are_shown_with_their_source() {
-    let policies = policies(&["no-sdists = true", "deny = [\"a\"]\nforbid-unverified = true"]);
+    let key = "0f".repeat(32);
+    let pins = format!("no-sdists = true\n[publishers]\n\"A_*\" = \"claimed\"\nb = [\"{key}\"]");
+    let policies = policies(&[&pins, "deny = [\"a\"]\nforbid-unverified = true"]);
     let shown: Vec<_> =
         policies.rules().iter().map(|own| format!("{}={} {}", own.rule, own.value, own.source)).collect();
     assert_eq!(
         shown,
-        ["no-sdists=true policy 0", "deny=[\"a\"] policy 1", "forbid-unverified=true policy 1"]
+        [
+            "no-sdists=true policy 0",
+            "publishers.\"A_*\"=\"claimed\" policy 0",
+            &format!("publishers.b=[\"{key}\"] policy 0"),
+            "deny=[\"a\"] policy 1",
+            "forbid-unverified=true policy 1"
+        ]
     );
-    assert_eq!(policies.forbids_unverified(), Some("policy 1"));
-    assert_eq!(Policies::default().forbids_unverified(), None);
+    let forbidden = policies.check_unverified("--allow-host").unwrap_err();
+    assert_eq!(forbidden.rule(), Some("forbid-unverified in policy 1"));
+    assert!(Policies::default().check_unverified("--allow-host").is_ok());
     assert_eq!(Policies::default().fingerprint(), None);
     assert!(policies.fingerprint().is_some());
+}
+
+/// The keys `signed` and `others` of a role, of which so many have to sign.
+fn publisher(threshold: u64, signed: &[&str], others: &[&str], claim: &Claim) -> Publisher {
+    let key = |name: &&str, has_signed| PublisherKey {
+        key: Sha256Digest::of(name.as_bytes()),
+        key_id: "all have this name".to_owned(),
+        has_signed,
+    };
+    let keys = signed.iter().map(|own| key(own, true)).chain(others.iter().map(|own| key(own, false)));
+    Publisher {
+        role: "project.pack".to_owned(),
+        role_version: 3,
+        threshold,
+        keys: keys.collect(),
+        claim: claim.clone(),
+    }
+}
+
+#[test]
+fn publishers_are_those_that_are_pinned() {
+    let id = |name: &str| Sha256Digest::of(name.as_bytes()).to_string();
+    // `NAME=KEY,KEY; NAME=claimed`
+    let pins = |text: &str| {
+        let line = |pin: &str| {
+            let (name, keys) = pin.split_once('=').unwrap();
+            let ids = keys.split(',').map(id).collect::<Vec<_>>();
+            let value = if keys == "claimed" { "\"claimed\"".to_owned() } else { format!("{ids:?}") };
+            format!("\"{name}\" = {value}\n")
+        };
+        format!("[publishers]\n{}", text.split("; ").map(line).collect::<String>())
+    };
+    let pack = ProjectName::parse("pack").unwrap();
+    let unclaimed = Claim::Unclaimed("for a reason".to_owned());
+    let verdict =
+        |texts: &[&str], publisher: &Publisher| match policies(texts).check_publisher(&pack, publisher) {
+            Ok(()) => None,
+            Err(Error::Publisher { rule, reason, .. }) => Some((rule, reason)),
+            Err(other) => panic!("{other}"),
+        };
+    let (one, two) =
+        (publisher(1, &["a"], &["b"], &unclaimed), publisher(2, &["a", "b"], &["c"], &unclaimed));
+    let claimed = publisher(1, &["a"], &[], &Claim::Claimed);
+    let both = publisher(1, &["a", "evil"], &[], &unclaimed);
+    let table = [
+        ("other=x", &one, true),
+        ("pack=a", &one, true),
+        ("Pack=a,new", &one, true),
+        ("pack=new,a", &publisher(1, &["new"], &["a"], &unclaimed), true),
+        // To be listed is not to have signed.
+        ("pack=b", &one, false),
+        ("pack=x", &one, false),
+        ("p*=x", &one, false),
+        // Keys that are not pinned count for nothing, neither for good nor for ill.
+        ("pack=a", &two, false),
+        ("pack=a,b", &two, true),
+        ("pack=a", &both, true),
+        ("pack=claimed", &one, false),
+        ("*=claimed", &claimed, true),
+        // All that match count.
+        ("pack=a; *=claimed", &one, false),
+        ("pack=a; pa*=b", &one, false),
+        ("pack=b; PACK=a", &one, false),
+        ("pack=a; pa*=b,a", &one, true),
+    ];
+    for (entries, publisher, passes) in table {
+        let text = pins(entries);
+        assert_eq!(verdict(&[&text], publisher).is_none(), passes, "{text}\n{publisher:?}");
+    }
+    // Two files that pin the same project are both to be satisfied.
+    let (first, second) = (pins("pack=a"), pins("pack=b"));
+    let (rule, reason) = verdict(&[&first, &second], &one).unwrap();
+    assert_eq!(rule, "publishers.pack in policy 1");
+    let (a, b) = (id("a"), id("b"));
+    assert_eq!(
+        reason,
+        format!(
+            "it is listed by the role project.pack, signed by {a}; none of these is pinned, and 1 of the keys {b} must \
+             have signed"
+        )
+    );
+    assert_eq!(verdict(&[&first, &first], &one), None);
+    let (rule, reason) = verdict(&[&pins("pa*=claimed")], &one).unwrap();
+    assert_eq!(
+        (rule.as_str(), reason.as_str()),
+        ("publishers.\"pa*\" in policy 0", "it is not claimed by its developers: for a reason")
+    );
 }

@@ -42,7 +42,8 @@ pub(super) async fn answer(
     if let Some(file) = listed(filename).or(beside)
         && let Some(why) = state.policies().refuses(project, file, state.client().now())
     {
-        return Answer::refused(&state.forbid(project, Some(filename), why));
+        let forbidden = why.forbidden(filename);
+        return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &forbidden));
     }
     let answered = match (listed(filename), beside) {
         (Some(file), _) => serve(state, head, project, file).await.inspect(|answer| {

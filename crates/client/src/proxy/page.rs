@@ -15,7 +15,7 @@ use super::state::State;
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::name::Sha256Digest;
-use crate::policy::LeftOut;
+use crate::policy::{LeftOut, nothing_left};
 use crate::session::VerifiedPage;
 
 pub(super) fn redirect(project: &ProjectName) -> Answer {
@@ -34,7 +34,8 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
         Ok(Some(page)) => {
             let (admitted, left_out) = state.policies().admitted(page.page(), state.client().now());
             if admitted.files.is_empty() && !left_out.is_empty() {
-                return refuse(head, &state.forbid(project, None, nothing_left(&left_out)));
+                let forbidden = nothing_left(&left_out).forbidden(project.as_str());
+                return refuse(head, &state.refuse(Some(project), None, &forbidden));
             }
             let etag = etag(&page, content_type, &left_out);
             state.tell(|now| Some(Decision::page(now, &page, left_out)));
@@ -52,13 +53,18 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
     }
 }
 
-/// The page in the snapshot that is served now, of the repository that the project belongs to.
+/// The page in the snapshot that is served now, of the repository that the project belongs to, if those have signed for it
+/// whom policy pins. All that is handed out of a project begins here.
 pub(super) async fn verified_page(
     state: &State,
     project: &ProjectName,
 ) -> Result<Option<Arc<VerifiedPage>>, Arc<Error>> {
     let session = state.source_of(project)?.session().await?;
-    Ok(session.page(project).await?)
+    let page = session.page(project).await?;
+    if let Some(page) = &page {
+        state.policies().check_publisher(project, page.publisher())?;
+    }
+    Ok(page)
 }
 
 /// pip hides why an index page could not be had, and goes on as if the project did not exist; but it shows the whole
@@ -103,18 +109,4 @@ fn etag(page: &VerifiedPage, content_type: ContentType, left_out: &[LeftOut]) ->
         names => format!("-{}", Sha256Digest::of(names.join("/").as_bytes())),
     };
     format!("\"{}-{format}-{}{without}\"", page.sha256(), env!("CARGO_PKG_VERSION"))
-}
-
-/// Why nothing of a page may be installed. `left_out` are all of its files.
-pub(super) fn nothing_left(left_out: &[LeftOut]) -> LeftOut {
-    let mut rules: Vec<&str> = left_out.iter().map(|own| own.rule.as_str()).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    // The last one listed is the latest, more often than not.
-    let latest = left_out.last().map(|own| format!("{}: {}", own.file, own.reason)).unwrap_or_default();
-    let reason = match left_out {
-        [_] => format!("its only file is left out, {latest}"),
-        files => format!("all of its {} files are left out, such as {latest}", files.len()),
-    };
-    LeftOut { file: String::new(), rule: rules.join(", "), reason }
 }

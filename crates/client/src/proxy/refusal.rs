@@ -32,15 +32,31 @@ impl Refusal {
     /// The refusal that an error is: of a file, of a project's page, or of the repository as a whole.
     #[must_use]
     pub fn of(when: Timestamp, project: Option<&ProjectName>, file: Option<String>, error: &Error) -> Self {
+        let policy = error.signed_policy();
+        Self {
+            when,
+            repository: policy.map(|own| own.repository().clone()),
+            project: project.cloned(),
+            file: file.or_else(|| policy.map(|own| own.path().to_string())),
+            attack: error.attack(),
+            rule: error.rule().map(str::to_owned),
+            message: error.report(),
+            hint: error.hint().into_owned(),
+        }
+    }
+
+    /// A run that was over before anything was asked for.
+    #[must_use]
+    pub fn before_the_run(when: Timestamp, message: &str, hint: &str) -> Self {
         Self {
             when,
             repository: None,
-            project: project.cloned(),
-            file,
-            attack: error.attack(),
+            project: None,
+            file: None,
+            attack: None,
             rule: None,
-            message: error.report(),
-            hint: error.hint().into_owned(),
+            message: message.to_owned(),
+            hint: hint.to_owned(),
         }
     }
 

@@ -19,8 +19,8 @@ use super::source::Source;
 use crate::client::Client;
 use crate::decision::Decision;
 use crate::error::Error;
-use crate::name::{RepositoryName, escaped};
-use crate::policy::{LeftOut, Policies};
+use crate::name::RepositoryName;
+use crate::policy::Policies;
 use crate::repositories::Repositories;
 
 const MAX_REFUSALS: usize = 1000;
@@ -99,7 +99,7 @@ impl State {
         self.sources.get(place).ok_or(Error::Task { task: "sources" })
     }
 
-    fn repository_of(&self, project: &ProjectName) -> Option<RepositoryName> {
+    pub(super) fn repository_of(&self, project: &ProjectName) -> Option<RepositoryName> {
         self.source_of(project).ok().map(|source| source.repository().name().clone())
     }
 
@@ -120,23 +120,6 @@ impl State {
     ) -> Refusal {
         let mut refusal = Refusal::of(self.client.now(), project, file, error);
         refusal.repository = project.and_then(|project| self.repository_of(project));
-        self.note(&refusal);
-        refusal
-    }
-
-    /// Refuses what verifies, and what a policy forbids all the same.
-    pub(super) fn forbid(&self, project: &ProjectName, file: Option<&str>, why: LeftOut) -> Refusal {
-        let what = file.unwrap_or(project.as_str());
-        let refusal = Refusal {
-            when: self.client.now(),
-            repository: self.repository_of(project),
-            project: Some(project.clone()),
-            file: file.map(escaped),
-            attack: None,
-            message: format!("{} is not allowed by policy: {} ({})", escaped(what), why.reason, why.rule),
-            hint: "choose another version, or ask who wrote the rule".to_owned(),
-            rule: Some(why.rule),
-        };
         self.note(&refusal);
         refusal
     }

@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use super::Session;
 use crate::error::Error;
 use crate::name::{RepositoryName, Sha256Digest};
+use crate::publisher::Publisher;
 
 /// Who vouches for a page, and so for the files on it: the role that lists it, in which snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct SignedBy {
     pub snapshot: u64,
     /// When the timestamp that names the snapshot expires.
     pub timestamp_expires: Timestamp,
+    /// Whether the project is claimed by its developers ([`Claim`](crate::Claim)).
+    #[serde(default)]
+    pub claimed: bool,
 }
 
 /// A project's page that verified metadata vouches for. Only [`Session::page`](super::Session::page) makes one.
@@ -38,6 +42,7 @@ pub struct VerifiedPage {
     length: u64,
     repository: RepositoryName,
     signed_by: SignedBy,
+    publisher: Publisher,
 }
 
 impl VerifiedPage {
@@ -55,14 +60,17 @@ impl VerifiedPage {
             return Err(Error::OtherProject { expected: project.to_string(), found: page.name.to_string() });
         }
         let (sha256, length) = (Sha256Digest::of(bytes), bytes.len() as u64);
+        let publisher = Publisher::of(target);
         let signed_by = SignedBy {
             role: target.role().to_string(),
             role_version: target.role_version().number(),
             key_ids: target.signed_by().iter().map(ToString::to_string).collect(),
             snapshot: session.versions().snapshot,
             timestamp_expires: session.timestamp_expires(),
+            claimed: publisher.claim.is_claimed(),
         };
-        Ok(Self { page, sha256, length, repository: session.repository().name().clone(), signed_by })
+        let repository = session.repository().name().clone();
+        Ok(Self { page, sha256, length, repository, signed_by, publisher })
     }
 
     /// The page.
@@ -93,6 +101,12 @@ impl VerifiedPage {
     #[must_use]
     pub fn signed_by(&self) -> &SignedBy {
         &self.signed_by
+    }
+
+    /// Whose keys vouch for the page.
+    #[must_use]
+    pub fn publisher(&self) -> &Publisher {
+        &self.publisher
     }
 }
 

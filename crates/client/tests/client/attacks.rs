@@ -92,8 +92,16 @@ async fn a_page_with_less_or_more_than_its_length_is_refused() {
         matches!(error, Error::Verification(CoreError::WrongLength { expected, found: 10, .. }) if expected == length),
         "{error:?}"
     );
-    let error = world.refused_page(Behaviour::WrongLength(7)).await;
-    assert!(matches!(error, Error::EndlessData { limit, .. } if limit == length), "{error:?}");
+    // A little more is another file; an attack by sheer mass is one that sends a lot.
+    for (more, expected) in [(1, Core::WrongSoftware), (7, Core::WrongSoftware), (1 << 20, Core::EndlessData)]
+    {
+        let error = world.refused_page(Behaviour::WrongLength(more)).await;
+        assert_eq!(error.attack(), Some(Attack::Verification(expected)), "{more} {error:?}");
+        let mut longer = page.clone();
+        longer.resize(page.len() + usize::try_from(more).unwrap(), b' ');
+        let error = world.refused_page(Behaviour::Replace(longer)).await;
+        assert_eq!(error.attack(), Some(Attack::Verification(expected)), "{more} {error:?}");
+    }
     // Here the rest of the body is no longer part of the message.
     let error = world.refused_page(Behaviour::WrongLength(-7)).await;
     assert!(matches!(error, Error::Verification(CoreError::WrongLength { .. })), "{error:?}");

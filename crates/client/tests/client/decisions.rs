@@ -160,6 +160,27 @@ async fn pages_are_without_what_policy_excludes_and_the_files_are_refused() {
 }
 
 #[tokio::test]
+async fn nothing_of_a_project_is_handed_out_unless_its_publisher_is_the_pinned_one() {
+    let world = World::with(releases()).await;
+    let pins = |key: &str| format!("[publishers]\n\"h*\" = [\"{key}\"]");
+    let (right, wrong) = (pins(&world.repository.online_key_id()), pins(&"0f".repeat(32)));
+    for (policies, passes) in [(&[right.as_str()][..], true), (&[&right, &wrong], false)] {
+        let client = under(&world, policies);
+        let proxy = World::proxy_of(&client, &world.trusted).await;
+        let metadata = format!("{WHEEL}.metadata");
+        for path in ["/simple/hello/", WHEEL, &metadata, "/pypi/hello/json", "/pypi/hello/1.0/json"] {
+            let answer = get(proxy.address(), path, &[]).await;
+            assert_eq!(answer.status, if passes { 200 } else { 409 }, "{path} {}", answer.reason);
+            let told = answer.reason.contains("hello is not signed for as policy demands");
+            assert_eq!(told, !passes, "{path} {}", answer.reason);
+        }
+        let rules: Vec<_> = proxy.refusals().into_iter().filter_map(|refusal| refusal.rule).collect();
+        let rule = "publishers.\"h*\" in policy-1";
+        assert!(rules.iter().all(|own| own == rule) && rules.is_empty() == passes, "{rules:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_which_nothing_is_left_says_so() {
     let world = World::with(releases()).await;
     let client = under(&world, &["allow = [\"other\"]"]);

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use sealdex_client::{AllowedHost, Error, Interposition, ProxyOptions, RepositoryUrl, VerifyingProxy};
+use sealdex_client::{
+    AllowedHost, Client, Error, Interposition, Policies, Policy, ProxyOptions, RepositoryUrl, VerifyingProxy,
+};
 use sealdex_testkit::hostile::{Behaviour, Paths};
 use sealdex_testkit::wheel::WheelBuilder;
 use serde_json::Value;
@@ -29,13 +31,19 @@ struct Run {
 
 impl Run {
     async fn of(world: &World, allowed: &[&str]) -> Self {
+        Self::with(&world.client, world, allowed).await
+    }
+
+    async fn with(client: &Client, world: &World, allowed: &[&str]) -> Self {
         let allowed: Vec<AllowedHost> = allowed.iter().map(|host| host.parse().unwrap()).collect();
         let index = RepositoryUrl::parse(INDEX).unwrap();
         let interposition = Interposition::new(Timestamp::now(), vec![index], allowed).unwrap();
         let pem = interposition.certificates_pem();
         let first: String = pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
         let authority = STANDARD.decode(first).unwrap().into();
-        let proxy = world.proxy_with(ProxyOptions::default().interpose(interposition)).await;
+        let options = ProxyOptions::default().interpose(interposition);
+        let address = "127.0.0.1:0".parse().unwrap();
+        let proxy = VerifyingProxy::start(client, &world.trusted, address, options).await.unwrap();
         Self { proxy, authority }
     }
 
@@ -174,9 +182,47 @@ async fn other_hosts_are_refused_with_the_reason() {
     }
     let refusals = run.proxy.refusals();
     assert_eq!(refusals.len(), 3);
-    assert!(refusals.iter().all(|refusal| refusal.hint.contains("--allow-host")), "{refusals:?}");
+    // Who can have the project by its name needs no other host.
+    let hints: Vec<_> = refusals.iter().map(|refusal| refusal.hint.contains("--allow-host")).collect();
+    assert_eq!(hints, [true, false, true], "{refusals:?}");
     let within = run.get_within("other.example", "other.example", "/simple/hello/").await;
     assert!(within.starts_with("HTTP/1.1 409 refused by sealdex: https://other.example/simple/"), "{within}");
+}
+
+/// Of a URL that is refused, it is told whose file that is, as far as its name says, and whether policy forbids it besides.
+#[tokio::test]
+async fn a_url_is_refused_with_its_project_and_its_policy() {
+    let world = World::new().await;
+    let denied = Policy::parse("policy", "deny = [\"hello ==9.0\", \"evil*\"]").unwrap();
+    let client = world.client_with(|settings| settings.policies = Policies::new(vec![denied]));
+    let run = Run::with(&client, &world, &[]).await;
+    let alone = World::proxy_of(&client, &world.trusted).await;
+    let files = "http://files.example/packages/aa";
+    let denied = |what: &str| format!("\"{what}\" is denied (deny in policy)");
+    let by_name = "ask for hello by its name: what is to be had of it from test is verified";
+    let table = [
+        (format!("{files}/{WHEEL}"), "hello", None, by_name),
+        (format!("{files}/hello-2.0.tar.gz"), "hello", None, by_name),
+        (format!("{files}/hello-9.0.tar.gz"), "hello", Some(denied("hello ==9.0")), by_name),
+        (format!("{files}/nobody-1.0.tar.gz"), "nobody", None, "--allow-host"),
+        (format!("{files}/evil_twin-1.0.tar.gz"), "evil-twin", Some(denied("evil*")), "--allow-host"),
+    ];
+    for (url, project, policy, hint) in table {
+        assert_eq!(run.ask("GET", &url, &[]).await.0, 409, "{url}");
+        let headers = [("host".to_owned(), "files.example".to_owned())];
+        assert_eq!(send(alone.address(), "GET", &url, &headers).await.status, 409, "{url}");
+        let (interposed, alone) = (run.proxy.refusals(), alone.refusals());
+        for refusal in [interposed.last().unwrap(), alone.last().unwrap()] {
+            let named = refusal.project.as_ref().map(|own| own.as_str());
+            let from = refusal.repository.as_ref().map(|own| own.as_str());
+            assert_eq!((named, from), (Some(project), Some("test")), "{url}");
+            assert_eq!(refusal.rule.is_some(), policy.is_some(), "{url} {}", refusal.message);
+            let said = policy.as_ref().is_none_or(|policy| refusal.message.contains(policy));
+            assert!(said && refusal.message.contains("is not verified by sealdex"), "{}", refusal.message);
+        }
+        let told = &interposed.last().unwrap().hint;
+        assert!(told.contains(hint), "{url} {told}");
+    }
 }
 
 #[tokio::test]

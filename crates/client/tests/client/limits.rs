@@ -96,7 +96,14 @@ async fn a_listed_length_counts_and_no_setting_is_named() {
     let length = world.published("3.snapshot.json");
     world.server.set(Paths::ending_with("snapshot.json"), Behaviour::WrongLength(7));
     let error = Session::refresh(&world.client, &world.trusted).await.unwrap_err();
-    assert!(matches!(error, Error::EndlessData { limit, bound: None, .. } if limit == length), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::Verification(sealdex_tuf::Error::WrongLength { expected, found, .. })
+                if (expected, found) == (length, length + 7)
+        ),
+        "{error:?}"
+    );
     assert!(!error.hint().contains("limit"), "{}", error.hint());
 }
 

@@ -19,7 +19,7 @@ pub(crate) use operator::{
 pub(crate) use user::{
     Assignment, CacheArguments, CacheCommand, ChildArguments, CiService, ConnectionArguments, DemoArguments,
     FetchArguments, InstallerArguments, InterpositionArguments, LimitArguments, LogArguments,
-    PolicyArguments, PolicyCommand, PolicyShowArguments, ProxyArguments, RunArguments, SetupArguments,
+    PolicyArguments, PolicyCommand, PolicyPublisherArguments, ProxyArguments, RunArguments, SetupArguments,
     StoreArguments, TrustArguments, TrustCommand, UvArguments,
 };
 
@@ -140,7 +140,8 @@ pub(crate) enum Command {
     /// Show what was refused lately, and with --all what was handed out
     Log(LogArguments),
     /// Show what may be installed of what verifies
-    Policy(PolicyShowArguments),
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Fetch one target of any trusted repository, verified
     Fetch(FetchArguments),
     /// Show, prune, verify or clear the cache of verified files

@@ -34,10 +34,10 @@ pub(crate) struct StoreArguments {
 /// What may be installed of what verifies: docs/policy.md.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PolicyArguments {
-    /// File of a further policy, which can only forbid more; repeat for more. Besides those that SEALDEX_POLICY names,
-    /// separated by commas
+    /// A further policy, which can only forbid more: a file, or REPOSITORY:TARGET for one that a trusted repository signs;
+    /// repeat for more. Besides those that SEALDEX_POLICY names, separated by commas
     // The variable is read with the policies: an option would take its place, and with it what it forbids.
-    #[arg(long = "policy", value_name = "FILE", value_delimiter = ',')]
+    #[arg(long = "policy", value_name = "POLICY", value_delimiter = ',')]
     pub(crate) policies: Vec<PathBuf>,
 }
 
@@ -53,16 +53,27 @@ pub(crate) struct OversightArguments {
     pub(crate) unsafely_disable_package_verification: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct PolicyShowArguments {
-    #[command(subcommand)]
-    pub(crate) command: PolicyCommand,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Show each rule in force and where it comes from
-    Show(PolicyArguments),
+    Show(StoreArguments),
+    /// Show whose keys sign for a project now, and the lines of a policy that pin them
+    Publisher(PolicyPublisherArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealdex policy publisher requests
+  sealdex policy publisher --format json requests
+
+A key is shown as the SHA-256 of itself, which is its key id in TUF. That it signs now does not say
+whose it is: ask the project's developers, over another channel. See docs/policy.md.")]
+pub(crate) struct PolicyPublisherArguments {
+    /// The project
+    pub(crate) project: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Debug, Args)]

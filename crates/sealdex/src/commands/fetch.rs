@@ -3,8 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use sealdex_client::{Policies, Publisher, Session};
 use sealdex_simple::ProjectName;
-use sealdex_tuf::TargetPath;
+use sealdex_tuf::digest::HashAlgorithm;
+use sealdex_tuf::{TargetPath, VerifiedTarget};
 use serde_json::json;
 
 use super::trusted::{choose_one, refused};
@@ -18,7 +21,7 @@ const MAX_STANDARD_OUTPUT_BYTES: u64 = 256 << 20;
 pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(), Failure> {
     let path =
         TargetPath::parse(arguments.target.as_str()).map_err(|error| Failure::new(Kind::Usage, error))?;
-    let chosen = choose_one(&arguments.store, project_of(&path).as_ref())?;
+    let chosen = choose_one(&arguments.store, project_of(&path).as_ref()).await?;
     let waiting = spinner(format!("fetching {path}"));
     let session = chosen.session().await?;
     let Some(target) = session.target(&path).await.map_err(refused)? else {
@@ -28,6 +31,14 @@ pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(),
         )
         .hint("target paths are exact: simple/PROJECT/index.json, files/PROJECT/FILENAME"));
     };
+    let policies = &chosen.client.settings().policies;
+    if !policies.is_empty()
+        && judge(policies, &session, &target, chosen.client.now()).await? == Judged::NoProjects
+        && !arguments.store.policy.policies.is_empty()
+    {
+        let message = format!("policies are of projects, and {path} is no project's page or file");
+        return Err(Failure::message(Kind::Usage, message).hint("leave --policy out"));
+    }
     if arguments.output.as_deref() == Some(Path::new("-")) {
         let content = session.read_target(&target, MAX_STANDARD_OUTPUT_BYTES).await.map_err(refused)?;
         waiting.finish_and_clear();
@@ -59,6 +70,53 @@ fn project_of(path: &TargetPath) -> Option<ProjectName> {
     let (folder, name, rest) = (segments.next()?, segments.next()?, segments.next()?);
     let is_projects = matches!(folder, "simple" | "files") && !rest.is_empty();
     ProjectName::parse(name).ok().filter(|_| is_projects)
+}
+
+/// Whether policies have anything to say of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judged {
+    Allowed,
+    /// It is no project's page or file.
+    NoProjects,
+}
+
+/// Refuses what an installer would be refused: a project's page of which nothing is left, or a file of one.
+async fn judge(
+    policies: &Policies,
+    session: &Session,
+    target: &VerifiedTarget,
+    now: Timestamp,
+) -> Result<Judged, Failure> {
+    let segments: Vec<&str> = target.path().as_str().split('/').collect();
+    let (name, file) = match *segments.as_slice() {
+        ["simple", name, "index.json"] => (name, None),
+        ["files", name, file] => (name, Some(file)),
+        _ => return Ok(Judged::NoProjects),
+    };
+    let project = ProjectName::parse(name).ok().filter(|project| project.as_str() == name);
+    let Some(project) = project else { return Ok(Judged::NoProjects) };
+    let Some(page) = session.page(&project).await.map_err(refused)? else { return Ok(Judged::NoProjects) };
+    for publisher in [page.publisher(), &Publisher::of(target)] {
+        policies.check_publisher(&project, publisher).map_err(refused)?;
+    }
+    let checked = match file {
+        None => policies.check_page(page.page(), now),
+        Some(file) => {
+            let sealed = target.file().hashes.digest(HashAlgorithm::Sha256);
+            let listed = page
+                .page()
+                .file(file)
+                .filter(|listed| listed.sha256().is_some_and(|own| Some(own) == sealed));
+            let Some(listed) = listed else {
+                let message = format!("the signed page of {project} does not list {file} as it is sealed");
+                return Err(Failure::message(Kind::Refused, message)
+                    .hint("policies judge by what is on the page; tell the index's operator"));
+            };
+            policies.check_file(&project, listed, now)
+        }
+    };
+    checked.map_err(refused)?;
+    Ok(Judged::Allowed)
 }
 
 /// The target's last path segment, if it can be a file name here.

@@ -4,13 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
-use sealdex_client::{ProxyOptions, Refusal, Setting, VerifyingProxy};
+use jiff::Timestamp;
+use sealdex_client::{Decision, Policies, ProxyOptions, Refusal, Setting, VerifyingProxy};
 use tokio::process::Command;
 
 use super::refused::{explain, explain_left_out};
 use super::report::{Outcome, Report};
 use super::tool_caches;
 use super::trusted::{Chosen, hint, kind, looks_like, refused, warn_of_clock};
+use super::unverified::UnverifiedRun;
 use super::watch::Watch;
 use crate::failure::Failure;
 use crate::output::{WARNING, count, styled, tell};
@@ -93,9 +95,38 @@ pub(super) fn apply(command: &mut Command, settings: Vec<Setting>) {
     }
 }
 
+/// What a run was begun with.
+pub(super) enum Begun {
+    Verified(Box<Chosen>),
+    Unverified(UnverifiedRun),
+}
+
+/// A run that is over before there was anything to run with: that is in the log and in the report as well.
+pub(super) fn give_up(watch: &Watch, report: Option<&Report>, failure: Failure) -> Failure {
+    let refusal = failure.refusal(Timestamp::now());
+    watch.hear(&Decision::refused(&refusal));
+    let is_attack = refusal.attack.is_some();
+    let refusals = [refusal];
+    if is_attack {
+        explain(watch, &refusals);
+    }
+    if let Some(report) = report {
+        let (exit_code, error) = (failure.code(), Some(failure.line()));
+        let policies = &Policies::default();
+        let outcome =
+            Outcome { exit_code, verified: true, error, repositories: &[], policies, refusals: &refusals };
+        if let Err(unwritten) = report.write(watch, &outcome) {
+            unwritten.report();
+        }
+    }
+    if is_attack { failure.told() } else { failure }
+}
+
 /// How an installer's run ended.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
+    /// Why the installer did not even begin.
+    pub(super) not_begun: Option<String>,
     pub(super) refusals: Vec<Refusal>,
 }
 
@@ -128,11 +159,13 @@ pub(super) fn conclude(
         say_what_was_verified(watch);
     }
     if let Some(report) = report {
-        let error = outcome.as_ref().err().map(Failure::line);
+        let error = why_not_begun(&outcome);
         let policies = &chosen.client.settings().policies;
         let repositories = chosen.repositories.as_slice();
-        let written =
-            report.write(watch, &Outcome { exit_code, error, repositories, policies, refusals: &refusals });
+        let written = report.write(
+            watch,
+            &Outcome { exit_code, verified: true, error, repositories, policies, refusals: &refusals },
+        );
         if let Err(failure) = written {
             failure.report();
             // Who asked for a report goes by it.
@@ -143,6 +176,14 @@ pub(super) fn conclude(
         Ok(_) => Ok(ExitCode::from(exit_code)),
         Err(failure) if is_told => Err(failure.told()),
         Err(failure) => Err(failure),
+    }
+}
+
+/// Why the installer did not run, or not to its end, as the report says it.
+pub(super) fn why_not_begun(outcome: &Result<Ended, Failure>) -> Option<String> {
+    match outcome {
+        Ok(ended) => ended.not_begun.clone(),
+        Err(failure) => Some(failure.line()),
     }
 }
 

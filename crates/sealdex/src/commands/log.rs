@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &LogArguments, format: Format) -> Result<(), Failur
         let good = (!given.is_empty())
             .then(|| format!("{} of what verified (--all)", count(given.len(), "decision", "decisions")));
         let more: Vec<String> = earlier.into_iter().chain(good).collect();
-        if shown.is_empty() {
+        if shown.is_empty() && hidden == 0 {
             say("nothing was refused");
         }
         if !more.is_empty() {
@@ -61,7 +61,8 @@ fn told(decision: &Decision) -> (Style, &'static str, String, Vec<String>) {
             let what = match (&refused.file, &refused.project) {
                 (Some(file), _) => file.clone(),
                 (None, Some(project)) => format!("the index page of {project}"),
-                (None, None) => "the repository".to_owned(),
+                (None, None) if decision.repository.is_some() => "the repository".to_owned(),
+                (None, None) => "a run".to_owned(),
             };
             let mut details = vec![refused.message.clone()];
             details.extend(refused.attack.as_ref().map(looks_like));

@@ -75,7 +75,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Setup(arguments) => setup::run(&arguments)?,
         Command::Doctor => return doctor::run(format).await,
         Command::Log(arguments) => log::run(&arguments, format)?,
-        Command::Policy(arguments) => policy::run(&arguments, format)?,
+        Command::Policy(command) => policy::run(command, format).await?,
         Command::Fetch(arguments) => fetch::run(arguments, format).await?,
         Command::Cache(arguments) => cache::run(arguments, format)?,
         Command::Config(arguments) => config::run(&arguments, format)?,

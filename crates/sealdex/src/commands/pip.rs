@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use sealdex_client::{ProxyOptions, VerifyingProxy, pip_environment};
 use tokio::process::Command;
 
-use super::installer::{self, Ended, Others};
+use super::installer::{self, Begun, Ended, Others};
 use super::programs;
 use super::report::Report;
 use super::run::bound_to_this_process;
@@ -19,27 +19,39 @@ use crate::cli::InstallerArguments;
 use crate::failure::{Failure, Kind};
 
 pub(super) async fn run(arguments: InstallerArguments) -> Result<ExitCode, Failure> {
+    let report = Report::of("pip", arguments.oversight.report.as_deref())?;
+    let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
     let python = arguments.python.clone().unwrap_or_else(|| PathBuf::from("python3"));
-    if !programs::is_there(&python) {
-        return Err(not_started(&python, &io::ErrorKind::NotFound.into()));
-    }
     let words: Vec<OsString> = [python.clone().into_os_string(), "-m".into(), "pip".into()]
         .into_iter()
         .chain(arguments.arguments.iter().cloned())
         .collect();
     // It would go on without its proxy, and whoever takes that port could hand it anything.
     let mut pip = bound_to_this_process(&words)?;
-    let oversight = &arguments.oversight;
-    let report = Report::of("pip", oversight.report.as_deref())?;
-    if oversight.unsafely_disable_package_verification {
-        let run = UnverifiedRun::begin(Path::new("pip"), report, &arguments.store.policy)?;
-        return run.end(pip.status().await.map_err(|error| not_started(&python, &error))?);
+    let begun = begin(&arguments, &watch, &python).await;
+    match begun.map_err(|failure| installer::give_up(&watch, report.as_ref(), failure))? {
+        Begun::Unverified(run) => {
+            let status = pip.status().await.map_err(|error| not_started(&python, &error));
+            let ended = status.map(|status| Ended { status, not_begun: None, refusals: Vec::new() });
+            run.end(&watch, report.as_ref(), ended)
+        }
+        Begun::Verified(chosen) => {
+            let outcome = run_through_proxy(&chosen, &watch, pip, &python).await;
+            installer::conclude(&chosen, &watch, report.as_ref(), outcome)
+        }
+    }
+}
+
+async fn begin(arguments: &InstallerArguments, watch: &Watch, python: &Path) -> Result<Begun, Failure> {
+    if !programs::is_there(python) {
+        return Err(not_started(python, &io::ErrorKind::NotFound.into()));
+    }
+    if arguments.oversight.unsafely_disable_package_verification {
+        let run = UnverifiedRun::begin(watch, Path::new("pip"), &arguments.store).await?;
+        return Ok(Begun::Unverified(run));
     }
     refuse_other_proxy(&arguments.arguments)?;
-    let chosen = choose(&arguments.store)?;
-    let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
-    let outcome = run_through_proxy(&chosen, &watch, pip, &python).await;
-    installer::conclude(&chosen, &watch, report.as_ref(), outcome)
+    choose(&arguments.store).await.map(|chosen| Begun::Verified(Box::new(chosen)))
 }
 
 /// pip's option `--proxy` counts more than the variables that lead pip to the verifying proxy: everything would come
@@ -71,7 +83,7 @@ async fn run_through_proxy(
     let status = pip.status().await.map_err(|error| not_started(python, &error))?;
     let refusals = proxy.refusals();
     proxy.shutdown().await;
-    Ok(Ended { status, refusals })
+    Ok(Ended { status, not_begun: None, refusals })
 }
 
 fn not_started(python: &Path, error: &io::Error) -> Failure {

@@ -21,6 +21,14 @@ pub(super) fn is_there(program: &Path) -> bool {
     program.to_str().is_none_or(|name| on_path(name).is_some())
 }
 
+/// Whether there is such a program, and it may be run.
+pub(super) fn can_run(program: &Path) -> bool {
+    if program.components().count() > 1 {
+        return is_program(program);
+    }
+    program.to_str().is_none_or(|name| on_path(name).is_some())
+}
+
 #[cfg(unix)]
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sealdex_client::{Outcome, ProxyOptions, SnapshotPolicy, VerifyingProxy};
 
+use super::installer::give_up;
 use super::trusted::{choose, refused};
 use super::watch::{Remember, Watch};
 use crate::cli::ProxyArguments;
@@ -12,8 +13,9 @@ use crate::output::{BAD, GOOD, plain, styled, tell};
 use crate::shutdown;
 
 pub(super) async fn run(arguments: ProxyArguments) -> Result<(), Failure> {
-    let chosen = choose(&arguments.store)?;
     let watch = Watch::begin(Remember::Count);
+    let chosen = choose(&arguments.store).await;
+    let chosen = chosen.map_err(|failure| give_up(&watch, None, failure))?;
     let options = ProxyOptions::default()
         .snapshots(SnapshotPolicy::RefreshAfter(Duration::from_secs(arguments.refresh_after)))
         .offline(chosen.offline)

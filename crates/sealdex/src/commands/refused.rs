@@ -2,11 +2,10 @@
 //! to do.
 
 use jiff::Timestamp;
-use sealdex_client::{Attack, History, LeftOut, Refusal, Target};
-use sealdex_simple::ProjectName;
+use sealdex_client::{Attack, History, Refusal, Target};
 
 use super::trusted::looks_like;
-use super::watch::Watch;
+use super::watch::{Excluded, Watch};
 use crate::output::boxed::{Boxed, Row};
 use crate::output::{count, tell};
 
@@ -34,9 +33,9 @@ pub(super) fn explain(watch: &Watch, refusals: &[Refusal]) {
 }
 
 /// Says which files a policy left out: an installer that found no version to its liking cannot know.
-pub(super) fn explain_left_out(left_out: &[(ProjectName, LeftOut)]) {
+pub(super) fn explain_left_out(left_out: &[Excluded]) {
     let mut rows = Vec::new();
-    for (_, own) in left_out.iter().rev().take(MAX_BOXES) {
+    for Excluded { file: own, .. } in left_out.iter().rev().take(MAX_BOXES) {
         rows.push(Row::new(&own.file, &format!("{} ({})", own.reason, own.rule)));
     }
     if let Some(more) = left_out.len().checked_sub(MAX_BOXES).filter(|more| *more > 0) {
@@ -57,7 +56,7 @@ fn boxed(refusal: &Refusal, since: &Since) -> Boxed {
         (Some(file), ..) => file.clone(),
         (None, Some(project), _) => format!("the index page of {project}"),
         (None, None, Some(repository)) => format!("the repository {repository}"),
-        (None, None, None) => "a request".to_owned(),
+        (None, None, None) => "this run".to_owned(),
     };
     let mut rows = vec![Row::new("what", &refusal.message)];
     if let Some(repository) = &refusal.repository {

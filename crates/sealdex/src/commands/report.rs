@@ -5,12 +5,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sealdex_client::{LeftOut, Policies, Refusal, RepositoryName, RuleInForce, TrustedRepository};
+use sealdex_client::{Policies, Refusal, RepositoryName, RuleInForce, TrustedRepository};
 use sealdex_simple::ProjectName;
 use serde::Serialize;
 
 use super::refused::Since;
-use super::watch::{RepositoryFile, Watch};
+use super::watch::{Excluded, RepositoryFile, Watch};
 use crate::failure::{Failure, Kind};
 
 /// Counts up with every change that a reader could stumble over.
@@ -25,7 +25,9 @@ pub(super) struct Report {
 /// What a run came to.
 pub(super) struct Outcome<'a> {
     pub(super) exit_code: u8,
-    /// Why it was over before the installer ran.
+    /// Whether all that it handed out, if anything, was verified.
+    pub(super) verified: bool,
+    /// Why it was over before the installer could run to its end.
     pub(super) error: Option<String>,
     /// None in a run without verification.
     pub(super) repositories: &'a [TrustedRepository],
@@ -46,7 +48,7 @@ struct Document<'a> {
     repositories: Vec<Repository<'a>>,
     files: &'a [RepositoryFile],
     refusals: Vec<Refused<'a>>,
-    left_out: Vec<Excluded<'a>>,
+    left_out: &'a [Excluded],
     policy: Vec<RuleInForce>,
     truncated: bool,
 }
@@ -69,13 +71,6 @@ struct Refused<'a> {
     hint: &'a str,
     refused_since: Option<Timestamp>,
     last_good: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct Excluded<'a> {
-    project: &'a ProjectName,
-    #[serde(flatten)]
-    file: &'a LeftOut,
 }
 
 impl Report {
@@ -131,7 +126,7 @@ impl Report {
             begun: watch.begun(),
             ended: Timestamp::now(),
             exit_code: outcome.exit_code,
-            verified: !outcome.repositories.is_empty(),
+            verified: outcome.verified,
             error: outcome.error.as_deref(),
             repositories: outcome
                 .repositories
@@ -140,7 +135,7 @@ impl Report {
                 .collect(),
             files: &seen.files,
             refusals: outcome.refusals.iter().map(refused).collect(),
-            left_out: seen.left_out.iter().map(|(project, file)| Excluded { project, file }).collect(),
+            left_out: &seen.left_out,
             policy: outcome.policies.rules(),
             truncated: seen.truncated,
         };

@@ -14,9 +14,10 @@ use sealdex_client::{
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::installer::{self, Ended, Others};
+use super::installer::{self, Begun, Ended, Others};
 use super::pip::refuse_other_proxy;
 use super::poetry_settings;
+use super::programs;
 use super::report::Report;
 use super::trust::indexes;
 use super::trusted::{Chosen, choose, refused};
@@ -28,6 +29,10 @@ use crate::failure::{Failure, Kind};
 use crate::output::{BAD, plain, styled, tell};
 use crate::shutdown::Signals;
 
+/// The exit codes that shells have for commands that do not begin.
+const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
+
 /// Runs the command of these words, for `sealdex OWN`.
 pub(super) async fn run(
     own: &'static str,
@@ -36,23 +41,48 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Failure> {
     let oversight = &arguments.oversight;
     let report = Report::of(own, oversight.report.as_deref())?;
-    if oversight.unsafely_disable_package_verification {
-        let program = words.first().map(Path::new).unwrap_or(Path::new(""));
-        let run = UnverifiedRun::begin(program, report, &arguments.store.policy)?;
-        let mut command = bound_to_this_process(words)?;
-        return run.end(supervise(&mut command, words).await?);
+    let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
+    let begun = begin(arguments, &watch, words).await;
+    match begun.map_err(|failure| installer::give_up(&watch, report.as_ref(), failure))? {
+        Begun::Unverified(run) => {
+            let outcome = run_alone(words).await;
+            run.end(&watch, report.as_ref(), outcome)
+        }
+        Begun::Verified(chosen) => {
+            let outcome = run_through_proxy(&chosen, &watch, arguments, words).await;
+            installer::conclude(&chosen, &watch, report.as_ref(), outcome)
+        }
+    }
+}
+
+async fn begin(
+    arguments: &InterpositionArguments,
+    watch: &Watch,
+    words: &[OsString],
+) -> Result<Begun, Failure> {
+    if arguments.oversight.unsafely_disable_package_verification {
+        let run = UnverifiedRun::begin(watch, program(words), &arguments.store).await?;
+        return Ok(Begun::Unverified(run));
     }
     if is_pip(words) {
         refuse_other_proxy(words)?;
     }
     uv_settings::refuse_other_proxy(words)?;
-    let chosen = choose(&arguments.store)?;
+    let chosen = choose(&arguments.store).await?;
     if !arguments.allowed.is_empty() {
         forbid_unverified(&chosen.client.settings().policies, "--allow-host")?;
     }
-    let watch = Watch::begin(if report.is_some() { Remember::Files } else { Remember::Count });
-    let outcome = run_through_proxy(&chosen, &watch, arguments, words).await;
-    installer::conclude(&chosen, &watch, report.as_ref(), outcome)
+    Ok(Begun::Verified(Box::new(chosen)))
+}
+
+async fn run_alone(words: &[OsString]) -> Result<Ended, Failure> {
+    let mut command = bound_to_this_process(words)?;
+    let status = supervise(&mut command, words).await?;
+    Ok(Ended { status, not_begun: not_begun(status, program(words)), refusals: Vec::new() })
+}
+
+fn program(words: &[OsString]) -> &Path {
+    words.first().map(Path::new).unwrap_or(Path::new(""))
 }
 
 async fn run_through_proxy(
@@ -80,7 +110,15 @@ async fn run_through_proxy(
     misplaced.iter().for_each(|refusal| watch.hear(&Decision::refused(refusal)));
     let mut refusals = running.stop().await;
     refusals.extend(misplaced);
-    Ok(Ended { status, refusals })
+    let not_begun = not_begun(status, program(words));
+    Ok(Ended { status, not_begun, refusals })
+}
+
+/// Why the command did not begin, if it did not: it is run by a child, which has said so itself, and whose exit code is
+/// that of a command that does not begin.
+fn not_begun(status: ExitStatus, program: &Path) -> Option<String> {
+    let ended_so = matches!(status.code(), Some(NOT_FOUND | NOT_EXECUTABLE));
+    (ended_so && !programs::can_run(program)).then(|| format!("{} could not be started", program.display()))
 }
 
 /// What a run needs until its end.
@@ -186,7 +224,8 @@ fn become_command(mut command: std::process::Command, program: &OsStr) -> ExitCo
     let error = std::os::unix::process::CommandExt::exec(&mut command);
     let program = plain(&program.to_string_lossy());
     tell(format!("{} {program} could not be started: {error}", styled(BAD, "error:")));
-    ExitCode::from(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
+    let code = if error.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 #[cfg(not(unix))]

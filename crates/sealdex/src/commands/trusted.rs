@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sealdex_client::{
-    Client, ClientSettings, OfflineUse, Repositories, RepositoryName, Session, TrustStore, TrustedRepository,
+    Client, ClientSettings, OfflineUse, Policies, PolicyTarget, Repositories, RepositoryName, Session,
+    TrustStore, TrustedRepository,
 };
 use sealdex_simple::ProjectName;
 
@@ -14,7 +15,7 @@ use crate::environment;
 use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
-use crate::policy;
+use crate::policy::{self, Found};
 
 /// A client and the repositories it is to use.
 pub(super) struct Chosen {
@@ -34,7 +35,12 @@ impl Chosen {
 
     /// The state to use: a refreshed one, unless the user has asked for the last one.
     pub(super) async fn session(&self) -> Result<Session, Failure> {
-        let (client, repository) = (&self.client, &self.repository);
+        self.session_of(&self.repository).await
+    }
+
+    /// The same, of one of the repositories.
+    pub(super) async fn session_of(&self, repository: &TrustedRepository) -> Result<Session, Failure> {
+        let client = &self.client;
         let session = match self.offline {
             OfflineUse::Always => Session::offline(client, repository).await,
             _ => Session::refresh(client, repository).await,
@@ -78,14 +84,14 @@ fn make(settings: ClientSettings) -> Result<Client, Failure> {
 
 /// The repository that the arguments name, or all that are trusted, each with the projects that are bound to it; and what
 /// policies leave of them.
-pub(super) fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
+pub(super) async fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let bindings = store.bindings().map_err(refused)?;
     let repositories = match from(&arguments.name) {
         Some(name) => Repositories::only(named(&store, name)?, bindings),
         None => Repositories::new(store.list().map_err(refused)?, bindings).map_err(refused)?,
     };
-    chosen(arguments, repositories)
+    chosen(arguments, repositories).await
 }
 
 /// What `--from` says. The variable is as good as unset when nothing is in it.
@@ -96,7 +102,7 @@ pub(super) fn from(name: &Option<String>) -> Option<&str> {
 
 /// The repository that the arguments name, or the one that a project is taken from, or, for what is no project's, the only
 /// one there is.
-pub(super) fn choose_one(
+pub(super) async fn choose_one(
     arguments: &StoreArguments,
     project: Option<&ProjectName>,
 ) -> Result<Chosen, Failure> {
@@ -111,21 +117,36 @@ pub(super) fn choose_one(
         }
         (None, None) => only_one(store.list().map_err(refused)?)?,
     };
-    chosen(arguments, (&repository).into())
+    chosen(arguments, (&repository).into()).await
+}
+
+/// What may be installed of what verifies. Policies that a repository signs are got from there first.
+pub(super) async fn policies(arguments: &StoreArguments) -> Result<Policies, Failure> {
+    let Found { mut policies, signed } = policy::find(&arguments.policy)?;
+    if !signed.is_empty() {
+        let client = client(arguments.cache_dir.clone(), arguments.connection.clone(), &arguments.limits)?;
+        let store = store(arguments.trust_dir.clone())?;
+        let fetched = PolicyTarget::fetch_all(&signed, &client, &store, offline(arguments)).await;
+        policies.extend(fetched.map_err(refused)?);
+    }
+    Ok(Policies::new(policies))
+}
+
+fn offline(arguments: &StoreArguments) -> OfflineUse {
+    if arguments.offline { OfflineUse::Always } else { OfflineUse::Never }
 }
 
 fn named(store: &TrustStore, name: &str) -> Result<TrustedRepository, Failure> {
     store.repository(&RepositoryName::parse(name).map_err(refused)?).map_err(refused)
 }
 
-fn chosen(arguments: &StoreArguments, repositories: Repositories) -> Result<Chosen, Failure> {
+async fn chosen(arguments: &StoreArguments, repositories: Repositories) -> Result<Chosen, Failure> {
     let repository = repositories.rest().or(repositories.as_slice().first()).cloned();
     let repository = repository.ok_or(sealdex_client::Error::NoRepository).map_err(refused)?;
-    let offline = if arguments.offline { OfflineUse::Always } else { OfflineUse::Never };
     let connection = arguments.connection.clone();
     let mut settings = settings(arguments.cache_dir.clone(), connection, &arguments.limits)?;
-    settings.policies = policy::load(&arguments.policy)?;
-    Ok(Chosen { client: make(settings)?, repository, repositories, offline })
+    settings.policies = policies(arguments).await?;
+    Ok(Chosen { client: make(settings)?, repository, repositories, offline: offline(arguments) })
 }
 
 fn only_one(mut repositories: Vec<TrustedRepository>) -> Result<TrustedRepository, Failure> {
@@ -182,7 +203,11 @@ pub(super) fn hint(error: &sealdex_client::Error) -> String {
 pub(super) fn kind(error: &sealdex_client::Error) -> Kind {
     use sealdex_client::Error;
     match error {
-        Error::Verification(_) => Kind::Refused,
+        Error::Verification(_)
+        | Error::Publisher { .. }
+        | Error::Forbidden { .. }
+        | Error::NoSuchPolicy { .. } => Kind::Refused,
+        Error::SignedPolicy { source, .. } => kind(source),
         Error::Policy { .. }
         | Error::InvalidName { .. }
         | Error::InvalidPattern { .. }

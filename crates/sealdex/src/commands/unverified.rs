@@ -1,23 +1,21 @@
 //! `--unsafely-disable-package-verification` (PEP 458): an installer as it is, because its user demands it.
 
 use std::path::Path;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use jiff::Timestamp;
 use sealdex_client::{Decision, Policies};
 
-use super::installer::installers_code;
+use super::installer::{Ended, installers_code, why_not_begun};
 use super::report::{Outcome, Report};
-use super::watch::{Remember, Watch};
-use crate::cli::PolicyArguments;
-use crate::failure::{Failure, Kind};
+use super::trusted::{policies, refused};
+use super::watch::Watch;
+use crate::cli::StoreArguments;
+use crate::failure::Failure;
 use crate::output::{WARNING, styled, tell};
-use crate::policy;
 
 /// A run that nobody verifies.
 pub(super) struct UnverifiedRun {
-    watch: Watch,
-    report: Option<Report>,
     policies: Policies,
 }
 
@@ -25,15 +23,14 @@ impl UnverifiedRun {
     /// Warns, and takes note of it.
     ///
     /// # Errors
-    /// A policy forbids it.
-    pub(super) fn begin(
+    /// A policy forbids it, or is not to be had.
+    pub(super) async fn begin(
+        watch: &Watch,
         program: &Path,
-        report: Option<Report>,
-        policy: &PolicyArguments,
+        arguments: &StoreArguments,
     ) -> Result<Self, Failure> {
-        let policies = policy::load(policy)?;
+        let policies = policies(arguments).await?;
         forbid_unverified(&policies, "--unsafely-disable-package-verification")?;
-        let watch = Watch::begin(Remember::Count);
         let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         for line in [
             "package verification is disabled for this run, as you demanded:",
@@ -42,29 +39,31 @@ impl UnverifiedRun {
             tell(format!("{} {line}", styled(WARNING, "warning:")));
         }
         watch.hear(&Decision::unverified(Timestamp::now(), &name));
-        Ok(Self { watch, report, policies })
+        Ok(Self { policies })
     }
 
     /// Writes the report, if one is wanted, and gives the exit code.
-    pub(super) fn end(self, status: ExitStatus) -> Result<ExitCode, Failure> {
-        let exit_code = installers_code(status);
-        if let Some(report) = self.report {
+    pub(super) fn end(
+        &self,
+        watch: &Watch,
+        report: Option<&Report>,
+        outcome: Result<Ended, Failure>,
+    ) -> Result<ExitCode, Failure> {
+        let exit_code = outcome.as_ref().map_or_else(Failure::code, |ended| installers_code(ended.status));
+        if let Some(report) = report {
+            let error = why_not_begun(&outcome);
             let (policies, refusals) = (&self.policies, &[][..]);
-            let outcome = Outcome { exit_code, error: None, repositories: &[], policies, refusals };
-            report.write(&self.watch, &outcome)?;
+            let outcome =
+                Outcome { exit_code, verified: false, error, repositories: &[], policies, refusals };
+            report.write(watch, &outcome)?;
         }
-        Ok(ExitCode::from(exit_code))
+        outcome.map(|_| ExitCode::from(exit_code))
     }
 }
 
 /// Refuses what would let anything through unverified, where a policy forbids that.
 pub(super) fn forbid_unverified(policies: &Policies, option: &str) -> Result<(), Failure> {
-    match policies.forbids_unverified() {
-        None => Ok(()),
-        Some(source) => Err(Failure::message(
-            Kind::Refused,
-            format!("{option} is forbidden by the policy {source} (forbid-unverified)"),
-        )
-        .hint("leave it out; or ask who wrote that policy")),
-    }
+    policies
+        .check_unverified(option)
+        .map_err(|error| refused(error).hint("leave it out; or ask who wrote that policy"))
 }

@@ -42,6 +42,15 @@ pub(super) struct RepositoryFile {
     file: FileGiven,
 }
 
+/// A file that policy left out of a page.
+#[derive(Serialize)]
+pub(super) struct Excluded {
+    repository: Option<RepositoryName>,
+    project: ProjectName,
+    #[serde(flatten)]
+    pub(super) file: LeftOut,
+}
+
 /// What was seen so far.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -52,7 +61,7 @@ pub(super) struct Seen {
     /// The repositories that pages and files came from, and the snapshot of each.
     pub(super) from: BTreeMap<RepositoryName, u64>,
     /// Files that policy left out of pages.
-    pub(super) left_out: Vec<(ProjectName, LeftOut)>,
+    pub(super) left_out: Vec<Excluded>,
     /// What was refused before there was anything that could be served.
     pub(super) refused_at_start: Vec<Refusal>,
     /// Whether there was more than is remembered.
@@ -132,11 +141,16 @@ impl Watch {
             }
             Outcome::Page(page) => {
                 let repository = decision.repository.clone();
-                seen.from.extend(repository.map(|name| (name, page.signed_by.snapshot)));
+                seen.from.extend(repository.clone().map(|name| (name, page.signed_by.snapshot)));
                 let room = MAX_LEFT_OUT.saturating_sub(seen.left_out.len());
                 seen.truncated |= page.left_out.len() > room;
                 let left_out = page.left_out.iter().take(room).cloned();
-                let left_out: Vec<_> = left_out.map(|own| (page.project.clone(), own)).collect();
+                let left_out = left_out.map(|file| Excluded {
+                    repository: repository.clone(),
+                    project: page.project.clone(),
+                    file,
+                });
+                let left_out: Vec<_> = left_out.collect();
                 seen.left_out.extend(left_out);
             }
             _ => {}

@@ -4,7 +4,7 @@ use std::env;
 use std::fmt;
 
 use anstyle::Style;
-use console::{Term, measure_text_width};
+use console::measure_text_width;
 
 use super::{BAD, FAINT, HINT, WARNING, plain, styled};
 
@@ -61,7 +61,7 @@ impl Boxed {
     }
 
     fn new(style: Style, heading: &str, rows: Vec<Row>, last: &str) -> Self {
-        let width = Term::stderr().size_checked().map_or(USUAL_WIDTH, |(_, columns)| usize::from(columns));
+        let width = columns(|name| env::var(name).ok()).unwrap_or(USUAL_WIDTH);
         let lines = if knows_unicode(|name| env::var(name).ok()) { &DRAWN } else { &TYPED };
         let width = width.clamp(LEAST_WIDTH, GREATEST_WIDTH);
         Self { style, heading: heading.to_owned(), rows, last: last.to_owned(), width, lines }
@@ -126,6 +126,24 @@ impl fmt::Display for Boxed {
         }
         self.edge(formatter, [bottom_left, bottom_right], "")
     }
+}
+
+/// The columns that `COLUMNS` says (POSIX, XBD 8.3), or that the terminal has.
+fn columns(variable: impl Fn(&str) -> Option<String>) -> Option<usize> {
+    let said = variable("COLUMNS").and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
+    said.or_else(of_the_terminal)
+}
+
+/// A terminal may know its columns and not its rows.
+#[cfg(unix)]
+fn of_the_terminal() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+#[cfg(not(unix))]
+fn of_the_terminal() -> Option<usize> {
+    console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns))
 }
 
 /// Whether what is written is taken for UTF-8: as the C library decides, from the first of these that is set.
@@ -224,6 +242,14 @@ mod tests {
         assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
         let typed = text(&sample(80, &TYPED));
         assert!(typed.is_ascii() && typed.contains("not \\u{202e}?"), "{typed}");
+    }
+
+    #[test]
+    fn columns_are_those_that_are_said() {
+        let of = |text: &str| columns(|name| (name == "COLUMNS").then(|| text.to_owned()));
+        assert_eq!((of("40"), of("132")), (Some(40), Some(132)));
+        let terminal = columns(|_| None);
+        assert_eq!([of("0"), of("-1"), of("wide"), of("")], [terminal; 4]);
     }
 
     #[test]

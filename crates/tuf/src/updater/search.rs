@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Step, request};
+use crate::chain;
 use crate::error::Error;
 use crate::name::{RoleName, TargetPath};
 use crate::target::VerifiedTarget;
@@ -24,6 +25,8 @@ pub(super) struct Search {
 struct Visit {
     delegator: RoleName,
     role: RoleName,
+    /// The roles that lead to it: `targets` first, itself last.
+    way: Vec<RoleName>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +41,8 @@ enum State {
 
 impl Search {
     pub(super) fn new(path: TargetPath, max_delegations: usize) -> Self {
-        let top = Visit { delegator: RoleName::root(), role: RoleName::targets() };
+        let top = RoleName::targets();
+        let top = Visit { delegator: RoleName::root(), role: top.clone(), way: vec![top] };
         Self { path, max_delegations, stack: vec![top], visited: HashSet::new(), state: State::Done(None) }
     }
 
@@ -138,7 +142,7 @@ impl Search {
                 }
             }
             self.visited.insert(visit.role.clone());
-            if let Some(target) = self.look(trusted, &visit) {
+            if let Some(target) = self.look(trusted, &visit)? {
                 return Ok(State::Done(Some(target)));
             }
         }
@@ -146,27 +150,30 @@ impl Search {
     }
 
     /// Looks for the target in a loaded role; puts the role's delegations on the stack if it is not there.
-    fn look(&mut self, trusted: &TrustedMetadata, visit: &Visit) -> Option<VerifiedTarget> {
+    fn look(&mut self, trusted: &TrustedMetadata, visit: &Visit) -> Result<Option<VerifiedTarget>, Error> {
         let targets = match trusted.delegated(&visit.delegator, &visit.role) {
             Some(targets) => targets,
             None => trusted.targets(),
         };
-        let consistent = trusted.root().consistent_snapshot;
-        if let Some(found) = VerifiedTarget::listed(&self.path, &visit.role, targets, consistent) {
-            return Some(found);
+        if targets.targets.contains_key(&self.path) {
+            let chain = chain::chain(trusted, &visit.way, &self.path)?;
+            let consistent = trusted.root().consistent_snapshot;
+            return Ok(VerifiedTarget::listed(&self.path, &visit.role, targets, chain, consistent));
         }
         // 5.6.7.2: in order of appearance; after a terminating one nothing else is asked.
         let mut next = Vec::new();
         for candidate in targets.delegations.iter().flat_map(|delegations| delegations.candidates(&self.path))
         {
-            next.push(Visit { delegator: visit.role.clone(), role: candidate.role });
+            let mut way = visit.way.clone();
+            way.push(candidate.role.clone());
+            next.push(Visit { delegator: visit.role.clone(), role: candidate.role, way });
             if candidate.terminating {
                 self.stack.clear();
                 break;
             }
         }
         self.stack.extend(next.into_iter().rev());
-        None
+        Ok(None)
     }
 }
 

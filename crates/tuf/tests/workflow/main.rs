@@ -7,6 +7,7 @@
     reason = "a panic is a test's failure report"
 )]
 
+mod chain;
 mod crash;
 mod delegation_graphs;
 mod delegations;

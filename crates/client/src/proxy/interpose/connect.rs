@@ -18,7 +18,7 @@ use super::{HINT, Interposition, routes};
 use crate::name::escaped;
 use crate::proxy::answer::Answer;
 use crate::proxy::connections::HEAD_TIMEOUT;
-use crate::proxy::elsewhere;
+use crate::proxy::elsewhere::{self, Stray};
 use crate::proxy::request::Head;
 use crate::proxy::state::State;
 
@@ -125,7 +125,7 @@ fn note(state: &State, base: &Url, error: &std::io::Error) {
     let host = escaped(base.host_str().unwrap_or_default());
     let message = format!("no connection to {host} was made: {error}");
     let hint = "the program may bring certificates of its own: it has to trust those in SSL_CERT_FILE";
-    elsewhere::note(state, host, message, hint);
+    elsewhere::note(state, Stray::new(host, message, hint));
 }
 
 async fn within<B>(
@@ -146,7 +146,7 @@ async fn within<B>(
             escaped(other),
             escaped(base.host_str().unwrap_or_default())
         );
-        return elsewhere::refused(state, &head, escaped(other), message, HINT);
+        return elsewhere::refused(state, &head, Stray::new(escaped(other), message, HINT));
     }
     let mut url = base.clone();
     url.set_path(request.uri().path());

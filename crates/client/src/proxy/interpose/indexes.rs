@@ -111,7 +111,7 @@ fn release(index: &str, path: &str) -> Option<Asked> {
 }
 
 /// The file that a URL ends in, by its name; its project is said by the name, or by the folder it is in.
-fn file(url: &Url) -> Option<(Vec<ProjectName>, String)> {
+pub(in crate::proxy) fn file(url: &Url) -> Option<(Vec<ProjectName>, String)> {
     let mut segments = url.path_segments()?.rev();
     let filename = crate::proxy::request::percent_decode(segments.next()?)?;
     let base = filename.strip_suffix(".metadata").unwrap_or(&filename);

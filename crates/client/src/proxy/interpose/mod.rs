@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::answer::Answer;
-use super::elsewhere;
+use super::elsewhere::{self, Stray};
 use super::refusal::Refusal;
 use super::request::Head;
 use super::state::State;
@@ -37,6 +37,7 @@ use indexes::Indexes;
 use misplaced::Misplaced;
 
 pub use allowed::AllowedHost;
+pub(super) use indexes::file as file_of_url;
 
 /// Installers open about ten.
 const MAX_TUNNELS: usize = 512;
@@ -134,7 +135,7 @@ pub(super) async fn answer<B>(
                 "{} is plain http; a host that is let through is reached over https alone",
                 escaped(url.as_str())
             );
-            elsewhere::refused(state, &head, escaped(url.as_str()), message, HINT)
+            elsewhere::refused(state, &head, Stray::new(escaped(url.as_str()), message, HINT))
         }
         Some(url) => routes::answer(state, interposition, &head, &url).await,
         None => {

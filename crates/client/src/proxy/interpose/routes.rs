@@ -11,6 +11,7 @@ use super::indexes::{Asked, file_url};
 use super::{HINT, Interposition};
 use crate::name::escaped;
 use crate::proxy::answer::Answer;
+use crate::proxy::elsewhere::Stray;
 use crate::proxy::page::{self, verified_page};
 use crate::proxy::request::Head;
 use crate::proxy::state::State;
@@ -24,7 +25,7 @@ pub(super) async fn answer(
 ) -> Answer {
     let asked = interposition.indexes.asked(url);
     if asked == Asked::Other {
-        return not_verified(state, head, url, "");
+        return elsewhere::refused(state, head, stray(url, ""));
     }
     if !matches!(*head.method, Method::GET | Method::HEAD) {
         return routes::method_not_allowed();
@@ -65,6 +66,7 @@ async fn file_of(
 ) -> Answer {
     let indexes = &interposition.indexes;
     let base = filename.strip_suffix(".metadata").unwrap_or(filename);
+    let mut known = None;
     for project in projects {
         let page = match verified_page(state, project).await {
             Ok(Some(page)) => page,
@@ -73,13 +75,28 @@ async fn file_of(
                 return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &error));
             }
         };
+        known = known.or(Some(project));
         let Some(listed) = page.page().file(base) else { continue };
         if indexes.are_on_host_of(url) || indexes.list(project, listed, url) {
             return file::answer(state, head, project, filename).await;
         }
-        return not_verified(state, head, url, &format!(": the signed page of {project} has it elsewhere"));
+        let why = format!(": the signed page of {project} has it elsewhere");
+        let mut stray = stray(url, &why).of(state.policies(), std::slice::from_ref(project), base);
+        stray.hint = by_name(state, project);
+        return elsewhere::refused(state, head, stray);
     }
-    not_verified(state, head, url, "")
+    let mut stray = stray(url, "").of(state.policies(), projects, base);
+    if let Some(project) = known {
+        stray.hint = by_name(state, project);
+        stray.project = Some(project.clone());
+    }
+    elsewhere::refused(state, head, stray)
+}
+
+/// What to do about a file of a project that can be had verified.
+fn by_name(state: &State, project: &ProjectName) -> String {
+    let from = state.repository_of(project).map(|name| format!(" from {name}")).unwrap_or_default();
+    format!("ask for {project} by its name: what is to be had of it{from} is verified")
 }
 
 /// Where several repositories stand for several indexes, each index has the projects of its own repository alone: as a
@@ -104,10 +121,10 @@ fn bound_elsewhere(
 }
 
 /// Nothing that came over the network unverified is handed on.
-fn not_verified(state: &State, head: &Head<'_>, url: &Url, why: &str) -> Answer {
+fn stray(url: &Url, why: &str) -> Stray {
     let mut shown = url.clone();
     shown.set_query(None);
     let shown = escaped(shown.as_str());
     let message = format!("{shown} is not verified by sealdex{why}");
-    elsewhere::refused(state, head, shown, message, HINT)
+    Stray::new(shown, message, HINT)
 }
