@@ -16,7 +16,7 @@ pub(crate) const VARIABLE: &str = "SEALDEX_TEST_ENV";
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// Each environment's name and its locked requirements.
-const ENVIRONMENTS: [(&str, &str); 9] = [
+const ENVIRONMENTS: [(&str, &str); 10] = [
     ("pip", include_str!("../requirements/pip.txt")),
     ("tuf", include_str!("../requirements/tuf.txt")),
     ("uv", include_str!("../requirements/uv.txt")),
@@ -26,6 +26,7 @@ const ENVIRONMENTS: [(&str, &str); 9] = [
     ("twine", include_str!("../requirements/twine.txt")),
     ("maturin", include_str!("../requirements/maturin.txt")),
     ("s3", include_str!("../requirements/s3.txt")),
+    ("callers", include_str!("../requirements/callers.txt")),
 ];
 
 /// The one that no test needs, and its locked requirements: made when wheels for other machines are.
