@@ -85,7 +85,14 @@ fn pipenv() -> Tool {
             installed: &[],
         },
     ];
-    Tool { program: Environment::pipenv(), index_variable: None, always: &[], needs_environment: false, rows }
+    Tool {
+        program: Environment::pipenv(),
+        index_variable: None,
+        digest_of_files: Some("            \"sha256\": "),
+        always: &[],
+        needs_environment: false,
+        rows,
+    }
 }
 
 #[test]
