@@ -1,12 +1,13 @@
 //! pip: `sealdex pip`, and pip in `sealdex run`.
 
-use sealdex_testkit::python::Environment;
+use sealdex_testkit::python::{self, Environment, FreshEnvironment};
 
 use crate::row::Step::{self, Afresh, Keep, Offline, Refused, Run, SameWithoutUs};
 use crate::row::{
     BUILD_SYSTEM, BUILT, Cell, EDITED, FAST, NEW, OLD, Row, backend, hashed_requirements, pyproject,
 };
-use crate::site::Mode;
+use crate::site::{Mode, Site};
+use crate::support::PATIENCE;
 use crate::tool::Tool;
 
 /// pip's lock file has the URLs of files. Those of `sealdex pip` are good for that run alone, so what it makes to install
@@ -81,4 +82,18 @@ fn pip_in_index_mode() {
 #[test]
 fn pip_in_a_run() {
     pip(Mode::Interposed).go_through(Mode::Interposed);
+}
+
+/// pip keeps nothing that comes over plain http, but from a host that it is told to trust.
+#[test]
+fn sealdex_pip_gives_pip_a_cache() {
+    let site = Site::new(Mode::Index);
+    FreshEnvironment::create(&site.path("venv"));
+    let (pip, python) = (Environment::python(), site.path("venv/bin/python"));
+    let own = ["pip", "--python", pip.to_str().unwrap(), "--", "--python", python.to_str().unwrap()];
+    let mut command = site.project.sealdex_command("app", &[&own[..], &["install", "alpha"]].concat());
+    let cache = site.path("cache/installers/play/pip/http-v2");
+    assert!(!cache.exists());
+    python::run(command.env_remove("PIP_NO_CACHE_DIR"), PATIENCE).expect_success();
+    assert!(std::fs::read_dir(&cache).unwrap().count() > 0);
 }

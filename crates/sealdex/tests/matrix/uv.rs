@@ -1,12 +1,15 @@
 //! uv, as `uv pip` and with projects.
 
-use sealdex_testkit::python::Environment;
+use std::process::Command;
+
+use sealdex_testkit::python::{self, Environment};
 
 use crate::row::Step::{Afresh, Offline, Refused, Run, SameWithoutUs};
 use crate::row::{
     BUILD_SYSTEM, BUILT, Cell, EDITED, FAST, NEW, OLD, Row, backend, hashed_requirements, pyproject,
 };
-use crate::site::Mode;
+use crate::site::{Mode, Site};
+use crate::support::PATIENCE;
 use crate::tool::Tool;
 
 fn uv() -> Tool {
@@ -107,4 +110,22 @@ fn uv_in_index_mode() {
 #[test]
 fn uv_in_a_run() {
     uv().go_through(Mode::Interposed);
+}
+
+/// uv.lock names the index that was asked: where that is ours, at a port that stays the same.
+#[test]
+fn a_lock_of_index_mode_is_good_at_its_index_alone() {
+    let site = Site::new(Mode::Index);
+    let ((_one, one), (_other, other)) = (site.proxy(&[]), site.proxy(&[]));
+    let text = "[project]\nname = \"app\"\nversion = \"0.1\"\nrequires-python = \">=3.10\"\ndependencies = [\"alpha\"]\n";
+    site.project.write("app", "pyproject.toml", text);
+    let run = |words: &[&str], index: &str| {
+        let mut command = Command::new(Environment::uv());
+        site.project.settle(command.args(words).env("UV_DEFAULT_INDEX", index), "app");
+        python::run(command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1"), PATIENCE)
+    };
+    run(&["lock"], &one).expect_success();
+    run(&["lock", "--check"], &one).expect_success();
+    let output = run(&["lock", "--check"], &other).expect_failure();
+    assert!(output.text().contains("needs to be updated"), "{}", output.report());
 }
