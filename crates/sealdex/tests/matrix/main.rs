@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the failure report")]
 
 mod callers;
+mod documentation;
 mod pdm;
 mod pip;
 mod pipenv;
