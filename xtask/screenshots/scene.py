@@ -134,7 +134,8 @@ class Scene:
             "HOME": str(self.home), "PATH": os.pathsep.join(map(str, folders)), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never", "PDM_CHECK_UPDATE": "0",
             "POETRY_VIRTUALENVS_IN_PROJECT": "1", "PIPENV_VENV_IN_PROJECT": "1", "PIPENV_VERBOSITY": "-1",
-            "VIRTUALENV_NO_PERIODIC_UPDATE": "1", "PYTHONDONTWRITEBYTECODE": "1",
+            # Where `sealdex doctor` says which index a tool asks by itself, pdm names one.
+            "PDM_PYPI_URL": "https://index.example/simple", "VIRTUALENV_NO_PERIODIC_UPDATE": "1", "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def _sealdex(self, *words):
