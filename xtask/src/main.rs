@@ -18,6 +18,7 @@ mod python;
 mod replay;
 mod requirements;
 mod scale;
+mod screenshots;
 mod steps;
 mod test;
 mod tools;
@@ -78,6 +79,8 @@ enum Subcommands {
     Postgresql(postgresql::Arguments),
     /// Build the wheels that `pip install sealdex` takes, with maturin, into target/wheels.
     Wheel(wheel::Arguments),
+    /// Draw docs/images/ anew: terminals of real runs in which something is refused.
+    Screenshots(screenshots::Arguments),
     /// Lock the Python requirements anew, after a change to their .in files.
     Requirements,
 }
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Subcommands::Environment => python::print_environment(&workspace),
         Subcommands::Postgresql(arguments) => postgresql::run(&arguments),
         Subcommands::Wheel(arguments) => wheel::run(&workspace, &arguments),
+        Subcommands::Screenshots(arguments) => screenshots::run(&workspace, &arguments),
         Subcommands::Requirements => requirements::run(&workspace),
     });
     match result {

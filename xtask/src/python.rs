@@ -16,7 +16,7 @@ pub(crate) const VARIABLE: &str = "SEALDEX_TEST_ENV";
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// Each environment's name and its locked requirements.
-const ENVIRONMENTS: [(&str, &str); 9] = [
+const ENVIRONMENTS: [(&str, &str); 10] = [
     ("pip", include_str!("../requirements/pip.txt")),
     ("tuf", include_str!("../requirements/tuf.txt")),
     ("uv", include_str!("../requirements/uv.txt")),
@@ -26,10 +26,14 @@ const ENVIRONMENTS: [(&str, &str); 9] = [
     ("twine", include_str!("../requirements/twine.txt")),
     ("maturin", include_str!("../requirements/maturin.txt")),
     ("s3", include_str!("../requirements/s3.txt")),
+    ("callers", include_str!("../requirements/callers.txt")),
 ];
 
 /// The one that no test needs, and its locked requirements: made when wheels for other machines are.
 const ZIG: (&str, &str) = ("zig", include_str!("../requirements/zig.txt"));
+
+/// Another one: made when pictures of terminals are.
+const PICTURES: (&str, &str) = ("pictures", include_str!("../requirements/pictures.txt"));
 
 /// Makes the environments that are missing and returns their folder.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
@@ -39,6 +43,11 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
 /// The same, and the environment with zig.
 pub(crate) fn ensure_with_zig(workspace: &Workspace) -> Result<PathBuf> {
     ensure_all(workspace, &[&ENVIRONMENTS[..], &[ZIG]].concat())
+}
+
+/// The same, and the environment that draws pictures.
+pub(crate) fn ensure_with_pictures(workspace: &Workspace) -> Result<PathBuf> {
+    ensure_all(workspace, &[&ENVIRONMENTS[..], &[PICTURES]].concat())
 }
 
 fn ensure_all(workspace: &Workspace, environments: &[(&str, &str)]) -> Result<PathBuf> {
@@ -176,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_with_hashes() {
-        for (name, requirements) in ENVIRONMENTS.into_iter().chain([ZIG]) {
+        for (name, requirements) in ENVIRONMENTS.into_iter().chain([ZIG, PICTURES]) {
             for line in
                 requirements.lines().filter(|line| line.starts_with(|first: char| first.is_alphanumeric()))
             {

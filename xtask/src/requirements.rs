@@ -9,7 +9,8 @@ use crate::command;
 use crate::python;
 use crate::workspace::Workspace;
 
-const NAMES: [&str; 10] = ["pip", "tuf", "uv", "poetry", "pdm", "pipenv", "twine", "maturin", "zig", "s3"];
+const NAMES: [&str; 12] =
+    ["pip", "tuf", "uv", "poetry", "pdm", "pipenv", "twine", "maturin", "zig", "s3", "callers", "pictures"];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let uv = python::ensure(workspace)?.join("uv/bin/uv");

@@ -5,19 +5,11 @@ mod support;
 use std::process::Command;
 
 use sealdex_testkit::hostile::{Behaviour, HostileServer, Origin, Paths};
-use sealdex_testkit::process::{self, Process};
-use sealdex_testkit::python::{self, Environment, FreshEnvironment};
+use sealdex_testkit::process;
+use sealdex_testkit::python::{self, Environment};
 use sealdex_testkit::sdist::SdistBuilder;
 use sealdex_testkit::wheel::WheelBuilder;
 use support::{PATIENCE, Stage, only_file};
-
-#[test]
-fn pip_installs_through_sealdex_and_nothing_else_is_asked() {
-    let (stage, _served) = Stage::with_trusted_wheels();
-    let (fresh, python) = stage.fresh();
-    stage.run(&["pip", "--python", &python, "install", "alpha"]).expect_success();
-    assert_eq!(fresh.evaluate("import alpha, beta; print(alpha.NAME, beta.NAME)").trim(), "alpha beta");
-}
 
 #[test]
 fn pips_exit_code_is_passed_on() {
@@ -102,19 +94,6 @@ fn a_repository_that_does_not_verify_is_named_before_pip_starts() {
     let output = stage.run(&["pip", "install", "alpha"]).expect_failure();
     assert!(output.text().contains("error:") && output.text().contains("hint:"), "{}", output.report());
     assert!(!output.text().contains("Traceback"), "{}", output.report());
-}
-
-#[test]
-fn uv_installs_through_the_proxy() {
-    let (stage, _served) = Stage::with_trusted_wheels();
-    let proxy = Process::start(&mut stage.sealdex(&["proxy", "--listen", "127.0.0.1:0"]));
-    let line = proxy.wait_for_line("http://", PATIENCE);
-    let index = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-    let fresh = FreshEnvironment::create(&stage.path("venv"));
-    let mut uv = Command::new(Environment::uv());
-    uv.args(["pip", "install", "--default-index", &index, "--python"]).arg(fresh.python()).arg("alpha");
-    python::run(&mut uv, PATIENCE).expect_success();
-    assert_eq!(fresh.evaluate("import alpha, beta; print(alpha.NAME, beta.NAME)").trim(), "alpha beta");
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) struct CoreMetadata {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) requires: Vec<String>,
+    pub(crate) extras: Vec<String>,
     pub(crate) requires_python: Option<String>,
     /// Python modules: path inside the archive and source text.
     pub(crate) modules: Vec<(String, String)>,
@@ -17,6 +18,7 @@ impl CoreMetadata {
             name: name.to_owned(),
             version: version.to_owned(),
             requires: Vec::new(),
+            extras: Vec::new(),
             requires_python: None,
             modules: Vec::new(),
         }
@@ -31,6 +33,9 @@ impl CoreMetadata {
         }
         for requirement in &self.requires {
             text.push_str(&format!("Requires-Dist: {requirement}\n"));
+        }
+        for extra in &self.extras {
+            text.push_str(&format!("Provides-Extra: {extra}\n"));
         }
         text.into_bytes()
     }

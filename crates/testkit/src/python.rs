@@ -1,4 +1,5 @@
-//! The real Python tools tests run against: python-tuf, pip, uv, poetry, pdm, pipenv and twine, each pinned, and fresh environments.
+//! The real Python tools tests run against, each pinned: python-tuf, pip, uv, poetry, pdm, pipenv, twine, tools that call
+//! them, and fresh environments.
 
 mod environment;
 mod fresh;

@@ -32,6 +32,13 @@ impl WheelBuilder {
         self
     }
 
+    /// Adds a dependency that is needed with that extra alone (`Provides-Extra`).
+    #[must_use]
+    pub fn extra(mut self, extra: &str, requirement: &str) -> Self {
+        self.metadata.extras.push(extra.to_owned());
+        self.requires(&format!("{requirement} ; extra == '{extra}'"))
+    }
+
     /// Sets `Requires-Python`, such as `>=3.9`.
     #[must_use]
     pub fn requires_python(mut self, specifier: &str) -> Self {

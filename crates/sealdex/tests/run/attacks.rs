@@ -1,10 +1,12 @@
 //! What an attacker on the way to the repository changes is refused, with our reason on the terminal.
 
-use sealdex_testkit::hostile::{Behaviour, HostileServer, Origin, Paths};
+use std::time::Duration;
+
+use sealdex_testkit::hostile::{Behaviour, Framing, HostileServer, Origin, Paths};
 use sealdex_testkit::python::Environment;
 
 use crate::project::{INDEX, Project, alpha, environment, pip, pyproject, uv, uv_index};
-use crate::support::Stage;
+use crate::support::{PATIENCE, Stage, unboxed};
 
 /// A project whose repository is reached through a server that is honest so far.
 pub(crate) fn through_an_attacker() -> (Project, HostileServer) {
@@ -78,4 +80,36 @@ fn a_changed_file_is_refused_to_a_frozen_lock_without_hashes() {
     attacker.set(Paths::containing("beta-2.0"), Behaviour::CorruptByte(90));
     let output = project.sealed("app", &uv(), &["sync", "--frozen"]).expect_failure();
     assert!(output.text().contains("refused by sealdex: wrong software attack"), "{}", output.report());
+}
+
+/// Plain pip waits for ever where one byte comes in a second, and unpacks what it is sent. Through us, neither: who is too
+/// slow is left in time, and no more is unpacked than was signed.
+#[test]
+fn who_stalls_or_sends_too_much_is_left_in_time() {
+    let limits = ["--limit", "first_byte_seconds=2", "--limit", "rate_window_seconds=2"];
+    let page = || Paths::containing("simple/alpha/");
+    for (paths, behaviour, attack) in [
+        (page(), Behaviour::Stall, "slow retrieval attack"),
+        (Paths::ending_with(".whl"), Behaviour::Drip { bytes_per_second: 1 }, "slow retrieval attack"),
+        (Paths::ending_with(".whl"), Behaviour::StallAfter(100), "slow retrieval attack"),
+        (page(), Behaviour::GzipBomb { unpacked_bytes: 1 << 30 }, "endless data attack"),
+        (page(), Behaviour::Endless(Framing::Chunked), "endless data attack"),
+    ] {
+        for (name, program, words) in [
+            ("pip", pip(), &["--python", "PYTHON", "install", "--index-url", INDEX, "alpha"][..]),
+            ("uv", uv(), &["pip", "install", "--python", "PYTHON", "--default-index", INDEX, "alpha"]),
+        ] {
+            let (project, attacker) = through_an_attacker();
+            attacker.set(paths.clone(), behaviour.clone());
+            let (fresh, python) = environment(&project, "venv");
+            let words: Vec<&str> =
+                words.iter().map(|word| if *word == "PYTHON" { python.as_str() } else { word }).collect();
+            let mut command = project.sealed_command("app", &limits, &program, &words);
+            let output = sealdex_testkit::python::run(&mut command, PATIENCE).expect_failure();
+            assert!(unboxed(&output.text()).contains(attack), "{name}, {behaviour:?}\n{}", output.report());
+            assert!(output.elapsed < Duration::from_secs(60), "{name}, {behaviour:?}: {:?}", output.elapsed);
+            assert!(attacker.body_bytes_sent() < 8 << 20, "{}", attacker.body_bytes_sent());
+            assert_eq!(alpha(&fresh), "None", "{name}, {behaviour:?}");
+        }
+    }
 }

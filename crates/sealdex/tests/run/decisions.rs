@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sealdex_testkit::hostile::{Behaviour, Paths};
-use sealdex_testkit::python::{self, Environment};
+use sealdex_testkit::python::{self, Environment, FreshEnvironment};
 use sealdex_testkit::wheel::WheelBuilder;
 use serde_json::Value;
 
 use crate::attacks::through_an_attacker;
-use crate::project::{INDEX, Project, alpha, environment, pyproject, uv, uv_index};
+use crate::project::{INDEX, Project, alpha, environment, pip, pyproject, uv, uv_index};
 use crate::support::{PATIENCE, Stage, unboxed};
 
 const BETA: &str = "beta-2.0-py3-none-any.whl";
@@ -30,8 +30,11 @@ fn installers_fail_at_once() {
     let pdm = format!(
         "[[tool.pdm.source]]\nname = \"pypi\"\nurl = \"{INDEX}\"\nverify_ssl = true\n[tool.pdm]\ndistribution = false\n"
     );
-    // pdm does each failed installation once more, whatever it failed of.
-    let tools: [(&str, PathBuf, &[&str], &str); 3] = [
+    // pdm and pipenv do each failed installation once more, whatever it failed of.
+    let install = ["--python", ".venv/bin/python", "install", "--index-url", INDEX, "alpha"];
+    let tools: [(&str, PathBuf, &[&str], &str); 5] = [
+        ("pip", pip(), &install, ""),
+        ("pipenv", Environment::pipenv(), &["sync"], ""),
         ("uv", uv(), &["sync"], ""),
         ("poetry", Environment::poetry(), &["install", "--no-interaction"], &poetry),
         ("pdm", Environment::pdm(), &["install", "--no-self"], &pdm),
@@ -39,10 +42,19 @@ fn installers_fail_at_once() {
     for (name, program, words, more) in tools {
         let (project, attacker) = through_an_attacker();
         project.write("app", "pyproject.toml", &settings(more));
+        if name == "pip" {
+            FreshEnvironment::create(&project.stage.path("app/.venv"));
+        }
+        if name == "pipenv" {
+            let source = format!("[[source]]\nname = \"main\"\nurl = \"{INDEX}\"\nverify_ssl = true\n");
+            project.write("app", "Pipfile", &format!("{source}[packages]\nalpha = \"*\"\n"));
+            // It is not to have the file already.
+            project.bare("app", &program, &["lock"]).expect_success();
+        }
         attacker.set(Paths::ending_with(BETA), Behaviour::CorruptByte(90));
         let output = project.sealed("app", &program, words).expect_failure();
         let asked = attacker.requests_for(&Paths::ending_with(BETA)).len();
-        let most = if name == "pdm" { 2 } else { 1 };
+        let most = if ["pdm", "pipenv"].contains(&name) { 2 } else { 1 };
         assert!((1..=most).contains(&asked), "{name} asked {asked} times\n{}", output.report());
         for part in [format!("sealdex refused {BETA}"), "wrong software attack".to_owned()] {
             assert!(unboxed(&output.stderr).contains(&part), "{name}: {part}\n{}", output.report());

@@ -31,12 +31,12 @@ impl Project {
         Self::with(stage, served, &[])
     }
 
-    /// A stage that trusts `play`, and further hosts.
+    /// A stage that trusts `play`, and further hosts, or others in place of those that are known.
     pub(crate) fn with(stage: Stage, served: Served, hosts: &[(&str, &str)]) -> Self {
         let evil = evil_index();
         let (index, evil_url) = (served.url.clone(), evil.url());
         let known = [("index.example", index.as_str()), ("evil.example", evil_url.as_str())];
-        let internet = Internet::start(&[hosts, &known].concat());
+        let internet = Internet::start(&[&known, hosts].concat());
         stage.run(&["trust", "stands-for", "play", INDEX]).expect_success();
         Self { stage, internet, _served: served, _evil: evil }
     }
@@ -83,7 +83,7 @@ impl Project {
     }
 
     /// A tool reads its project's settings, finds no others, and has the internet.
-    fn settle<'a>(&self, command: &'a mut Command, folder: &str) -> &'a mut Command {
+    pub(crate) fn settle<'a>(&self, command: &'a mut Command, folder: &str) -> &'a mut Command {
         let (folder, home) = (self.stage.path(folder), self.stage.path("home"));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::create_dir_all(&home).unwrap();

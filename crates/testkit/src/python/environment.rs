@@ -51,6 +51,26 @@ impl Environment {
         executable("maturin", "maturin")
     }
 
+    /// The pinned tox, which calls pip.
+    pub fn tox() -> PathBuf {
+        executable("callers", "tox")
+    }
+
+    /// The pinned nox, which calls pip or uv.
+    pub fn nox() -> PathBuf {
+        executable("callers", "nox")
+    }
+
+    /// The pinned pre-commit, which calls pip.
+    pub fn pre_commit() -> PathBuf {
+        executable("callers", "pre-commit")
+    }
+
+    /// The pinned build (`python -m build`), which calls pip or uv.
+    pub fn build() -> PathBuf {
+        executable("callers", "pyproject-build")
+    }
+
     /// Python of the environment that holds the pinned pip and nothing else.
     pub fn python() -> PathBuf {
         executable("pip", "python")

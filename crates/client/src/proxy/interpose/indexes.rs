@@ -19,7 +19,8 @@ pub(super) enum Asked {
     ProjectList,
     /// A project's page, under its one URL.
     Page(ProjectName),
-    /// A project's page under another name of the project, or without the slash at its end; it is at this path.
+    /// A project's page under another name of the project, without the slash at its end or with a second one before the
+    /// name; it is at this path.
     PageElsewhere(String),
     /// What is known of a project, or of one of its releases: `/pypi/<project>/json`, beside the pages.
     Release(ProjectName, Option<String>),
@@ -91,6 +92,8 @@ fn page(index: &str, path: &str) -> Option<Asked> {
     if rest.is_empty() {
         return Some(Asked::ProjectList);
     }
+    // pipenv asks for `/simple//six/` where its source ends with a slash.
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
     let name = rest.strip_suffix('/').unwrap_or(rest);
     let project = ProjectName::parse(name).ok()?;
     let own = format!("{index}{project}/");
@@ -161,6 +164,9 @@ mod tests {
             ("https://index.example/other/../simple/a/", Asked::Page(project("a"))),
             ("https://index.example/simple/A_b/", Asked::PageElsewhere("/simple/a-b/".to_owned())),
             ("https://index.example/simple/a", Asked::PageElsewhere("/simple/a/".to_owned())),
+            ("https://index.example/simple//a/", Asked::PageElsewhere("/simple/a/".to_owned())),
+            ("https://index.example/simple//", Asked::Other),
+            ("https://index.example/simple///a/", Asked::Other),
             ("http://127.0.0.1:8080/root/+simple/a/", Asked::Page(project("a"))),
             ("http://127.0.0.1:8080/root/pypi/a/json", release(None)),
             ("https://index.example/pypi/A/json", release(None)),
