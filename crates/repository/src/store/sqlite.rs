@@ -30,7 +30,10 @@ const MAX_READERS: u32 = 4;
 
 /// Pages in the write-ahead log, 4 KiB each, at which a commit does not return before they are in the database.
 /// [`Checkpoints`] has most of them there by then.
-const MAX_LOG: &str = "16384";
+const MAX_LOG: &str = "65536";
+
+/// Bytes that the write-ahead log keeps on the disk when it begins anew.
+const KEPT_LOG: &str = "16777216";
 
 /// The open database.
 #[derive(Clone, Debug)]
@@ -61,7 +64,8 @@ impl SqliteStore {
                 .acquire_timeout(BUSY_TIMEOUT)
                 .test_before_acquire(false)
         };
-        let writer = options.clone().pragma("wal_autocheckpoint", MAX_LOG);
+        let writer =
+            options.clone().pragma("wal_autocheckpoint", MAX_LOG).pragma("journal_size_limit", KEPT_LOG);
         let write = pool(1).connect_with(writer).await.map_err(Error::database("be opened"))?;
         migrations::run_on_sqlite(&write).await?;
         let checkpoints = Arc::new(Checkpoints::begin(options.clone().pragma("wal_autocheckpoint", "0")));
