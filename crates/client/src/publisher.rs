@@ -1,5 +1,6 @@
 //! Who publishes a project: whose keys vouch for its page, and whether its developers have claimed it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use sealdex_tuf::{ChainedRole, Grant, RoleName, TargetPath, VerifiedTarget};
@@ -80,8 +81,10 @@ impl Publisher {
 
     /// Whether the signatures of these keys alone reach the threshold: as if the role had no others.
     pub(crate) fn is_signed_by(&self, pinned: impl Fn(&Sha256Digest) -> bool) -> bool {
-        let signed = self.keys.iter().filter(|own| own.has_signed && pinned(&own.key)).count();
-        signed > 0 && signed as u64 >= self.threshold
+        let signed = self.keys.iter().filter(|own| own.has_signed && pinned(&own.key));
+        // A key may be listed under several names.
+        let signed: BTreeSet<&Sha256Digest> = signed.map(|own| &own.key).collect();
+        !signed.is_empty() && signed.len() as u64 >= self.threshold
     }
 }
 

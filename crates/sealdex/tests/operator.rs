@@ -161,6 +161,12 @@ fn any_tree_of_files_can_be_sealed_and_fetched() {
     stage.run(&["add", "--repository", "repository", "--as", "sub/data.bin", "other"]).expect_success();
     stage.run(&["fetch", "sub/data.bin", "--output", "new.bin"]).expect_success();
     assert_eq!(std::fs::read(stage.path("new.bin")).unwrap(), b"second");
+    // A device or a pipe is not replaced by a file.
+    let pipe = stage.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let refused = stage.run(&["fetch", "sub/data.bin", "--output", "pipe"]).expect_failure();
+    assert!(refused.text().contains("something else than a file"), "{}", refused.report());
+    assert!(!pipe.metadata().unwrap().is_file());
     let absent = stage.run(&["fetch", "sub/none.bin"]).expect_failure();
     assert_eq!(absent.code(), Some(1));
     assert!(absent.text().contains("has no target"), "{}", absent.report());

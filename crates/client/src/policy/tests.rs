@@ -251,6 +251,8 @@ fn publishers_are_those_that_are_pinned() {
         ("pack=a", &two, false),
         ("pack=a,b", &two, true),
         ("pack=a", &both, true),
+        // A key under two names is one key.
+        ("pack=a", &publisher(2, &["a", "a", "b"], &[], &unclaimed), false),
         ("pack=claimed", &one, false),
         ("*=claimed", &claimed, true),
         // All that match count.

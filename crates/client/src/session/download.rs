@@ -1,6 +1,6 @@
 //! A target written to a file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -39,6 +39,11 @@ pub(super) async fn copy(mut verified: File, destination: &Path) -> Result<(), E
 }
 
 fn beside(destination: &Path) -> Result<NamedTempFile, Error> {
+    // To rename a file there would do away with a device or a pipe.
+    if fs::metadata(destination).is_ok_and(|found| !found.is_file()) {
+        let reason = io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a file");
+        return Err(Error::io("write", destination, reason));
+    }
     let file = tempfile::Builder::new().prefix(".sealdex-").tempfile_in(folder(destination));
     file.map_err(|source| Error::io("write", destination, source))
 }

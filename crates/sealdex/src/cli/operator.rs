@@ -120,7 +120,7 @@ pub(crate) enum SchemeChoice {
     /// Ed25519: small; reads what it signs twice
     #[default]
     Ed25519,
-    /// ECDSA on P-256: the fastest for large snapshots, and what most key services have
+    /// ECDSA on P-256: the fastest for large snapshots
     EcdsaP256,
     /// ECDSA on P-384
     EcdsaP384,
