@@ -173,6 +173,12 @@ fn each_repository_is_said_to_answer_for_its_own_indexes() {
     let mut run = two.user.sealdex(&["run", "--", "true"]);
     sealdex_testkit::process::run(run.env("SEALDEX_FROM", ""), support::PATIENCE).expect_success();
     two.user.run(&["run", "--from", "", "--", "true"]).expect_failure();
+    for (value, works) in [("1", false), ("", true), ("0", true)] {
+        let mut run = two.user.sealdex(&["fetch", "simple/gamma/index.json", "--output", "-"]);
+        let output = sealdex_testkit::process::run(run.env("SEALDEX_OFFLINE", value), support::PATIENCE);
+        let kept_alone = "connect to the network once, or leave out the offline option";
+        assert_eq!(output.text().contains(kept_alone), !works, "{value}: {}", output.report());
+    }
 }
 
 /// Whatever stands in an argument, a terminal shows it.
