@@ -55,6 +55,11 @@ pub(crate) fn find(arguments: &PolicyArguments) -> Result<Found, Failure> {
 }
 
 impl Found {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.policies.is_empty() && self.signed.is_empty()
+    }
+
     fn add_if_there(&mut self, path: &Path) -> Result<(), Failure> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

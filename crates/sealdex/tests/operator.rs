@@ -93,7 +93,10 @@ fn add_remove_and_yank_are_told_and_take_effect() {
     assert_eq!(mixed.code(), Some(1));
     assert!(mixed.stderr.contains("refused") && mixed.stdout.contains("sealed 1 file"), "{}", mixed.report());
 
-    let yank = ["yank", "--repository", "repository", "--reason", "broken", "beta", "2.0.0"];
+    let yank = |reason| ["yank", "--repository", "repository", "--reason", reason, "beta", "2.0.0"];
+    let refused = stage.run(&yank("bad\u{1b}[31m")).expect_failure();
+    assert!(refused.text().contains("without control characters"), "{}", refused.report());
+    let yank = yank("broken");
     let yanked = stage.run(&yank).expect_success().stdout;
     assert!(yanked.contains("yanked beta 2.0.0 (1 file)"), "{yanked}");
     stage.run(&["yank", "--repository", "repository", "--undo", "beta", "2.0"]).expect_success();

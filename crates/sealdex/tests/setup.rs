@@ -132,6 +132,10 @@ fn lines_for_ci_hold_the_fingerprint_and_write_nothing() {
         assert!(output.stdout.contains(&trust) && output.stdout.contains(expected), "{}", output.report());
     }
     assert_eq!(all(&stage), vec![None; 4]);
+    std::fs::write(stage.path("policy.toml"), "no-sdists = true").unwrap();
+    let mut ci = stage.sealdex(&["setup", "--ci", "generic"]);
+    let output = process::run(ci.env("SEALDEX_POLICY", stage.path("policy.toml")), PATIENCE).expect_success();
+    assert!(output.stderr.contains("policies in force here are not in these lines"), "{}", output.report());
 }
 
 /// Does what systemd does: listens, and starts the service with the socket when it is first asked.

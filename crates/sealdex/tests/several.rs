@@ -146,9 +146,11 @@ fn a_target_of_a_project_is_fetched_from_where_that_is_bound() {
     assert!(code == Some(0) && text.contains("alpha-1.0"), "{text}");
     let (code, text) = fetch(&[], &page("gamma"));
     assert!(code == Some(0) && text.contains("gamma-1.0"), "{text}");
-    // Only who names another gets another's.
+    // Nor does who names another get another's.
     let (code, text) = fetch(&["--from", "public"], &page("alpha"));
-    assert!(code == Some(0) && text.contains("alpha-9.0"), "{text}");
+    assert!(code == Some(1) && text.contains("alpha is bound to the repository company"), "{text}");
+    let (code, text) = fetch(&["--from", "public"], &page("gamma"));
+    assert!(code == Some(0) && text.contains("gamma-1.0"), "{text}");
     let (code, text) = fetch(&[], "files/alpha/alpha-9.0-py3-none-any.whl");
     assert!(code == Some(1) && text.contains("company has no target"), "{text}");
     let (code, text) = fetch(&[], "no-projects.txt");
@@ -171,6 +173,12 @@ fn each_repository_is_said_to_answer_for_its_own_indexes() {
     let mut run = two.user.sealdex(&["run", "--", "true"]);
     sealdex_testkit::process::run(run.env("SEALDEX_FROM", ""), support::PATIENCE).expect_success();
     two.user.run(&["run", "--from", "", "--", "true"]).expect_failure();
+    for (value, works) in [("1", false), ("", true), ("0", true)] {
+        let mut run = two.user.sealdex(&["fetch", "simple/gamma/index.json", "--output", "-"]);
+        let output = sealdex_testkit::process::run(run.env("SEALDEX_OFFLINE", value), support::PATIENCE);
+        let kept_alone = "connect to the network once, or leave out the offline option";
+        assert_eq!(output.text().contains(kept_alone), !works, "{value}: {}", output.report());
+    }
 }
 
 /// Whatever stands in an argument, a terminal shows it.
@@ -331,18 +339,22 @@ fn bindings_are_moved_by_name_alone_and_outlive_their_repository() {
     assert_eq!((&rows()[0]["name"], &rows()[0]["projects"][0]), (&"company".into(), &"alpha".into()));
     // Who is added later cannot take it along.
     let root = two.public.root_file();
-    let output = two.user.run(&[
-        "trust",
-        "add",
-        "third",
-        &two.served[1].url,
-        "--root",
-        root.to_str().unwrap(),
-        "--projects",
-        "alpha",
-    ]);
-    assert!(output.expect_failure().text().contains("alpha is bound to company already"));
+    let add = |project: &str| {
+        let add = ["trust", "add", "third", &two.served[1].url, "--root", root.to_str().unwrap()];
+        two.user.run(&[&add[..], &["--projects", project]].concat()).expect_failure().text()
+    };
+    assert!(add("alpha").contains("alpha is bound to company already"));
     assert_eq!(rows().as_array().unwrap().len(), 2);
+
+    // A name of a beginning that somebody has is theirs.
+    two.user.run(&["trust", "bind", "company", "ac*"]).expect_success();
+    assert!(add("acme-tools").contains("acme-tools is bound to company already, as ac*"));
+    assert!(add("acme-*").contains("acme-* is bound to company already, as ac*"));
+    let output = two.user.run(&["trust", "bind", "public", "acme-tools"]).expect_success();
+    assert!(output.text().contains("acme-tools was bound to company before, as ac*"), "{}", output.report());
+    let output = two.user.run(&["trust", "bind", "public", "acme-tools", "gamma"]).expect_success();
+    assert!(!output.text().contains("before"), "{}", output.report());
+    two.user.run(&["trust", "unbind", "ac*", "acme-tools", "gamma"]).expect_success();
 
     let output = two.user.run(&["trust", "remove", "company"]).expect_success();
     assert!(output.stdout.contains("still bound to it, and not to be had: alpha"), "{}", output.report());

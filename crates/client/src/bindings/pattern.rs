@@ -61,6 +61,15 @@ impl ProjectPattern {
         self.0 == "*"
     }
 
+    /// Whether it is for every project that `other` is for. A pattern covers itself.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(start) => other.0.starts_with(start),
+            None => self == other,
+        }
+    }
+
     /// Of two patterns that match, the one that says more counts: a name more than a beginning, and a longer one more
     /// than a shorter one.
     pub(super) fn weight(&self) -> usize {

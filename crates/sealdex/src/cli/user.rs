@@ -21,7 +21,7 @@ pub(crate) struct StoreArguments {
     #[arg(long = "from", value_name = "NAME", env = environment::FROM)]
     pub(crate) name: Option<String>,
     /// Do not ask the network: use the last verified state until it expires, and what is kept of its files
-    #[arg(long, env = environment::OFFLINE)]
+    #[arg(long, env = environment::OFFLINE, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) offline: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArguments,

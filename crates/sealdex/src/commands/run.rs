@@ -68,6 +68,7 @@ async fn begin(
         refuse_other_proxy(words)?;
     }
     uv_settings::refuse_other_proxy(words)?;
+    uv_settings::refuse_other_cache(words)?;
     let chosen = choose(&arguments.store).await?;
     if !arguments.allowed.is_empty() {
         forbid_unverified(&chosen.client.settings().policies, "--allow-host")?;

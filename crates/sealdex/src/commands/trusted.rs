@@ -108,13 +108,15 @@ pub(super) async fn choose_one(
 ) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let repository = match (from(&arguments.name), project) {
-        (Some(name), _) => named(&store, name)?,
-        (None, Some(project)) => {
-            let all = store.list().map_err(refused)?;
+        (name, Some(project)) => {
             let bindings = store.bindings().map_err(refused)?;
-            let repositories = Repositories::new(all, bindings).map_err(refused)?;
+            let repositories = match name {
+                Some(name) => Repositories::only(named(&store, name)?, bindings),
+                None => Repositories::new(store.list().map_err(refused)?, bindings).map_err(refused)?,
+            };
             repositories.for_project(project).map_err(refused)?.clone()
         }
+        (Some(name), None) => named(&store, name)?,
         (None, None) => only_one(store.list().map_err(refused)?)?,
     };
     chosen(arguments, (&repository).into()).await

@@ -31,6 +31,24 @@ pub(super) fn refuse_other_proxy(words: &[OsString]) -> Result<(), Failure> {
     ))
 }
 
+/// Refuses to run uv with a cache that is not the one of this run: what is in there, nobody has verified.
+pub(super) fn refuse_other_cache(words: &[OsString]) -> Result<(), Failure> {
+    let Some((program, words)) = words.split_first() else { return Ok(()) };
+    let is_uv = Path::new(program).file_stem().is_some_and(|name| name == "uv" || name == "uvx");
+    let mut options = words.iter().take_while(|word| *word != "--");
+    let names_cache = |word: &OsString| {
+        word.to_str().is_some_and(|word| word == "--cache-dir" || word.starts_with("--cache-dir="))
+    };
+    if !is_uv || !options.any(names_cache) {
+        return Ok(());
+    }
+    let message = "--cache-dir leads uv to files that nobody has verified";
+    Err(Failure::message(Kind::Usage, message).hint(
+        "leave it out: sealdex gives uv a cache of its own; an option that is meant for a command which uv runs comes \
+         after --",
+    ))
+}
+
 /// Where uv looks for settings when it is started in `directory`.
 pub(super) fn files(directory: &Path) -> Vec<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());

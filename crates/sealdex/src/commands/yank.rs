@@ -11,6 +11,13 @@ use crate::output::{GOOD, count, result, say, styled};
 
 pub(super) async fn run(arguments: YankArguments, format: Format) -> Result<(), Failure> {
     let project = ProjectName::parse(&arguments.project).map_err(|error| Failure::new(Kind::Usage, error))?;
+    // It is on the terminal of whoever installs that release.
+    if arguments.reason.as_deref().is_some_and(|reason| reason.chars().any(char::is_control)) {
+        return Err(Failure::message(
+            Kind::Usage,
+            "a reason is one line of text, without control characters",
+        ));
+    }
     let mut publisher = Publisher::open(&arguments.repository.repository, &arguments.online).await?;
     let files = release(&publisher, &project, &arguments.version).await?;
     let mut receipts = Vec::new();

@@ -38,6 +38,13 @@ fn another_index_is_refused_and_uvs_exit_code_passed_on() {
     project.assert_nobody_was_at_the_evil_index(&output);
     assert_eq!(output.code(), Some(2), "{}", output.report());
 
+    // What is in another cache, nobody has verified.
+    for option in [&["--cache-dir", "own"][..], &["--cache-dir=own"]] {
+        let output = sealdex_uv(&project, "app", &[&["sync"], option].concat());
+        assert_eq!(output.code(), Some(2), "{}", output.report());
+        assert!(output.stderr.contains("files that nobody has verified"), "{}", output.report());
+    }
+
     // As `sealdex run`, it does not start where uv's own settings would lead around the proxy.
     project.write("app", "uv.toml", "https-proxy = \"http://127.0.0.1:9\"\n");
     let output = sealdex_uv(&project, "app", &["sync"]);

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use sealdex_client::{Bindings, Repositories, RepositoryName, TrustedRepository};
 
 use super::trusted::{from, refused, store};
-use crate::cli::SetupArguments;
+use crate::cli::{PolicyArguments, SetupArguments};
+use crate::environment;
 use crate::failure::{Failure, Kind};
-use crate::output::{BAD, FAINT, GOOD, HINT, say, styled};
+use crate::output::{BAD, FAINT, GOOD, HINT, WARNING, say, styled, tell};
+use crate::policy;
 use installers::OtherIndex;
 
 /// Longer files are nobody's settings.
@@ -52,7 +54,17 @@ pub(super) fn run(arguments: &SetupArguments) -> Result<(), Failure> {
         }
         let trust = ci::Trust { repositories: &repositories, bindings: &bindings, from: from.as_ref() };
         say(ci::lines(service, &trust, arguments.listen).trim_end());
+        if !policy::find(&PolicyArguments::default())?.is_empty() {
+            warn(
+                "the policies in force here are not in these lines: bring them along, and name them in SEALDEX_POLICY",
+            );
+        }
         return Ok(());
+    }
+    if !arguments.undo && std::env::var_os(environment::POLICY).is_some_and(|named| !named.is_empty()) {
+        warn(
+            "the service heeds the administrator's policy and the user's own, not those that SEALDEX_POLICY names here",
+        );
     }
     let places = Places::of_this_user()?;
     let changes = if arguments.undo { places.without_ours()? } else { places.with_ours(arguments)? };
@@ -168,12 +180,17 @@ impl Places {
     }
 }
 
+fn warn(text: &str) {
+    tell(format!("{} {text}", styled(WARNING, "warning:")));
+}
+
 /// Puts our lines into a file's text.
 type Edit = fn(&str, std::net::SocketAddr, bool) -> Result<String, OtherIndex>;
 
 impl OtherIndex {
     fn failure(self, path: &Path) -> Failure {
         let Self { key, value } = self;
+        let value = without_passwords(&value);
         Failure::message(Kind::Failed, format!("{} sets {key} to {value}", path.display()))
             .hint("take it out, or replace it with --force; what stands in tables of uv.toml has to be taken out by hand")
     }
@@ -190,10 +207,10 @@ impl Change {
         let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
         say(styled(FAINT, format!("--- {}, line {}", self.path.display(), same + 1)));
         for line in &old[..old.len() - tail] {
-            say(styled(BAD, format!("- {line}")));
+            say(styled(BAD, format!("- {}", without_passwords(line))));
         }
         for line in &new[..new.len() - tail] {
-            say(styled(GOOD, format!("+ {line}")));
+            say(styled(GOOD, format!("+ {}", without_passwords(line))));
         }
     }
 
@@ -215,6 +232,20 @@ impl Change {
     }
 }
 
+/// A line of settings as it is shown: URLs without what stands before the host.
+fn without_passwords(line: &str) -> String {
+    let mut parts = line.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['/', '"', ' ', '?', '#']).unwrap_or(part.len());
+        let host = part[..end].rfind('@').map_or(0, |at| at + 1);
+        shown.push_str("://");
+        shown.push_str(if host > 0 { "...@" } else { "" });
+        shown.push_str(&part[host..]);
+    }
+    shown
+}
+
 fn read(path: &Path) -> Result<Option<String>, Failure> {
     let too_long = || io::Error::new(io::ErrorKind::InvalidData, "it is too long for settings");
     match path.metadata() {
@@ -227,4 +258,21 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
     Failure::message(Kind::Failed, format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (line, shown) in [
+            ("index-url = https://u:secret@a.example/simple/", "index-url = https://...@a.example/simple/"),
+            ("index = \"https://token@a.example/@b/\"", "index = \"https://...@a.example/@b/\""),
+            ("https://a.example/ https://u:p@ss@b.example", "https://a.example/ https://...@b.example"),
+            ("no URL: a@b", "no URL: a@b"),
+        ] {
+            assert_eq!(without_passwords(line), shown);
+        }
+    }
 }

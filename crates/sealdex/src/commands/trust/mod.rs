@@ -22,10 +22,14 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             let url = RepositoryUrl::parse(&url).map_err(refused)?;
             let (indexes, projects) = (indexes(&stands_for)?, patterns(&projects)?);
             let before = Whole::of(&store)?;
-            if let Some((pattern, owner)) = bound_to_another(&settled(&store)?, &name, &projects) {
-                let move_it = format!("sealdex trust bind {name} {}", quoted(&pattern));
-                return Err(Failure::message(Kind::Usage, format!("{pattern} is bound to {owner} already"))
-                    .hint(format!("add {name} without it, then move it: {move_it}")));
+            if let Some(Taken { pattern, by, owner }) = taken(&settled(&store)?, &name, &projects).first() {
+                let move_it = format!("sealdex trust bind {name} {}", quoted(pattern));
+                let part = if by == pattern { String::new() } else { format!(", as {by}") };
+                return Err(Failure::message(
+                    Kind::Usage,
+                    format!("{pattern} is bound to {owner} already{part}"),
+                )
+                .hint(format!("add {name} without it, then move it: {move_it}")));
             }
             let scratch = tempfile::tempdir()?;
             let client = client(Some(scratch.path().to_owned()), connection, &limits)?;
@@ -90,8 +94,7 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
         TrustCommand::Bind { name, projects } => {
             let name = RepositoryName::parse(&name).map_err(refused)?;
             let (repository, projects) = (store.repository(&name).map_err(refused)?, patterns(&projects)?);
-            let moved = bound_to_another(&settled(&store)?, &name, &projects)
-                .map(|(pattern, owner)| format!("{pattern} was bound to {owner} before"));
+            let moved = taken(&settled(&store)?, &name, &projects);
             let trusted = names(&store)?;
             let change = |own: &mut Bindings| {
                 own.settle(&trusted);
@@ -101,8 +104,12 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             let whole = Whole::of(&store)?;
             let row = whole.row(&repository);
             result(format, &row, || {
-                if let Some(moved) = moved {
-                    tell(format!("{} {moved}", styled(WARNING, "warning:")));
+                for Taken { pattern, by, owner } in moved {
+                    let part = if by == pattern { String::new() } else { format!(", as {by}") };
+                    tell(format!(
+                        "{} {pattern} was bound to {owner} before{part}",
+                        styled(WARNING, "warning:")
+                    ));
                 }
                 say(format!("{} at {}", row.name, row.url));
                 row.say_projects();
@@ -170,14 +177,26 @@ fn settled(store: &TrustStore) -> Result<Bindings, Failure> {
     Ok(bindings)
 }
 
-/// The first of these patterns that another repository than `name` has.
-fn bound_to_another(
-    bindings: &Bindings,
-    name: &RepositoryName,
-    projects: &[ProjectPattern],
-) -> Option<(ProjectPattern, RepositoryName)> {
-    let mut others = bindings.iter().filter(|(_, owner)| *owner != name);
-    others.find(|(pattern, _)| projects.contains(pattern)).map(|(own, owner)| (own.clone(), owner.clone()))
+/// A pattern whose projects another repository has so far, by a pattern of its own.
+struct Taken {
+    pattern: ProjectPattern,
+    by: ProjectPattern,
+    owner: RepositoryName,
+}
+
+/// Those of these patterns that would take projects from another repository than `name`. To take some from who has all
+/// others takes nothing: what `*` is for is what is bound to nobody else.
+fn taken(bindings: &Bindings, name: &RepositoryName, projects: &[ProjectPattern]) -> Vec<Taken> {
+    let owner_of = |pattern: &ProjectPattern| {
+        let covering = bindings.iter().filter(|(by, _)| by.covers(pattern));
+        covering.max_by_key(|(by, _)| by.to_string().len())
+    };
+    let taken = projects.iter().filter_map(|pattern| {
+        let (by, owner) = owner_of(pattern)?;
+        let is_anothers = owner != name && (by == pattern || !by.is_for_all());
+        is_anothers.then(|| Taken { pattern: pattern.clone(), by: by.clone(), owner: owner.clone() })
+    });
+    taken.collect()
 }
 
 fn read_root(file: &std::path::Path, settings: &ClientSettings) -> Result<Vec<u8>, Failure> {
