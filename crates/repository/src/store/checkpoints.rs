@@ -3,57 +3,69 @@
 //! Left to itself SQLite does so within a commit, each time the log has 4 MB: the writer waits for the disk, and pages
 //! that change again and again, such as those of indexes, are written as often. An import takes a third longer so.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 /// From a write to the copying: what is written until then goes with it.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// What copies the log. It ends with this.
+/// What copies the log. It ends by itself when this is dropped.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
-    writes: mpsc::Sender<()>,
-    task: AbortHandle,
+    running: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
 }
 
 impl Checkpoints {
     /// Takes a connection of its own at the first write.
     pub(super) fn begin(options: SqliteConnectOptions) -> Self {
         let (writes, announced) = mpsc::channel(1);
-        let task = tokio::spawn(copy_after_writes(options, announced)).abort_handle();
-        Self { writes, task }
+        let task = tokio::spawn(copy_after_writes(options, announced));
+        Self { running: Mutex::new(Some((writes, task))) }
     }
 
     /// Something is about to be written.
     pub(super) fn announce_write(&self) {
-        // Where one is announced already, this is copied with it.
-        let _announced = self.writes.try_send(());
+        if let Some((writes, _)) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Where one is announced already, this is copied with it.
+            let _announced = writes.try_send(());
+        }
     }
 
-    pub(super) fn end(&self) {
-        self.task.abort();
-    }
-}
-
-impl Drop for Checkpoints {
-    fn drop(&mut self) {
-        self.end();
+    /// Ends it, and waits until its connection is closed: whoever closes the last one merges the log into the database,
+    /// and may move that file then.
+    pub(super) async fn end(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((writes, task)) = running {
+            drop(writes);
+            // It does not panic; and if it did, it would be over.
+            let _over = task.await;
+        }
     }
 }
 
 async fn copy_after_writes(options: SqliteConnectOptions, mut announced: mpsc::Receiver<()>) {
     let mut connection = None;
     while announced.recv().await.is_some() {
-        tokio::time::sleep(DELAY).await;
+        let end = async { while announced.recv().await.is_some() {} };
+        tokio::select! {
+            () = tokio::time::sleep(DELAY) => {}
+            () = end => break,
+        }
         if let Err(error) = copy(&options, &mut connection).await {
             // The writer does it, later.
             tracing::warn!(error = &error as &dyn std::error::Error, "the write-ahead log was not copied");
             connection = None;
         }
+    }
+    if let Some(connection) = connection
+        && let Err(error) = connection.close().await
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a connection was not closed");
     }
 }
 
@@ -96,6 +108,8 @@ mod tests {
         assert_eq!(copied(&path).await, None);
         tokio::time::sleep(2 * DELAY).await;
         assert_eq!(copied(&path).await.as_deref(), Some("value"));
+        // Nothing is left in a log that whoever moves the database would leave behind.
         store.close().await;
+        assert!(!folder.path().join("state.sqlite-wal").exists());
     }
 }

@@ -88,7 +88,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn close(&self) {
-        self.checkpoints.end();
+        self.checkpoints.end().await;
         self.read.close().await;
         self.write.close().await;
     }
