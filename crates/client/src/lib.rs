@@ -45,7 +45,7 @@ pub use decision::{
 pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
-pub use name::{RepositoryName, RepositoryUrl, Sha256Digest};
+pub use name::{RepositoryName, RepositoryUrl, Sha256Digest, printable};
 pub use policy::{LeftOut, Policies, Policy, PolicyTarget, RuleInForce};
 pub use proxy::{
     AllowedHost, Interposition, OfflineUse, PROXY_NAME, ProxyOptions, Refusal, SnapshotPolicy, VerifyingProxy,

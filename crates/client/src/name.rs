@@ -258,8 +258,10 @@ pub(crate) fn escaped(text: &str) -> String {
     text.escape_debug().take(MAX_CHARS).collect()
 }
 
-/// Text from a file or an error, in a message: what would do something to a terminal is escaped, quotes are not.
-pub(crate) fn printable(text: &str) -> String {
+/// Text from outside, for a message: what would move a terminal's cursor, colour it or turn its letters around is escaped,
+/// quotes are not.
+#[must_use]
+pub fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
         match character {
             '"' | '\'' | '\\' => shown.push(character),

@@ -98,15 +98,6 @@ impl Repositories {
         format!("bound+{}", digest.get(..16).unwrap_or_default())
     }
 
-    /// The one that answers for a project.
-    ///
-    /// # Errors
-    /// [`Error::BoundElsewhere`], [`Error::Unbound`]: none of these does.
-    pub fn of(&self, project: &ProjectName) -> Result<&TrustedRepository, Error> {
-        let place = self.place_for(project)?;
-        self.repositories.get(place).ok_or(Error::NoRepository)
-    }
-
     /// The place of the one that answers for a project.
     ///
     /// # Errors

@@ -383,6 +383,8 @@ fn bindings_are_moved_by_name_alone_and_outlive_their_repository() {
 #[test]
 fn a_jobs_lines_bring_the_same_trust_and_wait_for_the_proxy() {
     let two = Two::new(&["--projects", "alpha", "--projects", "be*"]);
+    // A beginning of one repository's that has a name of the other's, and the other way round.
+    two.user.run(&["trust", "bind", "public", "al*", "beyond"]).expect_success();
     let bin = two.user.path("bin");
     std::fs::create_dir(&bin).unwrap();
     let sealdex = sealdex_testkit::process::sealdex();

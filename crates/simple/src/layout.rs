@@ -14,6 +14,15 @@ pub fn file_target_path(project: &ProjectName, filename: &FileName) -> String {
     format!("files/{project}/{filename}")
 }
 
+/// The project whose page or file a target path is for, or would be if there were such a file.
+#[must_use]
+pub fn project_of(target_path: &str) -> Option<ProjectName> {
+    let mut segments = target_path.splitn(3, '/');
+    let (folder, name, rest) = (segments.next()?, segments.next()?, segments.next()?);
+    let is_projects = matches!(folder, "simple" | "files") && !rest.is_empty();
+    ProjectName::parse(name).ok().filter(|_| is_projects)
+}
+
 /// The URL that a page served at `/simple/<project>/` holds for one of its files:
 /// `../../files/<project>/<filename>`, the file name percent-encoded where it must be.
 pub fn relative_file_url(project: &ProjectName, filename: &FileName) -> String {
@@ -22,7 +31,7 @@ pub fn relative_file_url(project: &ProjectName, filename: &FileName) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{file_target_path, index_page_target_path, relative_file_url};
+    use super::{file_target_path, index_page_target_path, project_of, relative_file_url};
     use crate::{FileName, ProjectName};
 
     #[test]
@@ -31,6 +40,18 @@ mod tests {
         let filename = FileName::parse("holy_grail-1.0+local.tar.gz").unwrap();
         assert_eq!(index_page_target_path(&project), "simple/holy-grail/index.json");
         assert_eq!(file_target_path(&project, &filename), "files/holy-grail/holy_grail-1.0+local.tar.gz");
+        for path in [
+            index_page_target_path(&project),
+            file_target_path(&project, &filename),
+            "files/Holy_Grail/a/b".to_owned(),
+        ] {
+            assert_eq!(project_of(&path).as_ref(), Some(&project), "{path}");
+        }
+        for path in
+            ["", "simple", "simple/holy-grail", "simple/holy-grail/", "simple/-/x", "other/holy-grail/x"]
+        {
+            assert_eq!(project_of(path), None, "{path}");
+        }
         assert_eq!(
             relative_file_url(&project, &filename),
             "../../files/holy-grail/holy_grail-1.0+local.tar.gz"

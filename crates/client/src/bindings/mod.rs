@@ -80,6 +80,12 @@ impl Bindings {
         matching.max_by_key(|(pattern, _)| pattern.weight())
     }
 
+    /// Of the bindings that are for every project of a pattern, the one that counts.
+    #[must_use]
+    pub fn covering(&self, pattern: &ProjectPattern) -> Option<(&ProjectPattern, &RepositoryName)> {
+        self.iter().filter(|(own, _)| own.covers(pattern)).max_by_key(|(own, _)| own.weight())
+    }
+
     /// The repository that all other projects are bound to (`*`).
     #[must_use]
     pub fn rest(&self) -> Option<&RepositoryName> {

@@ -3,8 +3,8 @@
 //!
 //! A publication has four steps. A crash between any two of them is made good by whoever is the writer next.
 //!
-//! 1. Everything pending is read at one moment. Pages and touched bins are made and signed, then snapshot and timestamp.
-//!    Pages are written below `public/targets`, where nothing refers to them yet, and the snapshot, which is large, below
+//! 1. Everything pending is read at one moment. Pages and touched bins are made and signed, the snapshot beside them,
+//!    then the timestamp. Pages are written below `public/targets`, where nothing refers to them yet, and the snapshot, which is large, below
 //!    `public/metadata`, in a version that was reserved for it. *After a crash*: nothing of it was seen; it is made again,
 //!    with a snapshot of another version.
 //! 2. One database transaction marks the transactions as published, moves the versions on, and puts bins and timestamp
@@ -144,8 +144,7 @@ impl SnapshotProcess {
         }
     }
 
-    /// Signs anew what would expire before long: at most some hundred bins at a time, so that nothing has to wait for
-    /// it. `None`: nothing would.
+    /// Signs anew what would expire before long: at most a hundred bins at a time, so that nothing waits long for it. `None`: nothing would.
     ///
     /// # Errors
     /// As [`SnapshotProcess::publish_pending`].

@@ -1,7 +1,7 @@
 //! SQLite's write-ahead log, copied into the database beside the writer.
 //!
 //! Left to itself SQLite does so within a commit, each time the log has 4 MB: the writer waits for the disk, and pages
-//! that change again and again, such as those of indexes, are written as often. An import takes a third longer so.
+//! that change again and again, such as those of indexes, are written as often.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

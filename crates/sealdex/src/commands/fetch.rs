@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use sealdex_client::{Policies, Publisher, Session};
-use sealdex_simple::ProjectName;
+use sealdex_simple::layout;
 use sealdex_tuf::digest::HashAlgorithm;
 use sealdex_tuf::{TargetPath, VerifiedTarget};
 use serde_json::json;
@@ -21,7 +21,7 @@ const MAX_STANDARD_OUTPUT_BYTES: u64 = 256 << 20;
 pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(), Failure> {
     let path =
         TargetPath::parse(arguments.target.as_str()).map_err(|error| Failure::new(Kind::Usage, error))?;
-    let chosen = choose_one(&arguments.store, project_of(&path).as_ref()).await?;
+    let chosen = choose_one(&arguments.store, layout::project_of(path.as_str()).as_ref()).await?;
     let waiting = spinner(format!("fetching {path}"));
     let session = chosen.session().await?;
     let Some(target) = session.target(&path).await.map_err(refused)? else {
@@ -64,14 +64,6 @@ pub(super) async fn run(arguments: FetchArguments, format: Format) -> Result<(),
     Ok(())
 }
 
-/// The project whose page or file a target is, by its path.
-fn project_of(path: &TargetPath) -> Option<ProjectName> {
-    let mut segments = path.as_str().split('/');
-    let (folder, name, rest) = (segments.next()?, segments.next()?, segments.next()?);
-    let is_projects = matches!(folder, "simple" | "files") && !rest.is_empty();
-    ProjectName::parse(name).ok().filter(|_| is_projects)
-}
-
 /// Whether policies have anything to say of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judged {
@@ -87,14 +79,13 @@ async fn judge(
     target: &VerifiedTarget,
     now: Timestamp,
 ) -> Result<Judged, Failure> {
-    let segments: Vec<&str> = target.path().as_str().split('/').collect();
-    let (name, file) = match *segments.as_slice() {
-        ["simple", name, "index.json"] => (name, None),
-        ["files", name, file] => (name, Some(file)),
-        _ => return Ok(Judged::NoProjects),
-    };
-    let project = ProjectName::parse(name).ok().filter(|project| project.as_str() == name);
-    let Some(project) = project else { return Ok(Judged::NoProjects) };
+    let path = target.path().as_str();
+    let Some(project) = layout::project_of(path) else { return Ok(Judged::NoProjects) };
+    let page_path = layout::index_page_target_path(&project);
+    let file = path.strip_prefix(&format!("files/{project}/")).filter(|file| !file.contains('/'));
+    if file.is_none() && path != page_path {
+        return Ok(Judged::NoProjects);
+    }
     let Some(page) = session.page(&project).await.map_err(refused)? else { return Ok(Judged::NoProjects) };
     for publisher in [page.publisher(), &Publisher::of(target)] {
         policies.check_publisher(&project, publisher).map_err(refused)?;

@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: InstallerArguments) -> Result<ExitCode, Failu
 }
 
 async fn begin(arguments: &InstallerArguments, watch: &Watch, python: &Path) -> Result<Begun, Failure> {
-    if !programs::is_there(python) {
+    if !programs::can_run(python) {
         return Err(not_started(python, &io::ErrorKind::NotFound.into()));
     }
     if arguments.oversight.unsafely_disable_package_verification {

@@ -49,7 +49,7 @@ struct Published<'a> {
 async fn publisher(arguments: &PolicyPublisherArguments, format: Format) -> Result<(), Failure> {
     let project = ProjectName::parse(&arguments.project).map_err(|error| Failure::new(Kind::Usage, error))?;
     let chosen = choose(&arguments.store).await?;
-    let repository = chosen.repositories.of(&project).map_err(refused)?;
+    let repository = chosen.repositories.for_project(&project).map_err(refused)?;
     let session = chosen.session_of(repository).await?;
     let Some(page) = session.page(&project).await.map_err(refused)? else {
         return Err(Failure::message(

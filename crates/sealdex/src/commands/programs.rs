@@ -13,15 +13,7 @@ pub(super) fn on_path(name: &str) -> Option<PathBuf> {
         .find(|path| is_program(path))
 }
 
-/// Whether there is such a program: at this path, or on `PATH`.
-pub(super) fn is_there(program: &Path) -> bool {
-    if program.components().count() > 1 {
-        return program.exists();
-    }
-    program.to_str().is_none_or(|name| on_path(name).is_some())
-}
-
-/// Whether there is such a program, and it may be run.
+/// Whether there is such a program, at this path or on `PATH`, and it may be run.
 pub(super) fn can_run(program: &Path) -> bool {
     if program.components().count() > 1 {
         return is_program(program);

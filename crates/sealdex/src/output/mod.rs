@@ -11,6 +11,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use console::{Alignment, measure_text_width, pad_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+pub(crate) use sealdex_client::printable as plain;
 use serde::Serialize;
 
 use crate::cli::Format;
@@ -24,17 +25,6 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// `text` in `style`; colours are dropped where the stream is no terminal or NO_COLOR is set.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
-}
-
-/// Text from outside, for a terminal: what would move its cursor, colour it or turn its letters around is escaped.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
-        match character {
-            '"' | '\'' | '\\' => shown.push(character),
-            other => shown.extend(other.escape_debug()),
-        }
-        shown
-    })
 }
 
 /// Writes one line to standard output. A reader that went away is no fault of ours.

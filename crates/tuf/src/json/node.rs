@@ -72,15 +72,16 @@ impl<'a> Members<'a> {
         Some(Self(entries))
     }
 
-    /// An object to be written: these members, and those of `others` that have other keys.
+    /// An object to be written: these members, and those of `others` that have other keys. Of one key the first counts.
     pub(crate) fn written(mut own: Vec<Entry<'a>>, others: &'a Object) -> Self {
         if !others.is_empty() {
             let own_keys: BTreeSet<String> = own.iter().map(|(key, _)| key.to_string()).collect();
             let others = Self::borrowed(others).into_iter();
             own.extend(others.filter(|(key, _)| !own_keys.contains(key.as_ref())));
         }
-        // No key occurs twice.
-        Self::new(own).unwrap_or_default()
+        own.sort_by(|a, b| a.0.cmp(&b.0));
+        own.dedup_by(|later, first| later.0 == first.0);
+        Self(own)
     }
 
     /// An object to be written, of these members, whose keys differ.

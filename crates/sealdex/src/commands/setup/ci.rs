@@ -18,15 +18,37 @@ pub(super) struct Trust<'a> {
 impl Trust<'_> {
     /// The commands after which the job trusts the same repositories, with the same projects bound to each.
     fn commands(&self) -> Vec<String> {
-        let all = ProjectPattern::all();
-        let has_all = |own: &&TrustedRepository| self.bindings.of(own.name()).any(|pattern| *pattern == all);
-        let has_any = |own: &&TrustedRepository| self.bindings.of(own.name()).next().is_some();
-        // One without bindings would have everything, were it the first.
+        let bound = |own: &TrustedRepository| self.bindings.of(own.name()).next().is_some();
+        let has_all = |own: &TrustedRepository| self.bindings.rest() == Some(own.name());
+        // One that is added with no projects would have everything, were it the first.
         let mut ordered: Vec<&TrustedRepository> = self.repositories.iter().collect();
-        ordered.sort_by_key(|own| (!has_all(own), !has_any(own)));
+        ordered.sort_by_key(|own| (!has_all(own), self.patterns(own, false).next().is_none()));
         // What is not used has to be known only if something is bound to it.
-        ordered.retain(|own| self.from.is_none_or(|from| from == own.name() || has_any(own)));
-        ordered.into_iter().map(|own| self.add(own)).collect()
+        ordered.retain(|own| self.from.is_none_or(|from| from == own.name() || bound(own)));
+        let adds = ordered.iter().map(|own| self.add(own));
+        let binds = ordered.iter().filter_map(|own| self.bind(own));
+        adds.chain(binds).collect()
+    }
+
+    /// What is bound to a repository and is, or is not, part of what another one has by a beginning.
+    fn patterns<'a>(
+        &'a self,
+        repository: &'a TrustedRepository,
+        is_part: bool,
+    ) -> impl Iterator<Item = &'a ProjectPattern> {
+        let is_anothers = |by: &ProjectPattern, owner: &RepositoryName, pattern: &ProjectPattern| {
+            owner != repository.name() && !by.is_for_all() && by.covers(pattern)
+        };
+        self.bindings.of(repository.name()).filter(move |pattern| {
+            self.bindings.iter().any(|(by, owner)| is_anothers(by, owner, pattern)) == is_part
+        })
+    }
+
+    /// What `trust add` would not take from another repository has to be taken on its own.
+    fn bind(&self, repository: &TrustedRepository) -> Option<String> {
+        let words: Vec<String> = self.patterns(repository, true).map(|own| word(&own.to_string())).collect();
+        let name = repository.name();
+        (!words.is_empty()).then(|| format!("sealdex trust bind {name} {}", words.join(" ")))
     }
 
     fn add(&self, repository: &TrustedRepository) -> String {
@@ -36,7 +58,7 @@ impl Trust<'_> {
             word(record.url.as_url().as_str()),
             record.initial_root
         );
-        for pattern in self.bindings.of(name) {
+        for pattern in self.patterns(repository, false) {
             command.push_str(&format!(" --projects {}", word(&pattern.to_string())));
         }
         for index in &record.stands_for {

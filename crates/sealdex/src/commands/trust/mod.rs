@@ -187,12 +187,8 @@ struct Taken {
 /// Those of these patterns that would take projects from another repository than `name`. To take some from who has all
 /// others takes nothing: what `*` is for is what is bound to nobody else.
 fn taken(bindings: &Bindings, name: &RepositoryName, projects: &[ProjectPattern]) -> Vec<Taken> {
-    let owner_of = |pattern: &ProjectPattern| {
-        let covering = bindings.iter().filter(|(by, _)| by.covers(pattern));
-        covering.max_by_key(|(by, _)| by.to_string().len())
-    };
     let taken = projects.iter().filter_map(|pattern| {
-        let (by, owner) = owner_of(pattern)?;
+        let (by, owner) = bindings.covering(pattern)?;
         let is_anothers = owner != name && (by == pattern || !by.is_for_all());
         is_anothers.then(|| Taken { pattern: pattern.clone(), by: by.clone(), owner: owner.clone() })
     });
