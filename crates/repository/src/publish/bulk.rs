@@ -18,6 +18,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use jiff::Timestamp as Time;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use sealdex_tuf::metadata::Common;
 use sealdex_tuf::{RoleName, Signer, Version};
 
@@ -333,10 +334,11 @@ pub(super) async fn sync(repository: &Repository) -> Result<(), Error> {
     disk::blocking(move || blobs.settle()).await
 }
 
-/// Does the work on as many threads as there are cores, in parts of about the same number.
+/// Does the work on as many threads as there are cores, in parts of about the same number. They are always the same
+/// threads: each has memory of its own, which large pages would be made in anew with each publication.
 pub(super) fn in_lanes<T: Send, R: Send>(
     mut items: Vec<T>,
-    work: impl Fn(Vec<T>) -> Result<R, Error> + Sync,
+    work: impl Fn(Vec<T>) -> Result<R, Error> + Sync + Send,
 ) -> Result<Vec<R>, Error> {
     let lanes = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len().max(1));
     let size = items.len().div_ceil(lanes).max(1);
@@ -345,9 +347,5 @@ pub(super) fn in_lanes<T: Send, R: Send>(
         let rest = items.split_off(size.min(items.len()));
         parts.push(std::mem::replace(&mut items, rest));
     }
-    std::thread::scope(|scope| {
-        let work = &work;
-        let lanes: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
-        lanes.into_iter().map(|lane| lane.join().map_err(|_| Error::Interrupted)?).collect()
-    })
+    parts.into_par_iter().map(work).collect()
 }
