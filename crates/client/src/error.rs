@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bindings::ProjectPattern;
@@ -379,7 +380,7 @@ pub enum Error {
         policy: PolicyTarget,
         /// Why not.
         #[source]
-        source: Box<Error>,
+        source: Arc<Error>,
     },
     /// A repository has no such policy.
     #[error("the repository {} has no target {} in snapshot {snapshot}", policy.repository(), policy.path())]

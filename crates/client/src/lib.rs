@@ -40,7 +40,8 @@ pub use bound::Bound;
 pub use cache::{CacheCheck, CacheUsage, FileCache, FileCount};
 pub use client::{Client, ClientSettings};
 pub use decision::{
-    Decision, DecisionLog, FileGiven, History, Outcome, PageGiven, Refused, Target, UnverifiedRun,
+    Decision, DecisionLog, FileGiven, History, Outcome, PageGiven, PolicyTaken, Refused, Target,
+    UnverifiedRun,
 };
 pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::name::{Sha256Digest, escaped, printable};
 use crate::publisher::Publisher;
 use rules::{Asked, Rules};
+use signed::Signed;
 
 pub use signed::PolicyTarget;
 
@@ -34,6 +35,8 @@ pub struct Policy {
     rules: Rules,
     table: toml::Table,
     digest: Sha256Digest,
+    /// `None` for one of this machine's files.
+    signed: Option<Signed>,
 }
 
 /// All policies that are in force. Without any, everything that verifies may be installed.
@@ -95,7 +98,13 @@ impl Policy {
         };
         let rules = toml::from_str(text).map_err(failed)?;
         let table = toml::Table::from_str(text).map_err(failed)?;
-        Ok(Self { source: source.into(), rules, table, digest: Sha256Digest::of(text.as_bytes()) })
+        Ok(Self {
+            source: source.into(),
+            rules,
+            table,
+            digest: Sha256Digest::of(text.as_bytes()),
+            signed: None,
+        })
     }
 
     /// Where it comes from.
@@ -108,6 +117,16 @@ impl Policy {
     #[must_use]
     pub fn includes(&self) -> &[PolicyTarget] {
         &self.rules.include
+    }
+
+    /// The repository that signs it, and the snapshot it is from; `None` for one of this machine's files.
+    pub(crate) fn signed(&self) -> Option<&Signed> {
+        self.signed.as_ref()
+    }
+
+    /// SHA-256 of its text.
+    pub(crate) fn digest(&self) -> Sha256Digest {
+        self.digest
     }
 
     fn left_out(
@@ -134,6 +153,10 @@ impl Policies {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Policy> {
+        self.0.iter()
     }
 
     /// Every rule in force, and where it comes from.
