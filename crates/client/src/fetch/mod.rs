@@ -31,7 +31,7 @@ pub(crate) use deadline::Deadline;
 pub(crate) use dictionary::Dictionary;
 pub use limits::FetchLimits;
 pub(crate) use packing::Packing;
-pub(crate) use redirect::Redirects;
+pub(crate) use redirect::{Redirects, is_local};
 pub(crate) use transfer::Transfer;
 
 const USER_AGENT: &str = concat!("sealdex/", env!("CARGO_PKG_VERSION"));
