@@ -66,7 +66,8 @@ pub(super) fn client(
     make(settings(cache_directory, connection, limits)?)
 }
 
-fn settings(
+/// Settings of a client, without making one.
+pub(super) fn settings(
     cache_directory: Option<PathBuf>,
     connection: ConnectionArguments,
     limits: &LimitArguments,
