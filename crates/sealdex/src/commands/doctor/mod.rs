@@ -81,7 +81,7 @@ async fn examine() -> Result<Report, Failure> {
 
 /// The names of the repositories that are trusted. Makes no folder.
 fn trusted() -> Result<Vec<String>, Failure> {
-    let named = std::env::var_os(environment::TRUST_DIR).map(PathBuf::from);
+    let named = environment::value(environment::TRUST_DIR).map(PathBuf::from);
     let folder = named.map_or_else(TrustStore::default_directory, Ok).map_err(refused)?;
     if !folder.is_dir() {
         return Ok(Vec::new());
