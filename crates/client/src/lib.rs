@@ -20,6 +20,7 @@ mod bound;
 mod cache;
 mod client;
 mod decision;
+mod destination;
 mod environment;
 mod error;
 mod fetch;
@@ -43,6 +44,7 @@ pub use decision::{
     Decision, DecisionLog, FileGiven, History, Outcome, PageGiven, PolicyTaken, Refused, Target,
     UnverifiedRun,
 };
+pub use destination::file_to_write;
 pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
