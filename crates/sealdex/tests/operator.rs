@@ -51,6 +51,18 @@ fn a_repository_with_real_keys_needs_its_passphrase() {
     assert!(refused.text().contains("is a repository already"), "{}", refused.report());
 }
 
+#[test]
+fn what_is_counted_is_one_or_many() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&[stage.wheel(&WheelBuilder::new("alpha", "1.0").build())]);
+    let verified = stage.run(&["verify", "--repository", "repository"]).expect_success().stdout;
+    assert!(verified.contains(" roles, 1 page, 1 file; "), "{verified}");
+    let exported = stage.run(&["export", "--repository", "repository", "out"]).expect_success().stdout;
+    assert!(exported.contains(" files written, 0 there already, "), "{exported}");
+    let collected = stage.run(&["collect", "--repository", "repository"]).expect_success().stdout;
+    assert!(collected.contains("0 pages, 0 files: 0 bytes of "), "{collected}");
+}
+
 /// As a unit or a CI job sets what it has no value for.
 #[test]
 fn a_variable_with_nothing_in_it_is_as_good_as_unset() {

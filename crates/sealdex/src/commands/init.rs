@@ -15,7 +15,7 @@ use super::offline::{default_directory, passphrase};
 use super::publish::{database_named, online_passphrase, root_file};
 use crate::cli::{Format, InitArguments, SchemeChoice};
 use crate::failure::{Failure, Kind};
-use crate::output::{FAINT, GOOD, WARNING, result, say, spinner, styled};
+use crate::output::{FAINT, GOOD, WARNING, count, result, say, spinner, styled};
 
 #[derive(Serialize)]
 struct Summary {
@@ -175,7 +175,8 @@ fn refuse_existing(directory: &RepositoryDirectory) -> Result<(), Failure> {
 
 fn check_threshold(role: &str, keys: u8, threshold: u8) -> Result<(), Failure> {
     if threshold > keys {
-        let message = format!("{threshold} {role} keys must sign, but only {keys} are to be made");
+        let made = count(keys, "is", "are");
+        let message = format!("{threshold} {role} keys must sign, but only {made} to be made");
         return Err(Failure::message(Kind::Usage, message));
     }
     Ok(())
