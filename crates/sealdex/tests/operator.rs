@@ -52,6 +52,22 @@ fn a_repository_with_real_keys_needs_its_passphrase() {
 }
 
 #[test]
+fn init_refuses_what_it_would_have_to_ignore_and_leaves_nothing() {
+    let stage = Stage::new();
+    std::fs::write(stage.path("file"), "mine").unwrap();
+    let before = || std::fs::read_dir(stage.path("")).unwrap().count();
+    let refused = stage.run(&["init", "--dev", "file"]).expect_failure();
+    assert_eq!(refused.code(), Some(2));
+    assert!(refused.stderr.contains("file is there, and no directory"), "{}", refused.report());
+    for option in ["--root-keys", "--root-threshold", "--targets-keys", "--targets-threshold"] {
+        let refused = stage.run(&["init", "--dev", option, "1", "index"]).expect_failure();
+        assert_eq!(refused.code(), Some(2));
+        assert!(refused.stderr.contains("cannot be used with"), "{}", refused.report());
+    }
+    assert_eq!(before(), 1);
+}
+
+#[test]
 fn what_is_counted_is_one_or_many() {
     let stage = Stage::with_repository(&[]);
     stage.add(&[stage.wheel(&WheelBuilder::new("alpha", "1.0").build())]);

@@ -1,5 +1,6 @@
 //! `sealdex init`: keys, roles and the first signatures.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -163,6 +164,11 @@ impl Protections {
 }
 
 fn refuse_existing(directory: &RepositoryDirectory) -> Result<(), Failure> {
+    let path = directory.path();
+    if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
+        let message = format!("{} is there, and no directory", path.display());
+        return Err(Failure::message(Kind::Usage, message).hint("choose another path; nothing was made"));
+    }
     let settings = directory.settings_file();
     if settings.exists() || directory.online_key_file().exists() {
         let message = format!("{} is a repository already", directory.path().display());
