@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::bindings::ProjectPattern;
 use crate::bound::Bound;
-use crate::name::{RepositoryName, Sha256Digest};
+use crate::name::{RepositoryName, Sha256Digest, printable};
 use crate::policy::PolicyTarget;
 
 /// A refusal or a failure of this crate. Nothing unverified was trusted, stored as trusted, or handed on.
@@ -629,7 +629,7 @@ impl Error {
         while let Some(error) = cause {
             line.push_str(": ");
             // Causes come from outside crates, which do not promise to escape what they quote.
-            line.push_str(&error.to_string().escape_debug().to_string());
+            line.push_str(&printable(&error.to_string()));
             cause = error.source();
         }
         line
@@ -709,6 +709,11 @@ mod tests {
         let error = Error::io("write", "/state/root.json", source);
         assert_eq!(error.to_string(), "cannot write /state/root.json");
         assert_eq!(error.report(), "cannot write /state/root.json: disk\\u{1b}[2J full");
+        // As tempfile has it. It is escaped once, where it is shown.
+        let source = std::io::Error::other("No space left on device (os error 28) at path \"/state/.tmp-1\"");
+        let text =
+            "cannot write /state/root.json: No space left on device (os error 28) at path \"/state/.tmp-1\"";
+        assert_eq!(Error::io("write", "/state/root.json", source).report(), text);
         let error = Error::from(sealdex_tuf::Error::Missing { file: "timestamp.json".to_owned() });
         assert_eq!(error.report(), error.to_string());
     }
