@@ -89,11 +89,12 @@ impl Policy {
     /// [`Error::Policy`]
     pub fn parse(source: &str, text: &str) -> Result<Self, Error> {
         let failed = |error: toml::de::Error| {
+            let below = misplaced_below_publishers(text);
             let line = error
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
-            let reason = format!("line {line}: {}", printable(error.message()));
+            let reason = format!("line {line}: {}{below}", printable(error.message()));
             Error::Policy { path: source.to_owned(), reason }
         };
         let rules = toml::from_str(text).map_err(failed)?;
@@ -274,6 +275,23 @@ impl Policies {
         shorter.files = admitted;
         (Cow::Owned(shorter), left_out)
     }
+}
+
+/// What to say of a rule that stands below `[publishers]`: TOML has it in that table, where it is a project's name.
+fn misplaced_below_publishers(text: &str) -> String {
+    let table = toml::Table::from_str(text).unwrap_or_default();
+    let publishers = table.get("publishers").and_then(toml::Value::as_table);
+    // A project may be named like a rule.
+    let is_pin = |value: &toml::Value| match value {
+        toml::Value::Array(keys) => keys.iter().all(|key| key.as_str().is_some_and(|key| key.len() == 64)),
+        other => other.as_str() == Some("claimed"),
+    };
+    let misplaced = publishers.and_then(|own| {
+        Rules::KEYS.into_iter().find(|key| own.get(*key).is_some_and(|value| !is_pin(value)))
+    });
+    misplaced
+        .map(|key| format!("; {key} stands below [publishers]: move it above that line"))
+        .unwrap_or_default()
 }
 
 /// Why nothing of a page may be installed. `left_out` are all of its files.
