@@ -102,6 +102,11 @@ fn trusted(
     Ok((all, bindings, Some(name)))
 }
 
+/// What starts the service.
+pub(super) fn start_command() -> String {
+    format!("systemctl --user daemon-reload && systemctl --user enable --now {}", units::SOCKET)
+}
+
 fn say_what_is_left_to_do(undone: bool) {
     let command = match undone {
         true => format!(
@@ -109,9 +114,7 @@ fn say_what_is_left_to_do(undone: bool) {
             units::SOCKET,
             units::SERVICE
         ),
-        false => {
-            format!("systemctl --user daemon-reload && systemctl --user enable --now {}", units::SOCKET)
-        }
+        false => start_command(),
     };
     say(format!("{} {command}", styled(HINT, "now:")));
     if !undone {
