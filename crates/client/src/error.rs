@@ -319,6 +319,16 @@ pub enum Error {
         /// The text, quoted.
         text: String,
     },
+    /// What every repository has is not at a URL that is to be trusted.
+    #[error(
+        "there is no repository at {url}: the server says that it has no {asked} (404, or what stands for it)"
+    )]
+    NotARepository {
+        /// The URL given.
+        url: String,
+        /// The URL of the file asked for.
+        asked: String,
+    },
     /// None of the repository's root files has the fingerprint.
     #[error("none of the {tried} root files at {url} has the sha256 {expected}")]
     NoSuchRoot {
@@ -594,6 +604,10 @@ impl Error {
             }
             Self::InvalidUrl { .. } => "give the url of the index, such as https://packages.example/",
             Self::InvalidFingerprint { .. } => "give the sha256 of a root.json as 64 hexadecimal digits",
+            Self::NotARepository { .. } => {
+                "give the url that has metadata/ and simple/ below it, as its operator tells it: that of the index, without \
+                 simple/"
+            }
             Self::NoSuchRoot { .. } => {
                 "ask the index's operator for the fingerprint again, over another channel than this network"
             }
