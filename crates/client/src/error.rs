@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bindings::ProjectPattern;
 use crate::bound::Bound;
-use crate::name::{RepositoryName, Sha256Digest};
+use crate::name::{RepositoryName, Sha256Digest, printable};
 use crate::policy::PolicyTarget;
 
 /// A refusal or a failure of this crate. Nothing unverified was trusted, stored as trusted, or handed on.
@@ -318,6 +319,16 @@ pub enum Error {
         /// The text, quoted.
         text: String,
     },
+    /// What every repository has is not at a URL that is to be trusted.
+    #[error(
+        "there is no repository at {url}: the server says that it has no {asked} (404, or what stands for it)"
+    )]
+    NotARepository {
+        /// The URL given.
+        url: String,
+        /// The URL of the file asked for.
+        asked: String,
+    },
     /// None of the repository's root files has the fingerprint.
     #[error("none of the {tried} root files at {url} has the sha256 {expected}")]
     NoSuchRoot {
@@ -379,7 +390,7 @@ pub enum Error {
         policy: PolicyTarget,
         /// Why not.
         #[source]
-        source: Box<Error>,
+        source: Arc<Error>,
     },
     /// A repository has no such policy.
     #[error("the repository {} has no target {} in snapshot {snapshot}", policy.repository(), policy.path())]
@@ -593,6 +604,10 @@ impl Error {
             }
             Self::InvalidUrl { .. } => "give the url of the index, such as https://packages.example/",
             Self::InvalidFingerprint { .. } => "give the sha256 of a root.json as 64 hexadecimal digits",
+            Self::NotARepository { .. } => {
+                "give the url that has metadata/ and simple/ below it, as its operator tells it: that of the index, without \
+                 simple/"
+            }
             Self::NoSuchRoot { .. } => {
                 "ask the index's operator for the fingerprint again, over another channel than this network"
             }
@@ -628,7 +643,7 @@ impl Error {
         while let Some(error) = cause {
             line.push_str(": ");
             // Causes come from outside crates, which do not promise to escape what they quote.
-            line.push_str(&error.to_string().escape_debug().to_string());
+            line.push_str(&printable(&error.to_string()));
             cause = error.source();
         }
         line
@@ -708,6 +723,11 @@ mod tests {
         let error = Error::io("write", "/state/root.json", source);
         assert_eq!(error.to_string(), "cannot write /state/root.json");
         assert_eq!(error.report(), "cannot write /state/root.json: disk\\u{1b}[2J full");
+        // As tempfile has it. It is escaped once, where it is shown.
+        let source = std::io::Error::other("No space left on device (os error 28) at path \"/state/.tmp-1\"");
+        let text =
+            "cannot write /state/root.json: No space left on device (os error 28) at path \"/state/.tmp-1\"";
+        assert_eq!(Error::io("write", "/state/root.json", source).report(), text);
         let error = Error::from(sealdex_tuf::Error::Missing { file: "timestamp.json".to_owned() });
         assert_eq!(error.report(), error.to_string());
     }

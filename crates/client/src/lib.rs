@@ -20,6 +20,7 @@ mod bound;
 mod cache;
 mod client;
 mod decision;
+mod destination;
 mod environment;
 mod error;
 mod fetch;
@@ -40,8 +41,10 @@ pub use bound::Bound;
 pub use cache::{CacheCheck, CacheUsage, FileCache, FileCount};
 pub use client::{Client, ClientSettings};
 pub use decision::{
-    Decision, DecisionLog, FileGiven, History, Outcome, PageGiven, Refused, Target, UnverifiedRun,
+    Decision, DecisionLog, FileGiven, History, Outcome, PageGiven, PolicyTaken, Refused, Target,
+    UnverifiedRun,
 };
+pub use destination::file_to_write;
 pub use environment::{Setting, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};

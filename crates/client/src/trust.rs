@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sealdex_tuf::{RoleName, Version};
+use url::Url;
 
 use crate::bindings::Bindings;
 use crate::bound::Bound;
@@ -100,7 +101,15 @@ impl TrustStore {
         store.create(&record, &root)?;
         let staged =
             TrustedRepository { name: name.clone(), directory: unfinished.path().to_owned(), record };
-        Session::refresh(client, &staged).await?;
+        let metadata_url = &staged.record.metadata_url;
+        let not_there = |file: &str| file == RoleName::timestamp().file_name();
+        match Session::refresh(client, &staged).await {
+            // Nobody has trusted what is there: the URL is wrong rather than the repository.
+            Err(Error::Verification(sealdex_tuf::Error::Missing { file })) if not_there(&file) => {
+                return Err(not_a_repository(url, &metadata_url.file(&file)?));
+            }
+            outcome => outcome.map(drop)?,
+        }
 
         // First, so that at no moment the new one has what was another's.
         let _lock = self.settle_bindings().await?;
@@ -270,6 +279,10 @@ impl TrustedRepository {
     }
 }
 
+fn not_a_repository(url: &RepositoryUrl, asked: &Url) -> Error {
+    Error::NotARepository { url: url.to_string(), asked: asked.to_string() }
+}
+
 /// Looks for the root version with this digest, from the first one upward. The digest decides alone: what else a server
 /// says of its roots is not believed.
 async fn find_root(client: &Client, url: &RepositoryUrl, expected: Sha256Digest) -> Result<Vec<u8>, Error> {
@@ -278,8 +291,9 @@ async fn find_root(client: &Client, url: &RepositoryUrl, expected: Sha256Digest)
     let deadline = Deadline::of("the search for the root", settings.update_total);
     let mut tried = 0;
     for version in (1..=settings.metadata.max_root_versions).filter_map(Version::new) {
+        let asked = metadata_url.file(&RoleName::root().versioned_file_name(version))?;
         let fetch = Fetch {
-            url: &metadata_url.file(&RoleName::root().versioned_file_name(version))?,
+            url: &asked,
             max_bytes: settings.metadata.max_root_bytes,
             bound: Some(Bound::MaxRootBytes),
             kind: Kind::Metadata,
@@ -287,7 +301,12 @@ async fn find_root(client: &Client, url: &RepositoryUrl, expected: Sha256Digest)
             redirects: Redirects::SameHost,
             packing: Packing::Packed,
         };
-        let Some(found) = deadline.bound(client.fetcher().bytes(fetch)).await? else { break };
+        let Some(found) = deadline.bound(client.fetcher().bytes(fetch)).await? else {
+            if tried == 0 {
+                return Err(not_a_repository(url, &asked));
+            }
+            break;
+        };
         if Sha256Digest::of(&found.bytes) == expected {
             return Ok(found.bytes);
         }

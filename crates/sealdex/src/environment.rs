@@ -1,4 +1,8 @@
 //! Every environment variable Sealdex reads: the one list. The command line's help and `config show` use it.
+//!
+//! One with nothing in it is as good as unset: CI systems and units set what they have no value for.
+
+use std::ffi::{OsStr, OsString};
 
 /// `--format`
 pub(crate) const FORMAT: &str = "SEALDEX_FORMAT";
@@ -47,6 +51,16 @@ pub(crate) const CONFIG: &str = "SEALDEX_CONFIG";
 
 /// `--policy`, separated by commas
 pub(crate) const POLICY: &str = "SEALDEX_POLICY";
+
+/// What is in a variable; `None` where it is not set, or nothing is in it.
+pub(crate) fn value(name: impl AsRef<OsStr>) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The same as text; what is not valid UTF-8 is none.
+pub(crate) fn text(name: &str) -> Option<String> {
+    value(name)?.into_string().ok()
+}
 
 /// Each variable and what it sets.
 pub(crate) const ALL: [(&str, &str); 23] = [

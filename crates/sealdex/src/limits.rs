@@ -86,7 +86,7 @@ fn from_file(path: &Path) -> Result<Vec<Assignment>, Failure> {
 }
 
 fn from_environment() -> Result<Vec<Assignment>, Failure> {
-    let text = std::env::var(environment::LIMITS).unwrap_or_default();
+    let text = environment::text(environment::LIMITS).unwrap_or_default();
     let assignments = text.split(',').map(str::trim).filter(|text| !text.is_empty());
     assignments
         .map(|text| {

@@ -16,7 +16,6 @@ use std::io;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
-use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use cli::{Cli, LogFormat};
@@ -31,7 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
-    let mut cli = Cli::try_parse().unwrap_or_else(|error| misunderstood(&error));
+    let mut cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| misunderstood(&error));
     log(&cli);
     if let cli::Command::Proxy(arguments) = &mut cli.command {
         // Here, while there is one thread: variables are taken away.
@@ -56,7 +55,7 @@ fn main() -> ExitCode {
 /// may hold anything.
 fn misunderstood(error: &clap::Error) -> Cli {
     let words = std::env::args_os().map(|word| output::plain(&word.to_string_lossy()));
-    match Cli::try_parse_from(words) {
+    match Cli::read(words) {
         Err(shown) => shown.exit(),
         Ok(_) => error.exit(),
     }
@@ -70,8 +69,7 @@ fn log(cli: &Cli) {
         (1, _) => "warn,sealdex=info,sealdex_server=info,sealdex_client=info,sealdex_repository=info",
         (_, _) => "info,sealdex=debug,sealdex_server=debug,sealdex_client=debug,sealdex_repository=debug",
     };
-    let filter = std::env::var(environment::LOG)
-        .ok()
+    let filter = environment::text(environment::LOG)
         .and_then(|directives| EnvFilter::try_new(directives).ok())
         .unwrap_or_else(|| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt()

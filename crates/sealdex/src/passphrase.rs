@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sealdex_keys::Passphrase;
 
+use crate::environment;
 use crate::failure::{Failure, Kind};
 
 /// Where to look for a passphrase, in this order: file, environment variable, terminal.
@@ -54,7 +55,7 @@ impl Source<'_> {
             })?;
             return Ok(Some(Passphrase::new(text)));
         }
-        Ok(std::env::var(self.variable).ok().map(Passphrase::new))
+        Ok(environment::text(self.variable).map(Passphrase::new))
     }
 
     fn ask(self, prompt: &str) -> Result<Passphrase, Failure> {

@@ -3,7 +3,6 @@
 //! All of them together: none can allow what another forbids. So it does no harm that a user chooses some of them, and
 //! there is no way to choose the administrator's.
 
-use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,7 +40,7 @@ pub(crate) fn find(arguments: &PolicyArguments) -> Result<Found, Failure> {
     if let Ok(own) = ClientSettings::default_policy_file() {
         found.add_if_there(&own)?;
     }
-    let variable = env::var_os(environment::POLICY).unwrap_or_default().into_string();
+    let variable = environment::value(environment::POLICY).unwrap_or_default().into_string();
     let variable = variable
         .map_err(|_| Failure::message(Kind::Usage, format!("{} is not valid UTF-8", environment::POLICY)))?;
     let from_variable = variable.split(',').filter(|path| !path.is_empty()).map(Path::new);

@@ -33,6 +33,21 @@ fn install(stage: &Stage, index: &str, folder: &str) {
 }
 
 #[test]
+fn looking_at_it_makes_no_folder() {
+    let stage = Stage::new();
+    for arguments in [&["path"][..], &["show"], &["verify"], &["prune"], &["clear"]] {
+        json(&stage, arguments);
+        assert!(!stage.path("cache").exists(), "{arguments:?}");
+    }
+    std::fs::create_dir(stage.path("cache")).unwrap();
+    assert_eq!(json(&stage, &["show"])["verified"]["files"], 0);
+    assert_eq!(std::fs::read_dir(stage.path("cache")).unwrap().count(), 0);
+    std::fs::write(stage.path("file"), "").unwrap();
+    let output = stage.run(&["cache", "show", "--cache-dir", "file"]).expect_failure();
+    assert!(output.stderr.contains("file"), "{}", output.report());
+}
+
+#[test]
 fn it_is_shown_verified_pruned_and_cleared_beside_a_running_proxy() {
     let (stage, _served) = Stage::with_trusted_wheels();
     let proxy = Process::start(&mut stage.sealdex(&["proxy", "--listen", "127.0.0.1:0"]));

@@ -212,6 +212,38 @@ fn a_report_that_cannot_be_written_fails_the_run() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_report_is_written_to_what_a_link_leads_to() {
+    use std::os::unix::fs::symlink;
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let run = |report: &str| stage.run(&["run", "--report", report, "--", "true"]);
+    fs::create_dir(stage.path("artifacts")).unwrap();
+    fs::write(stage.path("artifacts/report.json"), "earlier").unwrap();
+    symlink("artifacts/report.json", stage.path("report.json")).unwrap();
+    symlink("/dev/null", stage.path("device")).unwrap();
+    for _ in 0..2 {
+        run("report.json").expect_success();
+        assert!(fs::symlink_metadata(stage.path("report.json")).unwrap().is_symlink());
+        assert_eq!(json(&stage.path("artifacts/report.json"))["exit_code"], 0);
+    }
+    let output = run("device").expect_failure();
+    assert_eq!(output.code(), Some(2), "{}", output.report());
+    assert!(output.stderr.contains("there is something else than a file"), "{}", output.report());
+    assert!(fs::symlink_metadata(stage.path("device")).unwrap().is_symlink());
+    let output = run("/dev/stdout").expect_success();
+    assert!(output.stdout.starts_with("{\n  \"version\": 1,"), "{}", output.report());
+
+    // Likewise what is fetched.
+    let page = "simple/alpha/index.json";
+    let fetch = |output: &str| stage.run(&["fetch", page, "--output", output]);
+    fetch("report.json").expect_success();
+    assert!(fs::symlink_metadata(stage.path("report.json")).unwrap().is_symlink());
+    assert_eq!(json(&stage.path("artifacts/report.json"))["name"], "alpha");
+    let output = fetch("device").expect_failure();
+    assert!(output.stderr.contains("there is something else than a file"), "{}", output.report());
+}
+
 #[test]
 fn without_verification_only_by_name_warned_and_logged() {
     let (stage, served) = Stage::with_trusted_wheels();

@@ -143,6 +143,24 @@ fn an_index_that_is_a_proxys_is_told_from_any_other() {
 }
 
 #[test]
+fn a_proxy_that_does_not_run_is_told_with_how_to_start_it() {
+    let stage = Stage::new();
+    // Nobody listens at a port that was just let go.
+    let index = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let index = format!("http://{index}/simple/");
+    let mut command = doctor_as(&stage, &[Environment::pip()], "human");
+    let output =
+        python::run(command.env("PIP_INDEX_URL", &index).env("PIP_CONFIG_FILE", "/dev/null"), TRIALS);
+    for part in [
+        &format!("nobody listens: {index}"),
+        &format!("but nobody listens at {index}"),
+        "systemctl --user enable --now sealdex-proxy.socket",
+    ] {
+        assert!(output.stdout.contains(part), "{part}\n{}", output.report());
+    }
+}
+
+#[test]
 fn stopped_halfway_it_takes_its_folder_away() {
     let stage = Stage::new();
     let pip = wrapped_pip(&stage, "touch $TMPDIR/../begun; sleep 600");

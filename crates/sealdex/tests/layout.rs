@@ -103,11 +103,7 @@ fn the_keys_that_must_sign_are_asked_for_and_no_others_do() {
         let flags: Vec<&str> = keys.iter().flat_map(|key| ["--targets-key", key.as_str()]).collect();
         let refused = change(&[&flags[..], &both].concat()).expect_failure();
         assert_eq!(refused.code(), Some(2));
-        assert!(
-            refused.text().contains("2 targets keys must sign, and 1 were found"),
-            "{}",
-            refused.report()
-        );
+        assert!(refused.text().contains("2 targets keys must sign, and 1 was found"), "{}", refused.report());
     }
     let refused = change(&[&["--offline-keys", "nowhere"][..], &both].concat()).expect_failure();
     assert!(refused.text().contains("--offline-keys DIR"), "{}", refused.report());

@@ -52,6 +52,74 @@ fn a_repository_with_real_keys_needs_its_passphrase() {
 }
 
 #[test]
+fn init_refuses_what_it_would_have_to_ignore_and_leaves_nothing() {
+    let stage = Stage::new();
+    std::fs::write(stage.path("file"), "mine").unwrap();
+    let before = || std::fs::read_dir(stage.path("")).unwrap().count();
+    let refused = stage.run(&["init", "--dev", "file"]).expect_failure();
+    assert_eq!(refused.code(), Some(2));
+    assert!(refused.stderr.contains("file is there, and no directory"), "{}", refused.report());
+    for option in ["--root-keys", "--root-threshold", "--targets-keys", "--targets-threshold"] {
+        let refused = stage.run(&["init", "--dev", option, "1", "index"]).expect_failure();
+        assert_eq!(refused.code(), Some(2));
+        assert!(refused.stderr.contains("cannot be used with"), "{}", refused.report());
+    }
+    assert_eq!(before(), 1);
+}
+
+#[test]
+fn what_is_counted_is_one_or_many() {
+    let stage = Stage::with_repository(&[]);
+    stage.add(&[stage.wheel(&WheelBuilder::new("alpha", "1.0").build())]);
+    let verified = stage.run(&["verify", "--repository", "repository"]).expect_success().stdout;
+    assert!(verified.contains(" roles, 1 page, 1 file; "), "{verified}");
+    let exported = stage.run(&["export", "--repository", "repository", "out"]).expect_success().stdout;
+    assert!(exported.contains(" files written, 0 there already, "), "{exported}");
+    let collected = stage.run(&["collect", "--repository", "repository"]).expect_success().stdout;
+    assert!(collected.contains("0 pages, 0 files: 0 bytes of "), "{collected}");
+}
+
+/// As a unit or a CI job sets what it has no value for.
+#[test]
+fn a_variable_with_nothing_in_it_is_as_good_as_unset() {
+    let list = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/environment.rs");
+    let list = std::fs::read_to_string(list).unwrap();
+    let names: Vec<&str> = list.split('"').filter(|text| text.starts_with("SEALDEX_")).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let stage = Stage::with_repository(&[]);
+    let run = |arguments: &[&str]| {
+        let mut command = stage.sealdex(arguments);
+        for name in &names {
+            command.env(name, "");
+        }
+        // Where the user's own folders then are.
+        command.env("XDG_DATA_HOME", stage.path("data")).env("XDG_CACHE_HOME", stage.path("cache-home"));
+        command.current_dir(stage.path("repository"));
+        sealdex_testkit::process::run(&mut command, PATIENCE).expect_success().stdout
+    };
+    let shown = run(&["config", "show"]);
+    for name in &names {
+        let line = shown.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_default();
+        assert!(line.trim_end().ends_with("not set"), "{name}: {line}\n{shown}");
+    }
+    // Options that all commands have, paths, numbers, addresses, lists, flags.
+    run(&["status"]);
+    run(&["cache", "show"]);
+    run(&["trust", "list"]);
+    run(&["policy", "show"]);
+    run(&["proxy", "--help"]);
+    let root = stage.root_file();
+    let wheel = stage.wheel(&WheelBuilder::new("alpha", "1.0").build());
+    run(&["add", wheel.to_str().unwrap()]);
+    let served = stage.serve();
+    run(&["trust", "add", "play", &served.url, "--root", root.to_str().unwrap()]);
+    run(&["run", "--", "true"]);
+    assert!(!stage.path("trust").exists() && !stage.path("cache").exists());
+    // An option with nothing in it is still a mistake.
+    assert_eq!(stage.run(&["trust", "list", "--trust-dir", ""]).code(), Some(2));
+}
+
+#[test]
 fn offline_keys_lie_beside_a_repository_made_here() {
     let stage = Stage::new();
     std::fs::create_dir(stage.path("here")).unwrap();

@@ -32,6 +32,8 @@ pub struct FileCache {
 
 #[derive(Debug)]
 struct Shared {
+    /// `ROOT/files`
+    base: PathBuf,
     /// `ROOT/files/sha256`
     files: PathBuf,
     /// `ROOT/files/tmp`
@@ -46,13 +48,42 @@ impl FileCache {
     /// # Errors
     /// [`Error::Io`] or [`Error::NotADirectory`]
     pub fn open(root: &Path, max_bytes: u64) -> Result<Self, Error> {
-        let base = root.join("files");
-        let (files, temporary) = (base.join("sha256"), base.join("tmp"));
-        for folder in [&base, &files, &temporary] {
+        let cache = Self::below(root, max_bytes);
+        for folder in cache.folders() {
             files::private_folder(folder)?;
         }
+        Ok(cache)
+    }
+
+    /// The cache below `root` as it is, to be looked at or made smaller: makes no folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::NotADirectory`] or [`Error::Exposed`]: what stands there is no cache of this user.
+    pub fn existing(root: &Path, max_bytes: u64) -> Result<Self, Error> {
+        let cache = Self::below(root, max_bytes);
+        match fs::metadata(root) {
+            Ok(found) if !found.is_dir() => return Err(Error::NotADirectory { path: root.to_owned() }),
+            _ => {}
+        }
+        for folder in cache.folders() {
+            match fs::symlink_metadata(folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                _ => files::plain_folder(folder)?,
+            }
+        }
+        Ok(cache)
+    }
+
+    fn below(root: &Path, max_bytes: u64) -> Self {
+        let base = root.join("files");
+        let (files, temporary) = (base.join("sha256"), base.join("tmp"));
         let (pages, budget) = (LatestPages::new(root.join("pages")), Budget::new(max_bytes));
-        Ok(Self { shared: Arc::new(Shared { files, temporary, pages, budget }) })
+        Self { shared: Arc::new(Shared { base, files, temporary, pages, budget }) }
+    }
+
+    /// Those that must be this user's own.
+    fn folders(&self) -> [&Path; 3] {
+        [&self.shared.base, &self.shared.files, &self.shared.temporary]
     }
 
     /// Where the file of this digest is, if it is kept.

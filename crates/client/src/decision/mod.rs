@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::name::{RepositoryName, Sha256Digest, escaped};
-use crate::policy::LeftOut;
+use crate::policy::{LeftOut, Policy};
 use crate::proxy::Refusal;
 use crate::session::{SignedBy, VerifiedPage};
 use crate::store::RepositoryRecord;
@@ -45,6 +45,8 @@ pub enum Outcome {
     Page(PageGiven),
     /// A verified file was given.
     File(FileGiven),
+    /// A policy that a repository signs was taken, and is in force from then on.
+    Policy(PolicyTaken),
     /// Something was refused.
     Refused(Refused),
     /// A run without verification was begun, as its user demanded.
@@ -86,6 +88,20 @@ pub struct FileGiven {
     pub url: String,
     /// Who vouches for the page that lists it.
     pub signed_by: SignedBy,
+}
+
+/// A policy that a repository signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PolicyTaken {
+    /// The target's path.
+    pub file: String,
+    /// SHA-256 of it.
+    pub sha256: Sha256Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The snapshot that has it.
+    pub snapshot: u64,
 }
 
 /// What was refused: a [`Refusal`] as it is kept.
@@ -157,6 +173,18 @@ impl Decision {
             signed_by: page.signed_by().clone(),
         });
         Some(Self { when, repository: Some(page.repository().clone()), outcome })
+    }
+
+    /// `None` for a policy of this machine's files.
+    pub(crate) fn policy(when: Timestamp, policy: &Policy) -> Option<Self> {
+        let signed = policy.signed()?;
+        let outcome = Outcome::Policy(PolicyTaken {
+            file: signed.target.path().to_string(),
+            sha256: policy.digest(),
+            size: signed.length,
+            snapshot: signed.versions.snapshot,
+        });
+        Some(Self { when, repository: Some(signed.repository.name().clone()), outcome })
     }
 
     /// A refusal by a proxy, or of a repository itself.

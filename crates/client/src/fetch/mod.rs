@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::bound::Bound;
 use crate::error::Error;
-use crate::name::escaped;
+use crate::name::{escaped, printable};
 use dictionary::{AVAILABLE_DICTIONARY, DICTIONARY_ID};
 use packing::Coding;
 
@@ -31,7 +31,7 @@ pub(crate) use deadline::Deadline;
 pub(crate) use dictionary::Dictionary;
 pub use limits::FetchLimits;
 pub(crate) use packing::Packing;
-pub(crate) use redirect::Redirects;
+pub(crate) use redirect::{Redirects, is_local};
 pub(crate) use transfer::Transfer;
 
 const USER_AGENT: &str = concat!("sealdex/", env!("CARGO_PKG_VERSION"));
@@ -254,7 +254,7 @@ fn transport_error(url: &Url, error: &reqwest::Error) -> Error {
 /// The innermost cause in words: what lies above it says only which layer it passed.
 fn reason(error: &reqwest::Error) -> String {
     let innermost = causes(error).last().map(ToString::to_string);
-    innermost.unwrap_or_default().escape_debug().to_string()
+    printable(&innermost.unwrap_or_default())
 }
 
 /// The error and what caused it, wrapped `io::Error`s opened.

@@ -42,7 +42,7 @@ impl Redirects {
 }
 
 /// Whether the URL names this machine, or what only its own link reaches. A name that resolves to it is not looked up.
-pub(super) fn is_local(url: &Url) -> bool {
+pub(crate) fn is_local(url: &Url) -> bool {
     let local =
         |address: Ipv4Addr| address.is_loopback() || address.is_link_local() || address.is_unspecified();
     match url.host() {

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::name::{Sha256Digest, escaped, printable};
 use crate::publisher::Publisher;
 use rules::{Asked, Rules};
+use signed::Signed;
 
 pub use signed::PolicyTarget;
 
@@ -34,6 +35,8 @@ pub struct Policy {
     rules: Rules,
     table: toml::Table,
     digest: Sha256Digest,
+    /// `None` for one of this machine's files.
+    signed: Option<Signed>,
 }
 
 /// All policies that are in force. Without any, everything that verifies may be installed.
@@ -86,16 +89,23 @@ impl Policy {
     /// [`Error::Policy`]
     pub fn parse(source: &str, text: &str) -> Result<Self, Error> {
         let failed = |error: toml::de::Error| {
+            let below = misplaced_below_publishers(text);
             let line = error
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
-            let reason = format!("line {line}: {}", printable(error.message()));
+            let reason = format!("line {line}: {}{below}", printable(error.message()));
             Error::Policy { path: source.to_owned(), reason }
         };
         let rules = toml::from_str(text).map_err(failed)?;
         let table = toml::Table::from_str(text).map_err(failed)?;
-        Ok(Self { source: source.into(), rules, table, digest: Sha256Digest::of(text.as_bytes()) })
+        Ok(Self {
+            source: source.into(),
+            rules,
+            table,
+            digest: Sha256Digest::of(text.as_bytes()),
+            signed: None,
+        })
     }
 
     /// Where it comes from.
@@ -108,6 +118,16 @@ impl Policy {
     #[must_use]
     pub fn includes(&self) -> &[PolicyTarget] {
         &self.rules.include
+    }
+
+    /// The repository that signs it, and the snapshot it is from; `None` for one of this machine's files.
+    pub(crate) fn signed(&self) -> Option<&Signed> {
+        self.signed.as_ref()
+    }
+
+    /// SHA-256 of its text.
+    pub(crate) fn digest(&self) -> Sha256Digest {
+        self.digest
     }
 
     fn left_out(
@@ -134,6 +154,10 @@ impl Policies {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Policy> {
+        self.0.iter()
     }
 
     /// Every rule in force, and where it comes from.
@@ -251,6 +275,23 @@ impl Policies {
         shorter.files = admitted;
         (Cow::Owned(shorter), left_out)
     }
+}
+
+/// What to say of a rule that stands below `[publishers]`: TOML has it in that table, where it is a project's name.
+fn misplaced_below_publishers(text: &str) -> String {
+    let table = toml::Table::from_str(text).unwrap_or_default();
+    let publishers = table.get("publishers").and_then(toml::Value::as_table);
+    // A project may be named like a rule.
+    let is_pin = |value: &toml::Value| match value {
+        toml::Value::Array(keys) => keys.iter().all(|key| key.as_str().is_some_and(|key| key.len() == 64)),
+        other => other.as_str() == Some("claimed"),
+    };
+    let misplaced = publishers.and_then(|own| {
+        Rules::KEYS.into_iter().find(|key| own.get(*key).is_some_and(|value| !is_pin(value)))
+    });
+    misplaced
+        .map(|key| format!("; {key} stands below [publishers]: move it above that line"))
+        .unwrap_or_default()
 }
 
 /// Why nothing of a page may be installed. `left_out` are all of its files.

@@ -67,6 +67,18 @@ pub(super) enum Asked {
 }
 
 impl Rules {
+    /// The keys that stand above all tables.
+    pub(super) const KEYS: [&'static str; 8] = [
+        "include",
+        "minimum-release-age",
+        "minimum-release-age-exempt",
+        "allow",
+        "deny",
+        "no-sdists",
+        "yanked",
+        "forbid-unverified",
+    ];
+
     /// What denies a version of a project, or does not allow it.
     pub(super) fn forbids(
         &self,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use sealdex_tuf::TargetPath;
 use serde::Deserialize;
@@ -12,8 +13,8 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::name::{RepositoryName, printable};
 use crate::proxy::OfflineUse;
-use crate::session::Session;
-use crate::trust::TrustStore;
+use crate::session::{RoleVersions, Session};
+use crate::trust::{TrustStore, TrustedRepository};
 
 /// Signed policies of one run.
 const MAX_POLICIES: usize = 16;
@@ -24,6 +25,16 @@ const MAX_POLICIES: usize = 16;
 pub struct PolicyTarget {
     repository: RepositoryName,
     path: TargetPath,
+}
+
+/// Where a policy is from that a repository signs.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) target: PolicyTarget,
+    pub(crate) repository: TrustedRepository,
+    /// Of the snapshot that has it.
+    pub(crate) versions: RoleVersions,
+    pub(crate) length: u64,
 }
 
 impl PolicyTarget {
@@ -70,7 +81,7 @@ impl PolicyTarget {
             return Err(Error::Policy { path: next.to_string(), reason });
         }
         for target in targets {
-            let failed = |source| Error::SignedPolicy { policy: target.clone(), source: Box::new(source) };
+            let failed = |source| target.failed(source);
             let session = match sessions.get(&target.repository) {
                 Some(session) => session.clone(),
                 None => {
@@ -88,19 +99,32 @@ impl PolicyTarget {
         Ok(policies)
     }
 
-    async fn fetch(&self, session: &Session) -> Result<Policy, Error> {
-        let failed = |source| Error::SignedPolicy { policy: self.clone(), source: Box::new(source) };
+    /// That it is not to be had, for this reason.
+    pub(crate) fn failed(&self, source: impl Into<Arc<Error>>) -> Error {
+        Error::SignedPolicy { policy: self.clone(), source: source.into() }
+    }
+
+    /// Gets it from the repository, as this snapshot has it.
+    pub(crate) async fn fetch(&self, session: &Session) -> Result<Policy, Error> {
+        let failed = |source| self.failed(source);
         let found = session.target(&self.path).await.map_err(failed)?;
-        let snapshot = session.versions().snapshot;
+        let versions = session.versions();
+        let snapshot = versions.snapshot;
         let target = found.ok_or_else(|| Error::NoSuchPolicy { policy: self.clone(), snapshot })?;
         let bytes = session.read_target(&target, Policy::MAX_BYTES).await.map_err(failed)?;
         let source = format!("{self}, snapshot {snapshot}");
         let unusable = |reason: &str| Error::Policy { path: source.clone(), reason: reason.to_owned() };
         let text = String::from_utf8(bytes).map_err(|_| unusable("it is not valid UTF-8"))?;
-        let policy = Policy::parse(&source, &text)?;
+        let mut policy = Policy::parse(&source, &text)?;
         if !policy.includes().is_empty() {
             return Err(unusable("a policy that is included includes no others"));
         }
+        policy.signed = Some(Signed {
+            target: self.clone(),
+            repository: session.repository().clone(),
+            versions,
+            length: target.file().length,
+        });
         Ok(policy)
     }
 }

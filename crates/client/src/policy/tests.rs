@@ -163,6 +163,11 @@ fn what_is_not_known_is_an_error() {
             "[publishers]\npack = true",
             "line 2: invalid type: boolean `true`, expected \"claimed\", or a list",
         ),
+        (
+            "[publishers]\npack = \"claimed\"\ndeny = [\"evil\"]",
+            "; deny stands below [publishers]: move it above that line",
+        ),
+        ("[publishers]\npack = \"claimed\"\nno-sdists = true", "; no-sdists stands below [publishers]"),
         ("a = 1\na = 2", "duplicate key"),
         ("\"\\u001b[2J\" = 1", "unknown field `\\u{1b}[2J`"),
     ] {

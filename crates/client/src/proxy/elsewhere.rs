@@ -70,7 +70,7 @@ pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
         let message = format!("{target} is not verified by sealdex");
         let mut stray = Stray::new(target, message, HINT);
         if let Some((projects, filename)) = file {
-            stray = stray.of(state.policies(), &projects, &filename);
+            stray = stray.of(&state.policies(), &projects, &filename);
         }
         return Some(refused(state, head, stray));
     }

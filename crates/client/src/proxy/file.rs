@@ -32,15 +32,15 @@ pub(super) async fn answer(
     project: &ProjectName,
     filename: &str,
 ) -> Answer {
-    let page = match verified_page(state, project).await {
-        Ok(Some(page)) => page,
+    let (page, policies) = match verified_page(state, project).await {
+        Ok(Some(found)) => found,
         Ok(None) => return not_found(),
         Err(error) => return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &error)),
     };
     let listed = |name: &str| page.page().file(name);
     let beside = filename.strip_suffix(".metadata").and_then(listed);
     if let Some(file) = listed(filename).or(beside)
-        && let Some(why) = state.policies().refuses(project, file, state.client().now())
+        && let Some(why) = policies.refuses(project, file, state.client().now())
     {
         let forbidden = why.forbidden(filename);
         return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &forbidden));

@@ -19,6 +19,7 @@ mod file;
 mod interpose;
 mod options;
 mod page;
+mod policies;
 mod prefetch;
 mod range;
 mod recent;
@@ -119,6 +120,7 @@ impl VerifyingProxy {
         let (stop, stopped) = watch::channel(false);
         let (opened, open) = watch::channel(0);
         let state = Arc::new(State::new(client, repositories, address, options, stopped));
+        state.tell_policies();
         let accepting = tokio::spawn(connections::accept(listener, Arc::clone(&state), opened));
         tracing::debug!(%address, "verifying proxy");
         Ok(Self { state, stop, open, accepting })

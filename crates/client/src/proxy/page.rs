@@ -15,7 +15,7 @@ use super::state::State;
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::name::Sha256Digest;
-use crate::policy::{LeftOut, nothing_left};
+use crate::policy::{LeftOut, Policies, nothing_left};
 use crate::session::VerifiedPage;
 
 pub(super) fn redirect(project: &ProjectName) -> Answer {
@@ -31,8 +31,8 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
         );
     };
     match verified_page(state, project).await {
-        Ok(Some(page)) => {
-            let (admitted, left_out) = state.policies().admitted(page.page(), state.client().now());
+        Ok(Some((page, policies))) => {
+            let (admitted, left_out) = policies.admitted(page.page(), state.client().now());
             if admitted.files.is_empty() && !left_out.is_empty() {
                 let forbidden = nothing_left(&left_out).forbidden(project.as_str());
                 return refuse(head, &state.refuse(Some(project), None, &forbidden));
@@ -54,17 +54,16 @@ pub(super) async fn answer(state: &Arc<State>, head: &Head<'_>, project: &Projec
 }
 
 /// The page in the snapshot that is served now, of the repository that the project belongs to, if those have signed for it
-/// whom policy pins. All that is handed out of a project begins here.
+/// whom policy pins; and the policies by which it is to be judged. All that is handed out of a project begins here.
 pub(super) async fn verified_page(
     state: &State,
     project: &ProjectName,
-) -> Result<Option<Arc<VerifiedPage>>, Arc<Error>> {
+) -> Result<Option<(Arc<VerifiedPage>, Policies)>, Arc<Error>> {
+    let policies = state.policies_now().await?;
     let session = state.source_of(project)?.session().await?;
-    let page = session.page(project).await?;
-    if let Some(page) = &page {
-        state.policies().check_publisher(project, page.publisher())?;
-    }
-    Ok(page)
+    let Some(page) = session.page(project).await? else { return Ok(None) };
+    policies.check_publisher(project, page.publisher())?;
+    Ok(Some((page, policies)))
 }
 
 /// pip hides why an index page could not be had, and goes on as if the project did not exist; but it shows the whole

@@ -29,15 +29,20 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The refusal that an error is: of a file, of a project's page, or of the repository as a whole.
+    /// The refusal that an error is: of a file, of a project's page, of a policy that is not to be had, or of the
+    /// repository as a whole.
     #[must_use]
     pub fn of(when: Timestamp, project: Option<&ProjectName>, file: Option<String>, error: &Error) -> Self {
-        let policy = error.signed_policy();
+        // Whatever was asked for: what cannot be had is the policy.
+        let (repository, project, file) = match error.signed_policy() {
+            Some(policy) => (Some(policy.repository().clone()), None, Some(policy.path().to_string())),
+            None => (None, project.cloned(), file),
+        };
         Self {
             when,
-            repository: policy.map(|own| own.repository().clone()),
-            project: project.cloned(),
-            file: file.or_else(|| policy.map(|own| own.path().to_string())),
+            repository,
+            project,
+            file,
             attack: error.attack(),
             rule: error.rule().map(str::to_owned),
             message: error.report(),

@@ -49,8 +49,8 @@ async fn document(
     version: Option<&str>,
     file_url: FileUrl<'_>,
 ) -> Result<Option<Value>, Arc<Error>> {
-    let Some(page) = verified_page(state, project).await? else { return Ok(None) };
-    let (page, _) = state.policies().admitted(page.page(), state.client().now());
+    let Some((page, policies)) = verified_page(state, project).await? else { return Ok(None) };
+    let (page, _) = policies.admitted(page.page(), state.client().now());
     let Some((version, files)) = release(&page, version) else { return Ok(None) };
     let metadata = core_metadata(state, project, &files).await?;
     let urls: Vec<Value> = files.iter().filter_map(|file| file_entry(file_url, project, file)).collect();

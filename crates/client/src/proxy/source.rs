@@ -14,7 +14,7 @@ use crate::store::RepositoryRecord;
 use crate::trust::TrustedRepository;
 
 /// A repository that could not be refreshed is not asked again sooner: ten connections fail as fast as one.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) struct Source {
     client: Client,

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::download::Downloads;
 use super::interpose::Interposition;
 use super::options::{OfflineUse, ProxyOptions};
+use super::policies::PoliciesInForce;
 use super::prefetch::Prefetches;
 use super::recent::RecentFiles;
 use super::refusal::Refusal;
@@ -30,6 +31,7 @@ pub(super) struct State {
     repositories: Repositories,
     /// In the same order.
     sources: Vec<Arc<Source>>,
+    policies: PoliciesInForce,
     address: SocketAddr,
     options: ProxyOptions,
     refusals: Mutex<VecDeque<Refusal>>,
@@ -48,10 +50,12 @@ impl State {
         stopped: watch::Receiver<bool>,
     ) -> Self {
         let sources = repositories.as_slice().iter();
-        let sources = sources.map(|repository| Arc::new(Source::new(client, repository, &options)));
+        let sources: Vec<_> =
+            sources.map(|repository| Arc::new(Source::new(client, repository, &options))).collect();
         Self {
             client: client.clone(),
-            sources: sources.collect(),
+            policies: PoliciesInForce::new(client, &sources, &options),
+            sources,
             repositories,
             address,
             options,
@@ -119,7 +123,8 @@ impl State {
         error: &Error,
     ) -> Refusal {
         let mut refusal = Refusal::of(self.client.now(), project, file, error);
-        refusal.repository = project.and_then(|project| self.repository_of(project));
+        refusal.repository =
+            refusal.repository.or_else(|| project.and_then(|project| self.repository_of(project)));
         self.note(&refusal);
         refusal
     }
@@ -150,9 +155,22 @@ impl State {
         }
     }
 
-    /// What may be installed of what verifies.
-    pub(super) fn policies(&self) -> &Policies {
-        &self.client.settings().policies
+    /// What may be installed of what verifies, as it was verified last: for messages. What is handed out is judged by
+    /// [`State::policies_now`].
+    pub(super) fn policies(&self) -> Policies {
+        self.policies.latest()
+    }
+
+    /// What may be installed of what verifies; gets newer policies first where a repository signs them.
+    pub(super) async fn policies_now(&self) -> Result<Policies, Arc<Error>> {
+        self.policies.current(|policy| self.tell(|now| Decision::policy(now, policy))).await
+    }
+
+    /// Tells of the signed policies that the proxy begins with.
+    pub(super) fn tell_policies(&self) {
+        for policy in self.policies().iter() {
+            self.tell(|now| Decision::policy(now, policy));
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! A target written to a file.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sealdex_tuf::TargetCheck;
 use tempfile::NamedTempFile;
 
+use crate::destination::file_to_write;
 use crate::error::Error;
 use crate::fetch::Transfer;
 use crate::store::files;
@@ -17,6 +18,7 @@ pub(super) async fn to_file(
     mut check: TargetCheck,
     destination: &Path,
 ) -> Result<(), Error> {
+    let destination = &resolved(destination)?;
     let mut file = beside(destination)?;
     while let Some(chunk) = transfer.chunk().await? {
         check.update(&chunk)?;
@@ -29,7 +31,7 @@ pub(super) async fn to_file(
 
 /// Writes a verified file to `destination` in the same way.
 pub(super) async fn copy(mut verified: File, destination: &Path) -> Result<(), Error> {
-    let destination = destination.to_owned();
+    let destination = resolved(destination)?;
     let copy = move || {
         let mut file = beside(&destination)?;
         io::copy(&mut verified, &mut file).map_err(|source| Error::io("write", &destination, source))?;
@@ -38,12 +40,12 @@ pub(super) async fn copy(mut verified: File, destination: &Path) -> Result<(), E
     tokio::task::spawn_blocking(copy).await.map_err(|_| Error::Task { task: "copy" })?
 }
 
+/// To rename a file there would do away with a device or a pipe, and with a link to what is meant.
+fn resolved(destination: &Path) -> Result<PathBuf, Error> {
+    file_to_write(destination).map_err(|source| Error::io("write", destination, source))
+}
+
 fn beside(destination: &Path) -> Result<NamedTempFile, Error> {
-    // To rename a file there would do away with a device or a pipe.
-    if fs::metadata(destination).is_ok_and(|found| !found.is_file()) {
-        let reason = io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a file");
-        return Err(Error::io("write", destination, reason));
-    }
     let file = tempfile::Builder::new().prefix(".sealdex-").tempfile_in(folder(destination));
     file.map_err(|source| Error::io("write", destination, source))
 }

@@ -31,7 +31,7 @@ use sealdex_tuf::trusted::RootStage;
 use sealdex_tuf::{Limits, RoleName};
 
 use crate::error::Error;
-use crate::name::{RepositoryName, Sha256Digest};
+use crate::name::{RepositoryName, Sha256Digest, printable};
 
 pub(crate) use lock::{ReadLock, StoreLock};
 pub use record::RepositoryRecord;
@@ -71,7 +71,7 @@ impl RepositoryStore {
         let bytes = files::read_private(&self.directory.join("repository.toml"), MAX_RECORD_BYTES)?
             .ok_or_else(|| self.damaged("repository.toml cannot be read".to_owned()))?;
         toml::from_slice(&bytes)
-            .map_err(|error| self.damaged(format!("repository.toml: {}", error.message().escape_debug())))
+            .map_err(|error| self.damaged(format!("repository.toml: {}", printable(error.message()))))
     }
 
     /// Waits until no other process writes this state.

@@ -51,6 +51,27 @@ async fn a_fingerprint_of_any_root_version_is_enough() {
 }
 
 #[tokio::test]
+async fn a_url_without_a_repository_is_told_as_one() {
+    let repository = TestRepository::with_hello();
+    let server = StaticServer::start(repository.path());
+    let home = tempfile::tempdir().unwrap();
+    let client = client(home.path(), Arc::new(Timestamp::now));
+    let store = TrustStore::open(home.path().join("trust")).unwrap();
+    let url = RepositoryUrl::parse(&format!("{}/simple/", server.url())).unwrap();
+    let fingerprint = InitialTrust::Fingerprint(Sha256Digest::of(repository.root()));
+    for (initial, asked) in
+        [(InitialTrust::Root(repository.root().to_vec()), "timestamp.json"), (fingerprint, "1.root.json")]
+    {
+        let error = store.add(&client, &name("wrong"), &url, &initial).await.unwrap_err();
+        let asked = format!("{url}metadata/{asked}");
+        let said = format!("there is no repository at {url}: the server says that it has no {asked} (404, ");
+        assert!(error.to_string().starts_with(&said), "{error}");
+        assert!(error.hint().contains("without simple/"), "{}", error.hint());
+        assert_eq!(entries(&store), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_repository_that_does_not_verify_is_not_added() {
     let world = World::new().await;
     world.server.set(Paths::containing("snapshot.json"), Behaviour::CorruptByte(50));

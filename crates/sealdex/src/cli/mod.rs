@@ -3,12 +3,13 @@
 mod operator;
 mod user;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::environment;
-use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::{Resettable, Styles};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operator::{
     AddArguments, BinStyleChoice, CollectArguments, ConfigArguments, ConfigCommand, ConfigShowArguments,
@@ -44,6 +45,27 @@ pub(crate) struct Cli {
     /// How the log is written to standard error
     #[arg(long, global = true, value_enum, default_value_t, env = environment::LOG_FORMAT, help_heading = GLOBAL)]
     pub(crate) log_format: LogFormat,
+}
+
+impl Cli {
+    /// Reads these words, and the variables that stand in for options: each that has something in it.
+    pub(crate) fn read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = without_empty_variables(Self::command());
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let read = |argument: clap::Arg| match argument.get_env() {
+        Some(name) if environment::value(name).is_none() && std::env::var_os(name).is_some() => {
+            argument.env(Resettable::Reset)
+        }
+        _ => argument,
+    };
+    command.mut_args(read).mut_subcommands(without_empty_variables)
 }
 
 /// Where help lists the options that every command has.

@@ -29,7 +29,7 @@ pub(crate) struct InitArguments {
     #[arg(value_name = "DIR", default_value = ".", env = environment::REPOSITORY)]
     pub(crate) directory: PathBuf,
     /// Development keys: one a role, not encrypted, nothing asked; marked as such everywhere
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["root_keys", "root_threshold", "targets_keys", "targets_threshold"])]
     pub(crate) dev: bool,
     /// The tree of roles: who signs what
     #[arg(long, value_enum, default_value_t)]

@@ -2,24 +2,25 @@
 
 use std::fs;
 
-use sealdex_client::{Client, FileCount};
+use sealdex_client::{ClientSettings, FileCache, FileCount};
 use serde_json::{Value, json};
 
 use super::tool_caches::{self, sum};
-use super::trusted::client;
+use super::trusted::{refused, settings};
 use crate::cli::{CacheArguments, CacheCommand, ConnectionArguments, Format, LimitArguments};
 use crate::failure::Failure;
 use crate::output::{self, BAD, GOOD, bytes, result, say, styled};
 
 pub(super) fn run(arguments: CacheArguments, format: Format) -> Result<(), Failure> {
     let limits = LimitArguments { limits: arguments.limits, config: arguments.config };
-    let client = client(arguments.cache_dir, ConnectionArguments::default(), &limits)?;
-    let (cache, root) = (client.cache(), &client.settings().cache_directory);
+    let settings = settings(arguments.cache_dir, ConnectionArguments::default(), &limits)?;
+    let root = &settings.cache_directory;
+    let cache = FileCache::existing(root, settings.max_cache_bytes).map_err(refused)?;
     match arguments.command {
         CacheCommand::Path => {
             result(format, &json!({ "path": root }), || say(root.display()))?;
         }
-        CacheCommand::Show => show(&client, format)?,
+        CacheCommand::Show => show(&cache, &settings, format)?,
         CacheCommand::Prune { max_bytes } => {
             let removed = cache.prune(max_bytes.unwrap_or_else(|| cache.max_bytes()));
             let removed = sum(removed, tool_caches::prune(root, tool_caches::UNUSED));
@@ -54,8 +55,8 @@ pub(super) fn run(arguments: CacheArguments, format: Format) -> Result<(), Failu
     Ok(())
 }
 
-fn show(client: &Client, format: Format) -> Result<(), Failure> {
-    let (cache, root) = (client.cache(), &client.settings().cache_directory);
+fn show(cache: &FileCache, settings: &ClientSettings, format: Format) -> Result<(), Failure> {
+    let root = &settings.cache_directory;
     let usage = cache.usage();
     let (caches, installers) = tool_caches::count(root);
     let document = json!({
@@ -86,6 +87,5 @@ fn counted(count: FileCount) -> Value {
 }
 
 fn phrase(found: FileCount) -> String {
-    let number = usize::try_from(found.files).unwrap_or(usize::MAX);
-    format!("{}, {}", output::count(number, "file", "files"), bytes(found.bytes))
+    format!("{}, {}", output::count(found.files, "file", "files"), bytes(found.bytes))
 }

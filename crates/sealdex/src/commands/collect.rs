@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::publish::open;
 use crate::cli::{CollectArguments, Format};
 use crate::failure::Failure;
-use crate::output::{GOOD, bytes, result, say, spinner, styled};
+use crate::output::{GOOD, bytes, count, result, say, spinner, styled};
 
 #[derive(Serialize)]
 struct Summary {
@@ -39,8 +39,12 @@ fn tell_people(summary: &Summary) {
     let Collected { metadata_files, pages, files, bytes: freed, examined } = summary.collected;
     let verb = if summary.dry_run { "would remove" } else { "removed" };
     say(format!(
-        "{} {metadata_files} metadata files, {pages} pages, {files} files: {} of {examined} files looked at",
+        "{} {}, {}, {}: {} of {} looked at",
         styled(GOOD, verb),
-        bytes(freed)
+        count(metadata_files, "metadata file", "metadata files"),
+        count(pages, "page", "pages"),
+        count(files, "file", "files"),
+        bytes(freed),
+        count(examined, "file", "files")
     ));
 }

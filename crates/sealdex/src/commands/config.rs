@@ -53,16 +53,16 @@ fn shortened(value: &str) -> String {
 
 /// The environment variables, set or not.
 fn variables() -> Vec<Row> {
-    let rows = environment::ALL.into_iter().map(|(name, sets)| match std::env::var(name) {
-        Ok(_) if name.ends_with("PASSPHRASE") => (name, "(set, not shown)".to_owned(), "environment"),
+    let rows = environment::ALL.into_iter().map(|(name, sets)| match environment::text(name) {
+        Some(_) if name.ends_with("PASSPHRASE") => (name, "(set, not shown)".to_owned(), "environment"),
         // It may hold a password.
-        Ok(value) if name == environment::DATABASE => {
+        Some(value) if name == environment::DATABASE => {
             let shown = DatabaseUrl::parse(&value)
                 .map_or_else(|_| "(not an address)".to_owned(), |url| url.to_string());
             (name, shown, "environment")
         }
-        Ok(value) => (name, value, "environment"),
-        Err(_) => (name, format!("({sets})"), "not set"),
+        Some(value) => (name, value, "environment"),
+        None => (name, format!("({sets})"), "not set"),
     });
     rows.map(|(name, value, source)| Row { setting: name.to_owned(), value, source }).collect()
 }

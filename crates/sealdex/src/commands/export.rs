@@ -5,7 +5,7 @@ use serde_json::json;
 use super::publish::open;
 use crate::cli::{ExportArguments, Format};
 use crate::failure::{Failure, Kind};
-use crate::output::{GOOD, bytes, result, say, spinner, styled};
+use crate::output::{GOOD, bytes, count, result, say, spinner, styled};
 
 pub(super) async fn run(arguments: ExportArguments, format: Format) -> Result<(), Failure> {
     // Says it if there is no repository.
@@ -26,7 +26,9 @@ pub(super) async fn run(arguments: ExportArguments, format: Format) -> Result<()
     result(format, &summary, || {
         let (written, kept) = (exported.written, exported.kept);
         say(format!("{} {}", styled(GOOD, "exported"), arguments.destination.display()));
-        say(format!("  {written} files written, {kept} there already, {} packed forms", exported.packed));
+        let (written, packed) =
+            (count(written, "file", "files"), count(exported.packed, "packed form", "packed forms"));
+        say(format!("  {written} written, {kept} there already, {packed}"));
         say(format!("  {} in all", bytes(exported.bytes)));
     })?;
     Ok(())

@@ -1,5 +1,6 @@
 //! `sealdex init`: keys, roles and the first signatures.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::offline::{default_directory, passphrase};
 use super::publish::{database_named, online_passphrase, root_file};
 use crate::cli::{Format, InitArguments, SchemeChoice};
 use crate::failure::{Failure, Kind};
-use crate::output::{FAINT, GOOD, WARNING, result, say, spinner, styled};
+use crate::output::{FAINT, GOOD, WARNING, count, result, say, spinner, styled};
 
 #[derive(Serialize)]
 struct Summary {
@@ -163,6 +164,11 @@ impl Protections {
 }
 
 fn refuse_existing(directory: &RepositoryDirectory) -> Result<(), Failure> {
+    let path = directory.path();
+    if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
+        let message = format!("{} is there, and no directory", path.display());
+        return Err(Failure::message(Kind::Usage, message).hint("choose another path; nothing was made"));
+    }
     let settings = directory.settings_file();
     if settings.exists() || directory.online_key_file().exists() {
         let message = format!("{} is a repository already", directory.path().display());
@@ -175,7 +181,8 @@ fn refuse_existing(directory: &RepositoryDirectory) -> Result<(), Failure> {
 
 fn check_threshold(role: &str, keys: u8, threshold: u8) -> Result<(), Failure> {
     if threshold > keys {
-        let message = format!("{threshold} {role} keys must sign, but only {keys} are to be made");
+        let made = count(keys, "is", "are");
+        let message = format!("{threshold} {role} keys must sign, but only {made} to be made");
         return Err(Failure::message(Kind::Usage, message));
     }
     Ok(())

@@ -227,7 +227,7 @@ fn tell_plan(summary: &Summary) {
         bytes(if plan.online_roles == 0 { 0 } else { plan.bin_bytes }),
     ));
     if plan.roles_left > 0 {
-        let roles = count(usize::try_from(plan.roles_left).unwrap_or(usize::MAX), "role", "roles");
+        let roles = count(plan.roles_left, "role", "roles");
         say(styled(FAINT, format!("                 {roles} left behind stay in the snapshot (see docs)")));
     }
     if plan.snapshot_bytes > PYTHON_TUF_SNAPSHOT_BYTES || plan.delegating_bytes > PYTHON_TUF_TARGETS_BYTES {

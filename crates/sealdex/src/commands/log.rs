@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &LogArguments, format: Format) -> Result<(), Failur
 
 /// What a user should look at.
 fn is_prominent(decision: &Decision) -> bool {
-    !matches!(decision.outcome, Outcome::Page(_) | Outcome::File(_))
+    !matches!(decision.outcome, Outcome::Page(_) | Outcome::File(_) | Outcome::Policy(_))
 }
 
 fn lines(decision: &Decision) -> Vec<String> {
@@ -90,6 +90,10 @@ fn told(decision: &Decision) -> (Style, &'static str, String, Vec<String>) {
             details
                 .extend(left_out.map(|own| format!("without {}: {} ({})", own.file, own.reason, own.rule)));
             (GOOD, "handed out", format!("the index page of {}", page.project), details)
+        }
+        Outcome::Policy(policy) => {
+            let detail = format!("sha256 {}, snapshot {}", policy.sha256, policy.snapshot);
+            (GOOD, "heeded", format!("the policy {}", policy.file), vec![detail])
         }
         _ => (FAINT, "decided", "something that this version does not know".to_owned(), Vec::new()),
     }

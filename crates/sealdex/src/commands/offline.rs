@@ -9,6 +9,7 @@ use sealdex_tuf::{KeyId, Signer};
 
 use crate::environment;
 use crate::failure::{Failure, Kind};
+use crate::output::count;
 use crate::passphrase::Source;
 
 /// `DIR-offline-keys`, beside the repository and not in it: it is to be carried away.
@@ -81,7 +82,11 @@ pub(super) fn signers(
         }
     }
     if (found.len() as u64) < keys.threshold {
-        let mut message = format!("{} {role} keys must sign, and {} were found", keys.threshold, found.len());
+        let mut message = format!(
+            "{} must sign, and {} found",
+            count(keys.threshold, &format!("{role} key"), &format!("{role} keys")),
+            count(found.len(), "was", "were")
+        );
         if !others.is_empty() {
             message.push_str(&format!("; this repository has others than {}", others.join(", ")));
         }

@@ -130,7 +130,7 @@ pub(super) fn not_opened(error: sealdex_repository::Error) -> Failure {
 
 /// The database that the environment names, in place of the one in the settings.
 pub(super) fn database_named() -> Result<Option<DatabaseUrl>, Failure> {
-    let named = std::env::var(environment::DATABASE).ok().filter(|named| !named.is_empty());
+    let named = environment::text(environment::DATABASE);
     named.map(|named| DatabaseUrl::parse(&named)).transpose().map_err(|error| {
         Failure::new(Kind::Usage, error).hint(format!("correct the variable {}", environment::DATABASE))
     })

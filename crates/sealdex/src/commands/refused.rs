@@ -1,6 +1,9 @@
 //! What a user is told of a refusal, in a box on the terminal: what was wrong, which attack it looks like, since when, what
 //! to do.
 
+#[cfg(test)]
+mod pictures;
+
 use jiff::Timestamp;
 use sealdex_client::{Attack, History, Refusal, Target};
 

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sealdex_client::{Policies, Refusal, RepositoryName, RuleInForce, TrustedRepository};
+use sealdex_client::{Policies, Refusal, RepositoryName, RuleInForce, TrustedRepository, file_to_write};
 use sealdex_simple::ProjectName;
 use serde::Serialize;
 
@@ -18,8 +18,17 @@ const VERSION: u32 = 1;
 
 /// Where a report is to be written.
 pub(super) struct Report {
+    /// As it was named.
     path: PathBuf,
+    to: Destination,
     command: &'static str,
+}
+
+enum Destination {
+    /// A file, there or not: replaced in one step.
+    File(PathBuf),
+    /// A device or a pipe that was named as such: written to.
+    Stream,
 }
 
 /// What a run came to.
@@ -78,23 +87,36 @@ impl Report {
     /// its place goes away, so that nobody takes it for that of a run which did not come so far.
     pub(super) fn of(command: &'static str, path: Option<&Path>) -> Result<Option<Self>, Failure> {
         let Some(path) = path else { return Ok(None) };
-        if path.is_dir() || !folder(path).is_dir() {
-            let message = format!("no report can be written to {}", path.display());
-            return Err(Failure::message(Kind::Usage, message).hint("name a file in a folder that is there"));
+        let unusable = |reason: &str| {
+            let message = format!("no report can be written to {}{reason}", path.display());
+            Failure::message(Kind::Usage, message).hint("name a file in a folder that is there")
+        };
+        let to = Destination::of(path).map_err(|error| unusable(&format!(": {error}")))?;
+        if let Destination::File(file) = &to {
+            if !folder(file).is_dir() {
+                return Err(unusable(""));
+            }
+            if file.is_file() {
+                fs::remove_file(file).map_err(|error| {
+                    let message = format!("the earlier report {} cannot be removed: {error}", path.display());
+                    Failure::message(Kind::Failed, message)
+                })?;
+            }
         }
-        if fs::metadata(path).is_ok_and(|found| found.is_file()) {
-            fs::remove_file(path).map_err(|error| {
-                let message = format!("the earlier report {} cannot be removed: {error}", path.display());
-                Failure::message(Kind::Failed, message)
-            })?;
-        }
-        Ok(Some(Self { path: path.to_owned(), command }))
+        Ok(Some(Self { path: path.to_owned(), to, command }))
     }
 
     /// Writes it, whole or not at all.
     pub(super) fn write(&self, watch: &Watch, outcome: &Outcome<'_>) -> Result<(), Failure> {
         let document = self.document(watch, outcome)?;
-        write(&self.path, &document).map_err(|error| {
+        let written = match &self.to {
+            Destination::File(file) => write_whole(file, &document),
+            Destination::Stream => File::options()
+                .append(true)
+                .open(&self.path)
+                .and_then(|mut stream| stream.write_all(&document)),
+        };
+        written.map_err(|error| {
             let message = format!("the report {} could not be written: {error}", self.path.display());
             Failure::message(Kind::Failed, message)
         })
@@ -145,11 +167,23 @@ impl Report {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A device or a pipe is written to, not replaced.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return File::options().write(true).open(path)?.write_all(bytes);
+impl Destination {
+    fn of(path: &Path) -> io::Result<Self> {
+        // /dev/stdout is a link as well. One elsewhere leads to a file, and never to a device.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let is_systems = ["/dev", "/dev/fd", "/proc/self/fd"].iter().any(|own| folder == Path::new(own));
+        let is_stream = |found: &fs::Metadata| match found.is_symlink() {
+            true => is_systems,
+            false => !found.is_file() && !found.is_dir(),
+        };
+        match fs::symlink_metadata(path) {
+            Ok(found) if is_stream(&found) => Ok(Self::Stream),
+            _ => file_to_write(path).map(Self::File),
+        }
     }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".sealdex-report-").tempfile_in(folder(path))?;
     file.write_all(bytes)?;
     // Private until it has its name; then as any file that a command is told to write.

@@ -11,7 +11,6 @@ use sealdex_client::{
 use sealdex_simple::ProjectName;
 
 use crate::cli::{ConnectionArguments, LimitArguments, StoreArguments};
-use crate::environment;
 use crate::failure::{Failure, Kind};
 use crate::limits;
 use crate::output::{HINT, WARNING, styled, tell};
@@ -66,7 +65,8 @@ pub(super) fn client(
     make(settings(cache_directory, connection, limits)?)
 }
 
-fn settings(
+/// Settings of a client, without making one.
+pub(super) fn settings(
     cache_directory: Option<PathBuf>,
     connection: ConnectionArguments,
     limits: &LimitArguments,
@@ -87,17 +87,11 @@ fn make(settings: ClientSettings) -> Result<Client, Failure> {
 pub(super) async fn choose(arguments: &StoreArguments) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let bindings = store.bindings().map_err(refused)?;
-    let repositories = match from(&arguments.name) {
+    let repositories = match arguments.name.as_deref() {
         Some(name) => Repositories::only(named(&store, name)?, bindings),
         None => Repositories::new(store.list().map_err(refused)?, bindings).map_err(refused)?,
     };
     chosen(arguments, repositories).await
-}
-
-/// What `--from` says. The variable is as good as unset when nothing is in it.
-pub(super) fn from(name: &Option<String>) -> Option<&str> {
-    let unset = std::env::var_os(environment::FROM).is_some_and(|value| value.is_empty());
-    name.as_deref().filter(|name| !(unset && name.is_empty()))
 }
 
 /// The repository that the arguments name, or the one that a project is taken from, or, for what is no project's, the only
@@ -107,7 +101,7 @@ pub(super) async fn choose_one(
     project: Option<&ProjectName>,
 ) -> Result<Chosen, Failure> {
     let store = store(arguments.trust_dir.clone())?;
-    let repository = match (from(&arguments.name), project) {
+    let repository = match (arguments.name.as_deref(), project) {
         (name, Some(project)) => {
             let bindings = store.bindings().map_err(refused)?;
             let repositories = match name {

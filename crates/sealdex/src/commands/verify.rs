@@ -43,18 +43,17 @@ pub(super) fn tell_people(found: &Verification) {
             files => format!(" ({files} kept elsewhere)"),
         };
         say(format!(
-            "{} {} roles, {} pages, {} files{elsewhere}; {} read",
+            "{} {}, {}, {}{elsewhere}; {} read",
             styled(GOOD, "verified"),
-            found.roles,
-            found.pages,
-            found.files,
+            count(found.roles, "role", "roles"),
+            count(found.pages, "page", "pages"),
+            count(found.files, "file", "files"),
             bytes(found.bytes)
         ));
     }
 }
 
 pub(super) fn failure(found: &Verification) -> Failure {
-    let faults = usize::try_from(found.fault_count).unwrap_or(usize::MAX);
-    Failure::message(Kind::Refused, format!("{} found", count(faults, "fault was", "faults were")))
+    Failure::message(Kind::Refused, format!("{} found", count(found.fault_count, "fault was", "faults were")))
         .hint("clients refuse what is damaged; restore these files, or publish them again")
 }

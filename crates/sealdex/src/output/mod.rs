@@ -160,6 +160,7 @@ pub(crate) fn bytes(count: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let number = count as f64;
     match count {
+        1 => "1 byte".to_owned(),
         0..1_000 => format!("{count} bytes"),
         1_000..1_000_000 => format!("{:.1} KB", number / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", number / 1e6),
@@ -168,7 +169,8 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// `1 file`, `2 files`
-pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(number: impl TryInto<usize>, one: &str, many: &str) -> String {
+    let number = number.try_into().unwrap_or(usize::MAX);
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 

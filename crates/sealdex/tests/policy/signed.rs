@@ -1,13 +1,16 @@
 //! Policies that a repository signs: got and verified before anything else, and nothing is installed without them.
 
 use std::fs;
+use std::process::Command;
+use std::time::Duration;
 
 use sealdex_testkit::hostile::{Behaviour, HostileServer, Origin, Paths};
-use sealdex_testkit::process::Output;
-use sealdex_testkit::python::FreshEnvironment;
+use sealdex_testkit::process::{Output, Process};
+use sealdex_testkit::python::{self, FreshEnvironment};
+use serde_json::Value;
 
 use super::{json, policy};
-use crate::support::{Served, Stage, unboxed};
+use crate::support::{PATIENCE, Served, Stage, unboxed};
 
 const BASE: &str = "company:policies/base.toml";
 
@@ -143,4 +146,80 @@ fn without_its_policy_nothing_is_installed() {
     }
     signed.publish(&format!("# {}\n", "x".repeat(1 << 20)));
     signed.assert_given_up(signed.install(&options, "alpha"), 1, &["more than the 1048576 allowed"]);
+}
+
+/// A proxy that runs on heeds what the company has published since; and while that cannot be had, nothing is handed out.
+#[test]
+fn a_running_proxy_takes_a_newer_policy() {
+    let signed = Signed::new("deny = [\"gamma\"]\n");
+    let options = ["proxy", "--listen", "127.0.0.1:0", "--refresh-after", "1", "--policy", BASE];
+    let proxy = Process::start(&mut signed.user.sealdex(&options));
+    let line = proxy.wait_for_line("verifying company, play at http://", PATIENCE);
+    let index = line[line.find("http://").unwrap()..].trim().to_owned();
+    let install = |project: &str| {
+        // A snapshot is served for a second; what failed is tried again after two.
+        std::thread::sleep(Duration::from_millis(2200));
+        let mut pip = Command::new(&signed.python);
+        pip.args(["-m", "pip", "install", "--index-url", &index, "--trusted-host", "127.0.0.1"]);
+        python::run(pip.args(["--force-reinstall", "--no-cache-dir", "--no-deps", project]), PATIENCE)
+    };
+    let refused = |project: &str, part: &str| {
+        let output = install(project).expect_failure();
+        assert!(output.text().contains(part), "{part}\n{}", output.report());
+    };
+    install("alpha").expect_success();
+
+    signed.publish("deny = [\"alpha\"]\n");
+    refused("alpha", "'alpha' is denied (deny in company:policies/base.toml, snapshot 3)");
+    install("beta").expect_success();
+
+    // Out of reach, then somebody else's, then no policy at all: each time nothing is handed out.
+    let nothing = format!("nothing is installed without the signed policy {BASE}");
+    signed.between.set(Paths::containing("/"), Behaviour::Status(503));
+    refused("beta", &nothing);
+    signed.between.clear();
+    install("beta").expect_success();
+    signed.publish("deny = [\"beta\"]\n");
+    signed.between.set(Paths::ending_with("base.toml"), Behaviour::CorruptByte(3));
+    refused("beta", "wrong software attack");
+    refused("alpha", &nothing);
+    signed.between.clear();
+    refused("beta", "'beta' is denied (deny in company:policies/base.toml, snapshot 4)");
+    install("alpha").expect_success();
+    signed.publish("denied = []\n");
+    refused("alpha", "snapshot 5 cannot be used: line 1: unknown field");
+
+    // The log has each policy once, and what was refused is the policy: since the attack, and not since the outage.
+    let log = signed.user.run(&["log", "--all", "--format", "json"]).expect_success().stdout;
+    let log: Vec<Value> = serde_json::from_str(&log).unwrap();
+    let policies = log.iter().filter(|own| own["decision"] == "policy");
+    let snapshots: Vec<_> = policies.map(|own| own["snapshot"].as_u64().unwrap()).collect();
+    assert_eq!(snapshots, [2, 3, 4]);
+    let missing = log.iter().filter(|own| own["message"].as_str().unwrap_or_default().contains(&nothing));
+    let about: Vec<_> = missing.map(|own| (own["repository"].as_str(), own["file"].as_str())).collect();
+    assert_eq!(about, [(Some("company"), Some("policies/base.toml")); 2], "{log:?}");
+}
+
+#[test]
+fn an_outage_is_not_told_as_the_beginning_of_an_attack() {
+    let signed = Signed::new("no-sdists = true\n");
+    let options = ["--policy", BASE];
+    let refused_since = || json(&signed.user.path("report.json"))["refusals"][0]["refused_since"].clone();
+    signed.between.set(Paths::containing("/"), Behaviour::Status(503));
+    signed.install(&options, "alpha").expect_failure();
+    let outage = refused_since();
+    signed.between.clear();
+    signed.between.set(Paths::ending_with("base.toml"), Behaviour::CorruptByte(3));
+    signed.install(&options, "alpha").expect_failure();
+    let attack = refused_since();
+    assert!(outage.as_str().unwrap() < attack.as_str().unwrap(), "{outage} {attack}");
+    signed.install(&options, "alpha").expect_failure();
+    assert_eq!(refused_since(), attack);
+    // It is over once the policy was had.
+    signed.between.clear();
+    signed.install(&options, "alpha").expect_success();
+    signed.between.set(Paths::ending_with("timestamp.json"), Behaviour::Replace(vec![b'0'; 100_000]));
+    let output = signed.install(&options, "alpha").expect_failure();
+    assert!(output.stderr.contains("it was good on"), "{}", output.report());
+    assert!(attack.as_str().unwrap() < refused_since().as_str().unwrap(), "{}", output.report());
 }

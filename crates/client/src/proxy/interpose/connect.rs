@@ -9,11 +9,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{self, OnUpgrade};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
+use super::outside::Duplex;
 use super::{HINT, Interposition, routes};
 use crate::name::escaped;
 use crate::proxy::answer::Answer;
@@ -37,7 +37,8 @@ pub(super) async fn answer<B>(
         return Answer::problem(StatusCode::SERVICE_UNAVAILABLE, "too many connections at once", "");
     };
     let outside = if interposition.lets_through(&url) {
-        match connect(state, &url).await {
+        tracing::info!(host = url.host_str(), port = url.port_or_known_default(), "let through, unverified");
+        match interposition.outside.connect(&url, &state.client().settings().metadata_fetch).await {
             Ok(stream) => Some(stream),
             Err(reason) => return Answer::problem(StatusCode::BAD_GATEWAY, &reason, ""),
         }
@@ -72,21 +73,8 @@ fn target<B>(request: &Request<B>) -> Option<Url> {
     (url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
-async fn connect(state: &State, url: &Url) -> Result<TcpStream, String> {
-    let address = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-    // Brackets around an IPv6 address are the URL's.
-    let host = address.0.trim_start_matches('[').trim_end_matches(']');
-    let patience = state.client().settings().metadata_fetch.connect;
-    tracing::info!(host, port = address.1, "let through, unverified");
-    match timeout(patience, TcpStream::connect((host, address.1))).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(format!("{host} cannot be reached: {error}")),
-        Err(_) => Err(format!("{host} was not reached within {} s", patience.as_secs())),
-    }
-}
-
 /// Passes bytes on in both directions, until either side is done.
-async fn pass(upgrade: OnUpgrade, mut outside: TcpStream) {
+async fn pass(upgrade: OnUpgrade, mut outside: Box<dyn Duplex>) {
     let Ok(inside) = upgrade.await else { return };
     // What ends a connection is told by its two ends.
     drop(tokio::io::copy_bidirectional(&mut TokioIo::new(inside), &mut outside).await);

@@ -11,6 +11,7 @@ mod connect;
 mod credentials;
 mod indexes;
 mod misplaced;
+mod outside;
 mod routes;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use authority::RunAuthority;
 use credentials::Credentials;
 use indexes::Indexes;
 use misplaced::Misplaced;
+use outside::Outside;
 
 pub use allowed::AllowedHost;
 pub(super) use indexes::file as file_of_url;
@@ -50,6 +52,7 @@ pub struct Interposition {
     credentials: Credentials,
     indexes: Indexes,
     allowed: Vec<AllowedHost>,
+    outside: Outside,
     tunnels: Arc<Semaphore>,
     misplaced: Misplaced,
 }
@@ -80,6 +83,7 @@ impl Interposition {
             credentials: Credentials::new()?,
             indexes: Indexes::new(indexes),
             allowed,
+            outside: Outside::from_environment(),
             tunnels: Arc::new(Semaphore::new(MAX_TUNNELS)),
             misplaced: Misplaced::default(),
         })

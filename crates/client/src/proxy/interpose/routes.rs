@@ -69,7 +69,7 @@ async fn file_of(
     let mut known = None;
     for project in projects {
         let page = match verified_page(state, project).await {
-            Ok(Some(page)) => page,
+            Ok(Some((page, _))) => page,
             Ok(None) => continue,
             Err(error) => {
                 return Answer::refused(&state.refuse(Some(project), Some(escaped(filename)), &error));
@@ -81,11 +81,11 @@ async fn file_of(
             return file::answer(state, head, project, filename).await;
         }
         let why = format!(": the signed page of {project} has it elsewhere");
-        let mut stray = stray(url, &why).of(state.policies(), std::slice::from_ref(project), base);
+        let mut stray = stray(url, &why).of(&state.policies(), std::slice::from_ref(project), base);
         stray.hint = by_name(state, project);
         return elsewhere::refused(state, head, stray);
     }
-    let mut stray = stray(url, "").of(state.policies(), projects, base);
+    let mut stray = stray(url, "").of(&state.policies(), projects, base);
     if let Some(project) = known {
         stray.hint = by_name(state, project);
         stray.project = Some(project.clone());

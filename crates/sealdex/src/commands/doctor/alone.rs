@@ -31,6 +31,8 @@ pub(super) struct Alone {
     pub(super) verified: bool,
     /// The indexes that it asks.
     pub(super) indexes: BTreeSet<String>,
+    /// Those of them on this machine at which nobody listens.
+    pub(super) silent: BTreeSet<String>,
 }
 
 /// Looks at the settings that hold in this folder.
@@ -57,11 +59,15 @@ pub(super) async fn look(tool: Tool, program: &Path, folder: &Path) -> Alone {
         indexes.push(BUILT_IN.to_owned());
     }
     let indexes: BTreeSet<String> = indexes.iter().map(|index| without_password(index)).collect();
-    let mut verified = true;
+    let (mut verified, mut silent) = (true, BTreeSet::new());
     for index in &indexes {
-        verified &= is_proxys(index).await;
+        let listener = listener_at(index).await;
+        verified &= listener == Listener::Proxy;
+        if listener == Listener::Nobody {
+            silent.insert(index.clone());
+        }
     }
-    Alone { verified, indexes }
+    Alone { verified, indexes, silent }
 }
 
 /// What the tool prints, when asked about its settings.
@@ -157,16 +163,28 @@ fn without_password(index: &str) -> String {
     url.into()
 }
 
-/// Whether a verifying proxy answers at this URL on loopback. It says what it is.
-async fn is_proxys(index: &str) -> bool {
-    let Ok(url) = Url::parse(index) else { return false };
+/// Who answers at an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listener {
+    /// A verifying proxy of this machine. It says what it is.
+    Proxy,
+    /// Nobody, at an address of this machine.
+    Nobody,
+    /// Somebody else.
+    Other,
+}
+
+async fn listener_at(index: &str) -> Listener {
+    let Ok(url) = Url::parse(index) else { return Listener::Other };
     let address = url.host_str().zip(url.port_or_known_default());
     let address: Option<SocketAddr> = address.and_then(|(host, port)| format!("{host}:{port}").parse().ok());
     let Some(address) = address.filter(|address| url.scheme() == "http" && address.ip().is_loopback()) else {
-        return false;
+        return Listener::Other;
+    };
+    let Ok(Ok(mut stream)) = timeout(PATIENCE, TcpStream::connect(address)).await else {
+        return Listener::Nobody;
     };
     let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
         let request = format!("HEAD /simple/ HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut head = Vec::new();
@@ -174,7 +192,10 @@ async fn is_proxys(index: &str) -> bool {
         std::io::Result::Ok(String::from_utf8_lossy(&head).to_ascii_lowercase())
     };
     let expected = format!("\r\nserver: {}", sealdex_client::PROXY_NAME);
-    timeout(PATIENCE, ask).await.is_ok_and(|head| head.is_ok_and(|head| head.contains(&expected)))
+    match timeout(PATIENCE, ask).await {
+        Ok(Ok(head)) if head.contains(&expected) => Listener::Proxy,
+        _ => Listener::Other,
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod alone;
 mod tools;
 mod trial;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::programs;
+use super::setup::start_command;
 use super::trusted::refused;
 use crate::cli::Format;
 use crate::environment;
@@ -24,6 +26,12 @@ use crate::shutdown;
 use alone::Alone;
 use tools::Tool;
 use trial::{Laboratory, Verdict};
+
+/// What is told of each tool.
+pub(super) const HEADS: [&str; 4] = ["tool", "version", "in sealdex run", "alone"];
+/// The last line.
+pub(super) const ADVICE: &str =
+    "`sealdex run -- TOOL` protects it for a run; `sealdex setup` leads it to a verifying proxy for good.";
 
 /// What was found out about a tool.
 #[derive(Serialize)]
@@ -81,7 +89,7 @@ async fn examine() -> Result<Report, Failure> {
 
 /// The names of the repositories that are trusted. Makes no folder.
 fn trusted() -> Result<Vec<String>, Failure> {
-    let named = std::env::var_os(environment::TRUST_DIR).map(PathBuf::from);
+    let named = environment::value(environment::TRUST_DIR).map(PathBuf::from);
     let folder = named.map_or_else(TrustStore::default_directory, Ok).map_err(refused)?;
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -111,17 +119,31 @@ fn show(report: &Report) {
             Verdict::NotTried(_) => styled(WARNING, "could not be tried"),
         };
         let indexes: Vec<&str> = finding.alone.indexes.iter().map(String::as_str).collect();
-        let alone = match finding.alone.verified {
-            true => styled(GOOD, format!("verified: {}", indexes.join(", "))),
-            false => format!("unverified: {}", indexes.join(", ")),
+        let alone = match &finding.alone {
+            Alone { verified: true, .. } => styled(GOOD, format!("verified: {}", indexes.join(", "))),
+            Alone { silent, .. } if silent.len() == indexes.len() => {
+                styled(WARNING, format!("nobody listens: {}", indexes.join(", ")))
+            }
+            _ => format!("unverified: {}", indexes.join(", ")),
         };
         [finding.tool.name().to_owned(), finding.version.clone(), in_a_run, alone]
     });
-    say(table(["tool", "version", "in sealdex run", "alone"], rows));
+    say(table(HEADS, rows));
     for finding in &report.tools {
         if let Verdict::NotProtected(reason) | Verdict::NotTried(reason) = &finding.in_a_run {
             say(format!("{}: {reason}", finding.program.display()));
         }
+    }
+    let silent: BTreeSet<&String> = report.tools.iter().flat_map(|finding| &finding.alone.silent).collect();
+    if !silent.is_empty() {
+        let silent: Vec<&str> = silent.into_iter().map(String::as_str).collect();
+        say(format!(
+            "{} nobody listens at {}, so what asks there by itself fails. Start the service of `sealdex setup`:",
+            styled(WARNING, "but"),
+            silent.join(", ")
+        ));
+        say(format!("  {}", start_command()));
+        say("  or, without systemd, keep `sealdex proxy` running (docs/install.md)");
     }
     if report.repositories.is_empty() {
         say(format!(
@@ -130,8 +152,5 @@ fn show(report: &Report) {
         ));
         say("  sealdex trust add NAME URL --root root.json");
     }
-    say(styled(
-        FAINT,
-        "`sealdex run -- TOOL` protects it for a run; `sealdex setup` leads it to a verifying proxy for good.",
-    ));
+    say(styled(FAINT, ADVICE));
 }

@@ -56,5 +56,5 @@ pub(super) async fn run(directory: &Path, format: Format) -> Result<(), Failure>
 }
 
 fn files(number: u64) -> String {
-    count(usize::try_from(number).unwrap_or(usize::MAX), "file", "files")
+    count(number, "file", "files")
 }

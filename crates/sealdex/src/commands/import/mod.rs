@@ -219,7 +219,7 @@ fn tell_people(summary: &Summary) {
     if summary.refusals.len() as u64 != summary.refused {
         tell(format!("{} were refused in all; the first {MAX_TOLD} of this run are above", summary.refused));
     }
-    let files = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "file", "files");
+    let files = |number: u64| count(number, "file", "files");
     if summary.unchanged > 0 {
         say(format!("{} {}", styled(FAINT, "there already"), files(summary.unchanged)));
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sealdex_client::{Bindings, Repositories, RepositoryName, TrustedRepository};
 
-use super::trusted::{from, refused, store};
+use super::trusted::{refused, store};
 use crate::cli::{PolicyArguments, SetupArguments};
 use crate::environment;
 use crate::failure::{Failure, Kind};
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &SetupArguments) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    if !arguments.undo && std::env::var_os(environment::POLICY).is_some_and(|named| !named.is_empty()) {
+    if !arguments.undo && environment::value(environment::POLICY).is_some() {
         warn(
             "the service heeds the administrator's policy and the user's own, not those that SEALDEX_POLICY names here",
         );
@@ -93,13 +93,18 @@ fn trusted(
 ) -> Result<(Vec<TrustedRepository>, Bindings, Option<RepositoryName>), Failure> {
     let store = store(arguments.trust_dir.clone())?;
     let (all, bindings) = (store.list().map_err(refused)?, store.bindings().map_err(refused)?);
-    let Some(name) = from(&arguments.name) else {
+    let Some(name) = arguments.name.as_deref() else {
         Repositories::new(all.clone(), bindings.clone()).map_err(refused)?;
         return Ok((all, bindings, None));
     };
     let name = RepositoryName::parse(name).map_err(refused)?;
     store.repository(&name).map_err(refused)?;
     Ok((all, bindings, Some(name)))
+}
+
+/// What starts the service.
+pub(super) fn start_command() -> String {
+    format!("systemctl --user daemon-reload && systemctl --user enable --now {}", units::SOCKET)
 }
 
 fn say_what_is_left_to_do(undone: bool) {
@@ -109,9 +114,7 @@ fn say_what_is_left_to_do(undone: bool) {
             units::SOCKET,
             units::SERVICE
         ),
-        false => {
-            format!("systemctl --user daemon-reload && systemctl --user enable --now {}", units::SOCKET)
-        }
+        false => start_command(),
     };
     say(format!("{} {command}", styled(HINT, "now:")));
     if !undone {
