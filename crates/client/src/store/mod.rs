@@ -30,6 +30,7 @@ use std::time::Duration;
 use sealdex_tuf::trusted::RootStage;
 use sealdex_tuf::{Limits, RoleName};
 
+use crate::blocking::beside;
 use crate::error::Error;
 use crate::name::{RepositoryName, Sha256Digest};
 
@@ -143,13 +144,16 @@ impl RepositoryStore {
         let Ok(lock) = self.lock(WAIT).await else { return };
         let store = self.clone();
         let snapshot = snapshot.to_vec();
-        let kept = tokio::task::spawn_blocking(move || {
+        let bytes = roles.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() + snapshot.len() as u64;
+        let kept = beside(bytes, move || {
+            let _held = lock;
             if store.read(&RoleName::snapshot(), snapshot.len() as u64).as_ref() != Some(&snapshot) {
                 return Ok(());
             }
-            roles.iter().try_for_each(|(role, bytes)| store.write(&lock, role, bytes))
+            let mut files = roles.iter().map(|(role, bytes)| (store.path(role), bytes));
+            files.try_for_each(|(path, bytes)| files::write_in_one_step(&path, bytes))
         });
-        if let Ok(Err(error)) = kept.await {
+        if let Some(Err(error)) = kept.await {
             tracing::warn!(repository = %self.name, error = error.report(), "metadata could not be kept");
         }
     }
