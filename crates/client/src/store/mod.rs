@@ -12,7 +12,8 @@
 //! process has trusted, and what it writes is never older. A damaged file is as good as none and is fetched again; a
 //! damaged root is walked to again from the initial one. Metadata is verified whenever it is read, so it does not matter
 //! who wrote it; what is trusted for being there (`repository.toml`, the root, the folders) must be changeable by nobody
-//! else. Reading alone, which is what working offline needs, changes nothing here.
+//! else. Reading alone, which is what working offline needs, changes nothing here. Delegated roles alone are not waited for
+//! until they are on the disk: one that a crash takes away is fetched again.
 
 pub(crate) mod directories;
 pub(crate) mod fault;
