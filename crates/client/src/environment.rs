@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::proxy::INDEX_HOST;
+
 /// A variable to set for the installer, or to take away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -22,6 +24,8 @@ pub struct Setting {
     pub reason: &'static str,
 }
 
+const ONE_INDEX: &str =
+    "the one index, under a name that the proxy answers to and nobody else, the same in each run";
 const OTHER_SOURCE: &str = "would name a source that is not verified";
 const REFUSE: &str = "what would go elsewhere arrives at the proxy and is refused";
 const OWN_CACHE: &str =
@@ -39,8 +43,8 @@ const GIT: &str = "git has settings of its own that would lead it past the proxy
 #[must_use]
 pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path, patience: Duration) -> Vec<Setting> {
     let mut settings = vec![
-        set("PIP_INDEX_URL", format!("http://{proxy}/simple/"), "the one index is the proxy"),
-        set("PIP_TRUSTED_HOST", proxy.ip().to_string(), "pip caches nothing from plain http otherwise"),
+        set("PIP_INDEX_URL", index_url(), ONE_INDEX),
+        set("PIP_TRUSTED_HOST", INDEX_HOST, "pip caches nothing from plain http otherwise"),
         set("PIP_CACHE_DIR", cache_directory.join("pip"), OWN_CACHE),
         set(
             "PIP_CONFIG_FILE",
@@ -66,7 +70,7 @@ pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path, patience: Dura
 #[must_use]
 pub fn uv_environment(proxy: SocketAddr, cache_directory: &Path, patience: Duration) -> Vec<Setting> {
     let mut settings = vec![
-        set("UV_DEFAULT_INDEX", format!("http://{proxy}/simple/"), "the one index is the proxy"),
+        set("UV_DEFAULT_INDEX", index_url(), ONE_INDEX),
         set("UV_CACHE_DIR", cache_directory.join("uv"), OWN_CACHE),
         set("UV_NO_CONFIG", "1", "uv.toml and pyproject.toml can name further indexes"),
         set("UV_HTTP_RETRIES", "0", RETRIES),
@@ -153,6 +157,10 @@ fn unset(name: &'static str, reason: &'static str) -> Setting {
     Setting { name, value: None, reason }
 }
 
+fn index_url() -> String {
+    format!("http://{INDEX_HOST}/simple/")
+}
+
 /// What Python calls `os.devnull`.
 fn null_device() -> &'static str {
     if cfg!(windows) { "nul" } else { "/dev/null" }
@@ -194,7 +202,12 @@ mod tests {
             assert_eq!(names.len(), settings.len());
             for setting in &settings {
                 let value = setting.value.as_deref().unwrap_or_default().to_string_lossy();
-                assert!(!value.contains("://") || value.starts_with("http://127.0.0.1:4321"), "{setting:?}");
+                let url = if setting.name.contains("INDEX") {
+                    "http://sealdex.invalid/simple/"
+                } else {
+                    "http://127.0.0.1:4321"
+                };
+                assert!(!value.contains("://") || value == url, "{setting:?}");
             }
             for name in ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"] {
                 assert!(names.contains(name), "{name}");

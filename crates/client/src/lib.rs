@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod bindings;
+mod blocking;
 mod bound;
 mod cache;
 mod client;

@@ -39,6 +39,10 @@ fn main() -> ExitCode {
             Err(failure) => return failure.report(),
         }
     }
+    if let cli::Command::Child(arguments) = &cli.command {
+        // It becomes another program: threads would be begun for nothing.
+        return commands::child(arguments).unwrap_or_else(|failure| failure.report());
+    }
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)

@@ -16,6 +16,7 @@ use std::time::SystemTime;
 use sealdex_tuf::digest::{HashAlgorithm, Hasher};
 use tempfile::NamedTempFile;
 
+use crate::blocking::beside;
 use crate::error::Error;
 use crate::name::Sha256Digest;
 use crate::store::files;
@@ -96,6 +97,7 @@ impl FileCache {
     /// A kept file of at most `max_bytes`, verified now.
     pub(crate) async fn read(&self, digest: Sha256Digest, max_bytes: u64) -> Option<Vec<u8>> {
         let path = self.path(digest);
+        let length = fs::symlink_metadata(&path).ok()?.len();
         let read = move || {
             let bytes = files::read_bounded(&path, max_bytes)?;
             if Sha256Digest::of(&bytes) != digest {
@@ -105,7 +107,7 @@ impl FileCache {
             touch(&path);
             Some(bytes)
         };
-        tokio::task::spawn_blocking(read).await.ok().flatten()
+        beside(length.min(max_bytes), read).await.flatten()
     }
 
     /// The page that was last kept for a target, given as a URL, if it has at most `max_bytes`; verified now.
@@ -123,10 +125,10 @@ impl FileCache {
     /// A kept file, verified now and rewound.
     pub(crate) async fn open_file(&self, digest: Sha256Digest, length: u64) -> Option<File> {
         let path = self.path(digest);
+        if !fs::symlink_metadata(&path).ok()?.is_file() {
+            return None;
+        }
         let open = move || {
-            if !fs::symlink_metadata(&path).ok()?.is_file() {
-                return None;
-            }
             let mut file = File::open(&path).ok()?;
             if !has_digest(&mut file, digest, length).ok()? {
                 drop(fs::remove_file(&path));
@@ -135,22 +137,22 @@ impl FileCache {
             touch(&path);
             Some(file)
         };
-        tokio::task::spawn_blocking(open).await.ok().flatten()
+        beside(length, open).await.flatten()
     }
 
     /// Keeps verified bytes. That they could not be kept is no error.
     pub(crate) async fn keep(&self, digest: Sha256Digest, bytes: &[u8]) {
-        let (cache, bytes) = (self.clone(), bytes.to_vec());
+        let (cache, bytes, length) = (self.clone(), bytes.to_vec(), bytes.len() as u64);
         let keep = move || {
             let mut file = cache.temporary_file()?;
             io::Write::write_all(&mut file, &bytes)
                 .map_err(|source| Error::io("write", file.path(), source))?;
             cache.keep_file(digest, file)
         };
-        match tokio::task::spawn_blocking(keep).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error = error.report(), "a verified file could not be kept"),
-            Err(_) => tracing::warn!("a verified file could not be kept"),
+        match beside(length, keep).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::warn!(error = error.report(), "a verified file could not be kept"),
+            None => tracing::warn!("a verified file could not be kept"),
         }
     }
 

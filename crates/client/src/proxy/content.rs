@@ -95,14 +95,16 @@ fn pieces(file: Arc<File>, start: u64, end: u64) -> impl Stream<Item = Result<By
     })
 }
 
-/// Exactly `length` bytes from `position`.
-pub(super) async fn read(file: Arc<File>, position: u64, length: u64) -> io::Result<Bytes> {
-    let read = move || {
-        let mut piece = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-        read_exact_at(&file, &mut piece, position)?;
-        Ok(Bytes::from(piece))
-    };
+async fn read(file: Arc<File>, position: u64, length: u64) -> io::Result<Bytes> {
+    let read = move || read_now(&file, position, length);
     tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+}
+
+/// Exactly `length` bytes from `position`. Blocks: for what is short, or was written a moment ago.
+pub(super) fn read_now(file: &File, position: u64, length: u64) -> io::Result<Bytes> {
+    let mut piece = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    read_exact_at(file, &mut piece, position)?;
+    Ok(Bytes::from(piece))
 }
 
 #[cfg(unix)]

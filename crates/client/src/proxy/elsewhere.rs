@@ -7,6 +7,7 @@ use http::header::CONNECTION;
 use sealdex_simple::ProjectName;
 use url::Url;
 
+use super::INDEX_HOST;
 use super::answer::Answer;
 use super::interpose::file_of_url;
 use super::page;
@@ -82,7 +83,10 @@ pub(super) fn refuse(state: &State, head: &Head<'_>) -> Option<Answer> {
 /// Whether the request is for the proxy at `address` itself.
 pub(crate) fn is_ours(address: SocketAddr, head: &Head<'_>) -> bool {
     match head.authority {
-        Some(authority) => *head.method != Method::CONNECT && is_own(address, authority),
+        Some(authority) => {
+            let is_index = authority.eq_ignore_ascii_case(INDEX_HOST);
+            *head.method != Method::CONNECT && (is_index || is_own(address, authority))
+        }
         None => head.host().is_some_and(|host| is_own(address, &host)),
     }
 }

@@ -105,7 +105,7 @@ async fn download(state: &State, wanted: Wanted) -> Result<Content, Arc<Error>> 
         state.recent_files.remember(digest, &file);
         return Ok(Content::File { file, length });
     }
-    let bytes = content::read(file, 0, length).await;
+    let bytes = content::read_now(&file, 0, length);
     let bytes = bytes.map_err(|source| Error::io("read", state.client().cache().path(digest), source))?;
     Ok(Content::Memory(bytes))
 }

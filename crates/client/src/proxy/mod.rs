@@ -55,6 +55,11 @@ pub use refusal::Refusal;
 /// What the proxy calls itself, in `Server`, where it is an index: so it can be told from other servers on loopback.
 pub const PROXY_NAME: &str = "sealdex-proxy";
 
+/// The host of the index as installers of one run know it: reached through the proxy alone, since no host has such a name
+/// (RFC 6761, 6.4). It is the same in each run, unlike the proxy's port, so that they find in their caches what they keep
+/// there under its URLs.
+pub(crate) const INDEX_HOST: &str = "sealdex.invalid";
+
 /// For errors of a socket that has none.
 const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 

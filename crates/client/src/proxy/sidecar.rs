@@ -26,6 +26,10 @@ pub(super) async fn serve(
     if let Some(digest) = digest(file.core_metadata.sha256())
         && head.has(&content::etag(digest))
     {
+        let cache = state.client().cache();
+        if let Some(bytes) = cache.read(digest, state.client().settings().max_core_metadata_bytes).await {
+            state.prefetches.begin(state, &bytes);
+        }
         return Ok(content::with_headers(Answer::empty(StatusCode::NOT_MODIFIED), digest));
     }
     let Some((digest, bytes)) = verified(state, project, file).await? else { return Ok(not_found()) };

@@ -71,19 +71,31 @@ fn check_owner(_path: &Path, _found: &Metadata) -> Result<(), Error> {
 
 /// Replaces the file at `path` in one step (mode 0600), durably: after a crash there is the old file or the new one.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    replace(path, bytes, |file| {
+        fault::before(Step::Sync, path)?;
+        file.sync_all()
+    })?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// The same without waiting for the disk: after a crash of the machine there may be neither. For what is verified when it is
+/// read, and can be had again.
+pub(crate) fn write_in_one_step(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace(path, bytes, |_| Ok(()))
+}
+
+fn replace(path: &Path, bytes: &[u8], sync: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Error> {
     let write = || {
         fault::before(Step::Create, path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
         fault::write_all(file.as_file_mut(), bytes, path)?;
-        fault::before(Step::Sync, path)?;
-        file.as_file().sync_all()?;
+        sync(file.as_file())?;
         clear(path)?;
         fault::before(Step::Rename, path)?;
         file.persist(path).map_err(|error| error.error)
     };
-    write().map_err(|source| Error::io("write", path, source))?;
-    sync_folder(folder)
+    write().map(drop).map_err(|source| Error::io("write", path, source))
 }
 
 /// Removes what stands where a plain file belongs: a folder, a link, a pipe. The store's folders are private, and nothing

@@ -12,7 +12,8 @@
 //! process has trusted, and what it writes is never older. A damaged file is as good as none and is fetched again; a
 //! damaged root is walked to again from the initial one. Metadata is verified whenever it is read, so it does not matter
 //! who wrote it; what is trusted for being there (`repository.toml`, the root, the folders) must be changeable by nobody
-//! else. Reading alone, which is what working offline needs, changes nothing here.
+//! else. Reading alone, which is what working offline needs, changes nothing here. Delegated roles alone are not waited for
+//! until they are on the disk: one that a crash takes away is fetched again.
 
 pub(crate) mod directories;
 pub(crate) mod fault;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use sealdex_tuf::trusted::RootStage;
 use sealdex_tuf::{Limits, RoleName};
 
+use crate::blocking::beside;
 use crate::error::Error;
 use crate::name::{RepositoryName, Sha256Digest, printable};
 
@@ -143,13 +145,16 @@ impl RepositoryStore {
         let Ok(lock) = self.lock(WAIT).await else { return };
         let store = self.clone();
         let snapshot = snapshot.to_vec();
-        let kept = tokio::task::spawn_blocking(move || {
+        let bytes = roles.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() + snapshot.len() as u64;
+        let kept = beside(bytes, move || {
+            let _held = lock;
             if store.read(&RoleName::snapshot(), snapshot.len() as u64).as_ref() != Some(&snapshot) {
                 return Ok(());
             }
-            roles.iter().try_for_each(|(role, bytes)| store.write(&lock, role, bytes))
+            let mut files = roles.iter().map(|(role, bytes)| (store.path(role), bytes));
+            files.try_for_each(|(path, bytes)| files::write_in_one_step(&path, bytes))
         });
-        if let Ok(Err(error)) = kept.await {
+        if let Some(Err(error)) = kept.await {
             tracing::warn!(repository = %self.name, error = error.report(), "metadata could not be kept");
         }
     }

@@ -1,5 +1,8 @@
 //! Real pip and real uv through the proxy.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +41,22 @@ impl Installer {
         arguments: &[&str],
     ) -> (FreshEnvironment, Output, TempDir) {
         let kept = tempfile::tempdir().unwrap();
-        let (address, folder) = (proxy.address(), kept.path().to_owned());
+        let (environment, output) = self.run_in(kept.path(), "venv", proxy, arguments).await;
+        (environment, output, kept)
+    }
+
+    /// The same with what an earlier run has left in the folder's cache. The environment is in the folder, under its name.
+    async fn run_in(
+        self,
+        folder: &Path,
+        name: &'static str,
+        proxy: &VerifyingProxy,
+        arguments: &[&str],
+    ) -> (FreshEnvironment, Output) {
+        let (address, folder) = (proxy.address(), folder.to_owned());
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let run = move || {
-            let environment = FreshEnvironment::create(&folder.join("venv"));
+            let environment = FreshEnvironment::create(&folder.join(name));
             let cache = folder.join("cache");
             let patience = Duration::from_secs(600);
             let (mut command, settings) = match self {
@@ -53,12 +68,13 @@ impl Installer {
                 }
             };
             apply(&mut command, &settings);
+            // Tests have none otherwise.
+            command.env_remove("PIP_NO_CACHE_DIR").env_remove("UV_NO_CACHE");
             command.args(&arguments);
             let output = python::run(&mut command, LIMIT);
             (environment, output)
         };
-        let (environment, output) = tokio::task::spawn_blocking(run).await.unwrap();
-        (environment, output, kept)
+        tokio::task::spawn_blocking(run).await.unwrap()
     }
 }
 
@@ -127,6 +143,33 @@ async fn both_install_with_dependencies() {
         );
     }
     assert_eq!(proxy.refusals(), []);
+}
+
+/// Each run has a proxy of its own, on a port of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installers_next_run_finds_what_it_has_kept() {
+    let world = World::new().await;
+    for installer in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kept = Vec::new();
+        for name in ["first", "second"] {
+            let proxy = world.proxy().await;
+            let (environment, output) = installer.run_in(folder.path(), name, &proxy, &["hello"]).await;
+            output.expect_success();
+            assert_eq!(environment.evaluate("import hello; print(hello.VERSION)"), "1.0");
+            kept.push(files_below(&folder.path().join("cache")));
+        }
+        assert!(kept[0].len() > 5, "{installer:?} keeps nothing: {kept:?}");
+        assert_eq!(kept[0], kept[1], "{installer:?}");
+    }
+}
+
+/// All files but what uv remembers of each Python.
+fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = entries.filter(|path| !path.to_string_lossy().contains("/interpreter-"));
+    let files = entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { [path].into() });
+    files.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,7 +184,13 @@ async fn everything_for_other_hosts_is_refused() {
         send(address, "GET", "/simple/hello/", &host(&format!("localhost:{}", address.port()))).await.status,
         200
     );
+    let index = host("sealdex.invalid");
+    assert_eq!(send(address, "GET", "http://sealdex.invalid/simple/hello/", &index).await.status, 200);
     for (method, target, name) in [
+        // Only a browser that was tricked could ask so: whoever has the proxy for a proxy names the host with the path.
+        ("GET", "/simple/hello/", "sealdex.invalid"),
+        ("CONNECT", "sealdex.invalid:443", "sealdex.invalid:443"),
+        ("GET", "http://other.sealdex.invalid/simple/hello/", "other.sealdex.invalid"),
         ("CONNECT", "elsewhere.example:443", "elsewhere.example:443"),
         ("CONNECT", &address.to_string(), &address.to_string()),
         ("GET", "http://elsewhere.example/simple/hello/", "elsewhere.example"),
@@ -198,7 +204,7 @@ async fn everything_for_other_hosts_is_refused() {
         assert!(answer.reason.starts_with("refused by sealdex: "), "{}", answer.reason);
     }
     assert_eq!(send(address, "GET", "/simple/hello/", &[]).await.status, 409);
-    assert_eq!(proxy.refusals().len(), 8);
+    assert_eq!(proxy.refusals().len(), 11);
     let outside = VerifyingProxy::start(
         &world.client,
         &world.trusted,

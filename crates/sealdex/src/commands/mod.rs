@@ -45,6 +45,7 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 
+pub(crate) use run::child;
 pub(crate) use trusted::refused;
 
 /// Runs the command that was asked for.
@@ -70,7 +71,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(arguments) => {
             return run::run("run", &arguments.interposition, &arguments.command).await;
         }
-        Command::Child(arguments) => return run::child(&arguments),
+        Command::Child(arguments) => return child(&arguments),
         Command::Proxy(arguments) => proxy::run(arguments).await?,
         Command::Setup(arguments) => setup::run(&arguments)?,
         Command::Doctor => return doctor::run(format).await,

@@ -202,7 +202,7 @@ fn no_command() -> Failure {
 }
 
 /// `sealdex run-child`: becomes the command, after it has asked to be killed with its parent.
-pub(super) fn child(arguments: &ChildArguments) -> Result<ExitCode, Failure> {
+pub(crate) fn child(arguments: &ChildArguments) -> Result<ExitCode, Failure> {
     let (program, rest) = arguments.command.split_first().ok_or_else(no_command)?;
     #[cfg(target_os = "linux")]
     {
