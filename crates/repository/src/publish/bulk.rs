@@ -230,7 +230,7 @@ fn make_pages(
         let mut changes = Changes::new(layout, at);
         let mut files = Vec::with_capacity(part.len());
         for (project, distributions) in part {
-            let change = ProjectChange::since(oldest, &project, None, distributions)?;
+            let change = ProjectChange::since(layout, oldest, &project, None, distributions)?;
             let (page, file) = NewPage::whole(&change.project, &change.distributions)?;
             changes.add_project(&change, page)?;
             files.push(file);
