@@ -112,6 +112,37 @@ async fn an_import_is_seen_as_a_whole_or_not_at_all() {
     }
 }
 
+/// What a first import prepares becomes all that is signed, but for what was removed before it was published.
+#[tokio::test]
+async fn a_first_import_is_all_there_is() {
+    let world = World::new(Layout::pep458(BinStyle::Succinct, 1).unwrap()).await;
+    let repository = &world.repository;
+    let mut writer = world.writer().await;
+    import(repository, (0..20).map(|n| imported(&format!("p{n}-1.0.tar.gz"), 'a')).collect()).await;
+    let gone =
+        Transaction::RemoveDistribution { project: project("p7"), filename: file_name("p7-1.0.tar.gz") };
+    repository.submit(gone, Actor::Local).await.unwrap();
+    repository.finish_import("test").await.unwrap().unwrap();
+    let there = |judge: &mut support::Judge, n: u32| {
+        judge.search(&format!("files/p{n}/p{n}-1.0.tar.gz")).unwrap().is_some()
+    };
+    // The import; then the removal, by itself; then more, into the same bins.
+    for more in [None, None, Some("q")] {
+        if let Some(name) = more {
+            let files = (0..20).map(|n| imported(&format!("{name}{n}-1.0.tar.gz"), 'b')).collect();
+            import(repository, files).await;
+            repository.finish_import("test").await.unwrap().unwrap();
+        }
+        writer.publish_pending().await.unwrap().unwrap();
+        let mut judge = world.judge();
+        for n in 0..20 {
+            assert_eq!(there(&mut judge, n), n != 7, "p{n}");
+            assert!(judge.target(&format!("simple/p{n}/index.json")).is_some(), "p{n}");
+        }
+    }
+    assert!((0..20).all(|n| world.judge().target(&format!("simple/q{n}/index.json")).is_some()));
+}
+
 #[tokio::test]
 async fn there_is_one_import_at_a_time() {
     let world = World::new(Layout::index_only(BinStyle::Succinct, 1).unwrap()).await;

@@ -265,10 +265,10 @@ impl Blobs {
         }
     }
 
-    /// How many may read at the same time with profit: a disk is no faster for being asked by many.
+    /// How many may read at the same time with profit: half of them and more wait for what is not in memory.
     pub(crate) fn readers(&self) -> usize {
         match &self.0 {
-            Place::Folder(_) => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            Place::Folder(_) => 4 * std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             Place::Bucket(_) => 16,
         }
     }

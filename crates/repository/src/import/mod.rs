@@ -159,18 +159,26 @@ impl Repository {
     pub fn check_import(&self, files: Vec<ImportedFile>) -> CheckedImport {
         let mut checked = CheckedImport::default();
         for (position, file) in files.into_iter().enumerate() {
-            match imported_row(&file) {
+            let project = file.filename.project().clone();
+            let row = imported_row(file).and_then(|row| check_readable(&project, &row).map(|()| row));
+            match row {
                 Ok(row) => {
-                    let files = checked.projects.entry(file.filename.project().clone()).or_default();
+                    let files = checked.projects.entry(project).or_default();
                     files.positions.push(position);
                     files.rows.push(row);
                 }
                 Err(error) => checked.refused.push((position, error)),
             }
         }
-        for (project, files) in &mut checked.projects {
-            checked.refused.extend(self.refuse_unreadable(project, files));
-        }
+        let CheckedImport { projects, refused } = &mut checked;
+        projects.retain(|project, files| {
+            let placed = self.check_page_path(project).is_ok();
+            if !placed {
+                let misplaced = |position: &usize| Some((*position, self.check_page_path(project).err()?));
+                refused.extend(files.positions.iter().filter_map(misplaced));
+            }
+            placed
+        });
         checked
     }
 
@@ -192,14 +200,16 @@ impl Repository {
         abandon::check_none(&mut write).await?;
         let projects: Vec<&str> = checked.projects.keys().map(ProjectName::as_str).collect();
         let known = imports::known(&mut write, &projects).await?;
-        let mut new: Vec<DistributionRow> = Vec::new();
+        let mut new: Vec<DistributionRow> =
+            Vec::with_capacity(checked.projects.values().map(|files| files.rows.len()).sum());
         let mut returning: Vec<DistributionRow> = Vec::new();
         let mut changed: Vec<ProjectName> = Vec::new();
         for (project, files) in checked.projects {
             let before = new.len();
             let mut names = Names::new(known.get(project.as_str()));
-            for (position, row) in files.positions.into_iter().zip(files.rows) {
-                match names.place(&row) {
+            let places: Vec<_> = files.rows.iter().map(|row| names.place(row)).collect();
+            for ((position, row), place) in files.positions.into_iter().zip(files.rows).zip(places) {
+                match place {
                     Ok(Place::New) => new.push(row),
                     Ok(Place::Returning) => returning.push(row),
                     Ok(Place::There) => outcome.unchanged += 1,
@@ -338,27 +348,6 @@ impl Repository {
         }))
     }
 
-    /// Takes out of `files` what no page can list, and says why.
-    fn refuse_unreadable(&self, project: &ProjectName, files: &mut ProjectFiles) -> Vec<(usize, Error)> {
-        let placed = self.check_page_path(project);
-        let mut refused = Vec::new();
-        let all = std::mem::take(files);
-        for (position, row) in all.positions.into_iter().zip(all.rows) {
-            let readable = match &placed {
-                Ok(()) => check_readable(project, &row),
-                Err(_) => self.check_page_path(project),
-            };
-            match readable {
-                Ok(()) => {
-                    files.positions.push(position);
-                    files.rows.push(row);
-                }
-                Err(error) => refused.push((position, error)),
-            }
-        }
-        refused
-    }
-
     /// The layout must have a role for the project's page.
     fn check_page_path(&self, project: &ProjectName) -> Result<(), Error> {
         let layout = self.layout();
@@ -383,7 +372,7 @@ enum Place {
 /// The names of one project: those in the state, and those of the batch so far with their digests.
 struct Names<'a> {
     known: Option<&'a KnownFiles>,
-    seen: HashMap<String, String>,
+    seen: HashMap<&'a str, &'a str>,
 }
 
 impl<'a> Names<'a> {
@@ -391,20 +380,21 @@ impl<'a> Names<'a> {
         Self { known, seen: HashMap::new() }
     }
 
-    fn place(&mut self, row: &DistributionRow) -> Result<Place, Error> {
-        let (existing, removed, place) = match self.known.and_then(|known| known.get(&row.filename)) {
-            Some((sha256, true)) if !self.seen.contains_key(&row.filename) => {
-                (sha256, true, Place::Returning)
+    fn place(&mut self, row: &'a DistributionRow) -> Result<Place, Error> {
+        let filename = row.filename.as_str();
+        let (existing, removed, place) = match self.known.and_then(|known| known.get(filename)) {
+            Some((sha256, true)) if !self.seen.contains_key(filename) => {
+                (sha256.as_str(), true, Place::Returning)
             }
-            Some((sha256, _)) => (sha256, false, Place::There),
-            None => match self.seen.get(&row.filename) {
-                Some(sha256) => (sha256, false, Place::There),
-                None => (&row.sha256, false, Place::New),
+            Some((sha256, _)) => (sha256.as_str(), false, Place::There),
+            None => match self.seen.get(filename) {
+                Some(sha256) => (*sha256, false, Place::There),
+                None => (row.sha256.as_str(), false, Place::New),
             },
         };
-        if *existing != row.sha256 {
-            let path = format!("files/{}/{}", row.project, row.filename);
-            let (existing, offered) = (existing.clone(), row.sha256.clone());
+        if existing != row.sha256 {
+            let path = format!("files/{}/{filename}", row.project);
+            let (existing, offered) = (existing.to_owned(), row.sha256.clone());
             return Err(if removed {
                 Error::FileNameUsed { path, existing, offered }
             } else {
@@ -412,13 +402,13 @@ impl<'a> Names<'a> {
             });
         }
         if !matches!(place, Place::There) {
-            self.seen.insert(row.filename.clone(), row.sha256.clone());
+            self.seen.insert(filename, &row.sha256);
         }
         Ok(place)
     }
 }
 
-fn imported_row(file: &ImportedFile) -> Result<DistributionRow, Error> {
+fn imported_row(file: ImportedFile) -> Result<DistributionRow, Error> {
     let filename = &file.filename;
     let invalid = |reason| Error::InvalidImport { filename: filename.to_string(), reason };
     check_target_path(&TargetPath::parse(file_target_path(filename.project(), filename.file_name()))?)?;
@@ -430,28 +420,28 @@ fn imported_row(file: &ImportedFile) -> Result<DistributionRow, Error> {
     if i64::try_from(file.length).is_err() {
         return Err(invalid("its length is no file's"));
     }
+    if let Some(url) = &file.url
+        && !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
+    {
+        return Err(invalid("its URL is neither http nor https"));
+    }
     let microseconds = file.upload_time.as_microsecond();
     Ok(DistributionRow {
         project: filename.project().to_string(),
         filename: filename.as_str().to_owned(),
         version: filename.version().to_string(),
-        sha256: file.sha256.clone(),
+        sha256: file.sha256,
         length: file.length,
-        sidecar_sha256: file.core_metadata_sha256.clone(),
-        requires_python: file.requires_python.clone(),
+        sidecar_sha256: file.core_metadata_sha256,
+        requires_python: file.requires_python,
         uploaded_at: Timestamp::from_microsecond(microseconds).unwrap_or(file.upload_time),
-        yanked: match &file.yanked {
+        yanked: match file.yanked {
             Yanked::No => None,
             Yanked::Yes => Some(None),
-            Yanked::Reason(reason) => Some(Some(reason.clone())),
+            Yanked::Reason(reason) => Some(Some(reason)),
         },
         removed: false,
-        url: match &file.url {
-            Some(url) if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) => {
-                return Err(invalid("its URL is neither http nor https"));
-            }
-            url => url.clone(),
-        },
+        url: file.url,
         changed_by: 0,
     })
 }

@@ -163,6 +163,9 @@ impl<'a> Changes<'a> {
         self.set(self.layout.role_of(&path)?, target, Presence::Present);
         let project_name = project.to_string();
         self.pages.push(PageRow { project: project_name, sha256, serial, published_at: self.at });
+        if touched.is_empty() {
+            return Ok(());
+        }
         for row in distributions {
             let path = file_target_path(project, &FileName::parse(&row.filename)?);
             if !touched.contains(&path) {

@@ -42,6 +42,10 @@ use crate::store::{
 /// Projects whose pages are made at once.
 const PROJECTS: u32 = 500;
 
+/// Rows that are prepared in one transaction, and those of one more chunk of projects. What is written makes SQLite read
+/// everything anew, and waits for the disk.
+const PREPARED: usize = 20_000;
+
 /// Bins that are read and signed at once.
 const BINS: usize = 256;
 
@@ -146,6 +150,7 @@ async fn prepare_pages(
     drop(read);
 
     let mut made = 0;
+    let mut waiting = Prepared::default();
     let mut chunk = read_projects(repository, "").await?;
     while let Some(last) = chunk.last().map(|(project, _)| project.clone()) {
         made += chunk.len();
@@ -154,15 +159,16 @@ async fn prepare_pages(
             let _held = held;
             make_pages(&own, &layout, oldest, at, chunk)
         });
-        // The database reads while pages are made.
-        let (pages, next) = tokio::join!(work, read_projects(repository, &last));
-        let (pages, targets) = pages?;
-        let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
-        prepared::put(&mut write, &pages, &targets).await?;
-        commit(write).await?;
+        let full = if waiting.rows() < PREPARED { Prepared::default() } else { std::mem::take(&mut waiting) };
+        // The database reads what comes next, and writes what came before, while pages are made.
+        let (prepared, next, put) =
+            tokio::join!(work, read_projects(repository, &last), put(repository, full, lock));
+        put?;
+        waiting.add(prepared?);
         tracing::debug!(made, total, "pages made");
         chunk = next?;
     }
+    put(repository, waiting, lock).await?;
     tracing::info!(projects = made, "pages of an import made");
     sync(repository).await?;
     Ok(made)
@@ -185,7 +191,34 @@ async fn read_projects(
     rows::by_project(&mut read, projects).await
 }
 
-type Made = (Vec<PreparedPage>, Vec<PreparedTarget>);
+/// What becomes of projects whose pages are made.
+#[derive(Default)]
+struct Prepared {
+    pages: Vec<PreparedPage>,
+    targets: Vec<PreparedTarget>,
+}
+
+impl Prepared {
+    fn rows(&self) -> usize {
+        self.pages.len() + self.targets.len()
+    }
+
+    fn add(&mut self, more: Self) {
+        self.pages.extend(more.pages);
+        self.targets.extend(more.targets);
+    }
+}
+
+async fn put(repository: &Repository, mut prepared: Prepared, lock: &WriterLock) -> Result<(), Error> {
+    if prepared.rows() == 0 {
+        return Ok(());
+    }
+    // In the order of the index they go into.
+    prepared.targets.sort_unstable_by(|a, b| a.target.path.cmp(&b.target.path));
+    let mut write = repository.store().write_in_epoch(lock.epoch()).await?;
+    prepared::put(&mut write, &prepared.pages, &prepared.targets).await?;
+    commit(write).await
+}
 
 fn make_pages(
     repository: &Repository,
@@ -193,12 +226,12 @@ fn make_pages(
     oldest: u64,
     at: Time,
     projects: Vec<(String, Vec<DistributionRow>)>,
-) -> Result<Made, Error> {
+) -> Result<Prepared, Error> {
     let parts = in_lanes(projects, |part| {
         let mut changes = Changes::new(layout, at);
         let mut files = Vec::with_capacity(part.len());
         for (project, distributions) in part {
-            let change = ProjectChange::since(oldest, &project, None, distributions)?;
+            let change = ProjectChange::since(layout, oldest, &project, None, distributions)?;
             let (page, file) = NewPage::whole(&change.project, &change.distributions)?;
             changes.add_project(&change, page)?;
             files.push(file);
@@ -208,24 +241,22 @@ fn make_pages(
         repository.blobs().put_in_bulk(&files)?;
         Ok(changes)
     })?;
-    let (mut pages, mut targets) = (Vec::new(), Vec::new());
+    let mut prepared = Prepared::default();
     for part in parts {
-        pages.extend(part.pages.into_iter().map(|page| PreparedPage {
+        prepared.pages.extend(part.pages.into_iter().map(|page| PreparedPage {
             project: page.project,
             sha256: page.sha256,
             serial: page.serial,
         }));
         for (role, changes) in part.targets {
-            targets.extend(changes.into_values().map(|(target, presence)| PreparedTarget {
+            prepared.targets.extend(changes.into_values().map(|(target, presence)| PreparedTarget {
                 role: role.as_str().to_owned(),
                 target,
                 removed: presence == Presence::Removed,
             }));
         }
     }
-    // In the order of the index they go into.
-    targets.sort_unstable_by(|a: &PreparedTarget, b| a.target.path.cmp(&b.target.path));
-    Ok((pages, targets))
+    Ok(prepared)
 }
 
 /// A bin, what it holds so far, and what changes.

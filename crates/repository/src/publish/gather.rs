@@ -55,7 +55,7 @@ pub(crate) struct ProjectChange {
     /// Those that changed since that page was made, and those that changed since the last publication; without a page,
     /// all.
     pub(crate) distributions: Vec<DistributionRow>,
-    /// The target paths of the distributions that changed since the last publication.
+    /// The target paths of the distributions that changed since the last publication, where files are targets.
     pub(crate) touched: BTreeSet<String>,
 }
 
@@ -65,14 +65,17 @@ impl ProjectChange {
     /// Transactions that this publication does not take (beyond its limit, or an import that is not complete) stand in
     /// the rows, and so on the page, already. Their files are signed with it: else half of them would be published.
     pub(super) fn since(
+        layout: &Layout,
         oldest: u64,
         project: &str,
         published: Option<PageRow>,
         distributions: Vec<DistributionRow>,
     ) -> Result<Self, Error> {
         let project = ProjectName::parse(project)?;
-        let changed = distributions.iter().filter(|row| row.changed_by >= oldest);
-        let touched = changed
+        let files = layout.may_hold_files();
+        let touched = distributions
+            .iter()
+            .filter(|row| files && row.changed_by >= oldest)
             .map(|row| Ok(file_target_path(&project, &FileName::parse(&row.filename)?)))
             .collect::<Result<_, Error>>()?;
         Ok(Self { project, published, distributions, touched })
@@ -119,7 +122,8 @@ pub(crate) async fn gather(
     let projects = projects.into_iter().map(|project| (since(&project), project));
     let projects = projects.map(|(since, project)| (project, since)).collect();
     for (project, distributions) in rows::changed_by_project(&mut read, projects).await? {
-        let change = ProjectChange::since(oldest, &project, pages.remove(&project), distributions)?;
+        let change =
+            ProjectChange::since(&batch.layout, oldest, &project, pages.remove(&project), distributions)?;
         let page = TargetPath::parse(index_page_target_path(&change.project))?;
         roles.insert(batch.layout.role_of(&page)?);
         for path in &change.touched {

@@ -136,8 +136,8 @@ pub(crate) async fn roles(transaction: &mut Transaction) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(|(role,)| role).collect())
 }
 
-/// Makes the prepared targets all there are, however many: the two tables change their names. What was there before is
-/// forgotten with the next [`clear`].
+/// Makes the prepared targets all there are, however many, those included that are to be none: the two tables change their
+/// names. What was there before is forgotten with the next [`clear`].
 pub(crate) async fn replace_targets(transaction: &mut Transaction) -> Result<(), Error> {
     for rename in [
         "ALTER TABLE targets RENAME TO replaced_targets",
@@ -151,6 +151,35 @@ pub(crate) async fn replace_targets(transaction: &mut Transaction) -> Result<(),
 
 /// Makes what was prepared the state, and forgets it.
 pub(crate) async fn publish(transaction: &mut Transaction, at: Timestamp) -> Result<(), Error> {
+    let (any,): (i64,) = query("SELECT COUNT(*) FROM (SELECT path FROM targets LIMIT 1) AS held")
+        .fetch_one(transaction)
+        .await
+        .map_err(Error::database("look for targets"))?;
+    if any == 0 {
+        // All of a first import: copying them would take longer than everything else here.
+        replace_targets(transaction).await?;
+        query("DELETE FROM targets WHERE sha256 = ''")
+            .execute(transaction)
+            .await
+            .map_err(Error::database("remove targets"))?;
+    } else {
+        merge_targets(transaction).await?;
+    }
+    query(
+        "INSERT INTO pages (project, sha256, serial, published_at) \
+         SELECT project, sha256, serial, $1 FROM prepared_pages WHERE sha256 IS NOT NULL \
+         ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \
+         published_at = excluded.published_at",
+    )
+    .bind(at.as_microsecond())
+    .execute(transaction)
+    .await
+    .map_err(Error::database("publish prepared pages"))?;
+    clear(transaction).await
+}
+
+/// Enters the prepared targets among those that there are.
+async fn merge_targets(transaction: &mut Transaction) -> Result<(), Error> {
     // `WHERE` lets SQLite tell the upsert from a join.
     query(
         "INSERT INTO targets (path, role, length, sha256) \
@@ -164,15 +193,5 @@ pub(crate) async fn publish(transaction: &mut Transaction, at: Timestamp) -> Res
         .execute(transaction)
         .await
         .map_err(Error::database("remove targets"))?;
-    query(
-        "INSERT INTO pages (project, sha256, serial, published_at) \
-         SELECT project, sha256, serial, $1 FROM prepared_pages WHERE sha256 IS NOT NULL \
-         ON CONFLICT (project) DO UPDATE SET sha256 = excluded.sha256, serial = excluded.serial, \
-         published_at = excluded.published_at",
-    )
-    .bind(at.as_microsecond())
-    .execute(transaction)
-    .await
-    .map_err(Error::database("publish prepared pages"))?;
-    clear(transaction).await
+    Ok(())
 }

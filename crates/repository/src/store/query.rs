@@ -15,6 +15,12 @@ pub(super) struct Query<'q> {
     values: Vec<Value<'q>>,
 }
 
+/// A statement in a database's own form.
+pub(super) enum Ready {
+    Sqlite(SqlStr, SqliteArguments),
+    Postgres(SqlStr, PgArguments),
+}
+
 /// What a placeholder stands for. Kept until it is known which database it goes to.
 pub(super) enum Value<'q> {
     Number(Option<i64>),
@@ -72,20 +78,23 @@ impl<'q> Query<'q> {
         self
     }
 
+    /// Brings the values into the form of the database that is to run it, which for many takes as long as to run it.
+    pub(super) fn ready(self, dialect: Dialect) -> Result<Ready, sqlx::Error> {
+        Ok(match dialect {
+            Dialect::Sqlite => {
+                let arguments = self.sqlite_arguments()?;
+                Ready::Sqlite(self.text, arguments)
+            }
+            Dialect::Postgres => {
+                let arguments = self.postgres_arguments()?;
+                Ready::Postgres(self.text, arguments)
+            }
+        })
+    }
+
     /// Gives the number of rows that were changed.
     pub(super) async fn execute(self, transaction: &mut Transaction) -> Result<u64, sqlx::Error> {
-        match transaction {
-            Transaction::Sqlite(own) => {
-                let arguments = self.sqlite_arguments()?;
-                let done = sqlx::query_with(self.text, arguments).execute(&mut **own).await?;
-                Ok(done.rows_affected())
-            }
-            Transaction::Postgres(own) => {
-                let arguments = self.postgres_arguments()?;
-                let done = sqlx::query_with(self.text, arguments).execute(&mut **own).await?;
-                Ok(done.rows_affected())
-            }
-        }
+        self.ready(transaction.dialect())?.execute(transaction).await
     }
 
     pub(super) async fn fetch_all<R: Row>(
@@ -149,6 +158,21 @@ impl<'q> Query<'q> {
             .map_err(sqlx::Error::Encode)?;
         }
         Ok(arguments)
+    }
+}
+
+impl Ready {
+    /// Gives the number of rows that were changed.
+    pub(super) async fn execute(self, transaction: &mut Transaction) -> Result<u64, sqlx::Error> {
+        match (self, transaction) {
+            (Self::Sqlite(text, arguments), Transaction::Sqlite(own)) => {
+                Ok(sqlx::query_with(text, arguments).execute(&mut **own).await?.rows_affected())
+            }
+            (Self::Postgres(text, arguments), Transaction::Postgres(own)) => {
+                Ok(sqlx::query_with(text, arguments).execute(&mut **own).await?.rows_affected())
+            }
+            _ => Err(sqlx::Error::Protocol("a statement for another database".to_owned())),
+        }
     }
 }
 

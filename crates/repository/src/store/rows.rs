@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
-use super::query::{Query, query, query_list, query_rows};
+use super::query::{Ready, query, query_list, query_rows};
 use super::transaction::Dialect;
 use super::{ROWS, Transaction, signed, time, unsigned};
 use crate::error::Error;
@@ -214,11 +214,11 @@ async fn write_distributions(
     Ok(())
 }
 
-fn insert_distributions<'q>(
+fn insert_distributions(
     dialect: Dialect,
-    rows: &'q [DistributionRow],
+    rows: &[DistributionRow],
     when_there: &'static str,
-) -> Result<Query<'q>, Error> {
+) -> Result<Ready, Error> {
     let numbers = rows.iter().map(|row| Ok((row, signed(row.length)?, signed(row.changed_by)?)));
     let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
     let rows = numbers.into_iter().map(|(row, length, changed_by)| {
@@ -240,7 +240,7 @@ fn insert_distributions<'q>(
     });
     let into = "INSERT INTO distributions (project, filename, version, sha256, length, sidecar_sha256, \
                 requires_python, uploaded_at, yanked, yanked_reason, removed, url, changed_by)";
-    Ok(query_rows(dialect, into, rows, when_there))
+    query_rows(dialect, into, rows, when_there).ready(dialect).map_err(Error::database("write distributions"))
 }
 
 /// Those of these files that there are and that are no distributions, removed or not, by path.

@@ -1,14 +1,35 @@
 //! What a source hands on, and how.
 
+use std::fmt;
+
 use sealdex_repository::{CheckedImport, ImportedFile, Repository};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::mpsc::Sender;
 
 /// Files in one batch.
 const FILES: usize = 10_000;
 
-/// Where something stands in its source, for people: `line 12`, or a path.
-pub(crate) type Place = String;
+/// Where something stands in its source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Line(u64),
+    Path(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number) => write!(formatter, "line {number}"),
+            Self::Path(path) => formatter.write_str(path),
+        }
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 /// Something that was not imported.
 #[derive(Clone, Debug, Serialize)]
@@ -79,7 +100,8 @@ pub(crate) enum Go {
 
 impl Feed {
     pub(crate) fn new(repository: Repository, sender: Sender<Batch>, strict: bool) -> Self {
-        Self { repository, sender, strict, files: Vec::new(), places: Vec::new(), refused: Vec::new() }
+        let (files, places, refused) = (Vec::with_capacity(FILES), Vec::with_capacity(FILES), Vec::new());
+        Self { repository, sender, strict, files, places, refused }
     }
 
     pub(crate) fn repository(&self) -> &Repository {
@@ -104,8 +126,9 @@ impl Feed {
     /// Hands on what there is; `position` is behind the last of it.
     pub(crate) fn flush(&mut self, position: Position, read_bytes: u64) -> Go {
         let stop = self.strict && !self.refused.is_empty();
-        let checked = self.repository.check_import(std::mem::take(&mut self.files));
-        let (places, refused) = (std::mem::take(&mut self.places), std::mem::take(&mut self.refused));
+        let files = std::mem::replace(&mut self.files, Vec::with_capacity(FILES));
+        let places = std::mem::replace(&mut self.places, Vec::with_capacity(FILES));
+        let (checked, refused) = (self.repository.check_import(files), std::mem::take(&mut self.refused));
         let batch = Batch { checked, places, refused, position, read_bytes };
         let sent = self.sender.blocking_send(batch).is_ok();
         if sent && !stop { Go::On } else { Go::Home }

@@ -11,7 +11,7 @@ use sealdex_simple::{DistributionFilename, Yanked};
 use sealdex_tuf::digest::{HashAlgorithm, Hasher};
 
 use super::Source;
-use super::batch::{Feed, Go, Position};
+use super::batch::{Feed, Go, Place, Position};
 use crate::failure::{Failure, Kind};
 
 /// Directories are walked so deep and no deeper; symbolic links in them are not followed.
@@ -40,7 +40,7 @@ impl Directory {
             }
             if kind.is_dir() {
                 if depth == 0 {
-                    feed.add(shown(below), Err(format!("more than {MAX_DEPTH} levels deep")));
+                    feed.add(Place::Path(shown(below)), Err(format!("more than {MAX_DEPTH} levels deep")));
                 } else if self.walk(&path, depth - 1, feed)? == Go::Home {
                     return Ok(Go::Home);
                 }
@@ -54,7 +54,7 @@ impl Directory {
                 let file = imported(feed.repository(), &path, filename)
                     .map_or_else(go_on_with_others, |file| Ok(Ok(file)))?;
                 self.read_bytes += file.as_ref().map_or(0, |file| file.length);
-                feed.add(shown(below), file);
+                feed.add(Place::Path(shown(below)), file);
                 self.position.after = Some(shown(below));
             }
             if feed.is_due() && flush(feed, &self.position, self.read_bytes)? == Go::Home {

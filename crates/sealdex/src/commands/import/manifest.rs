@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Source;
-use super::batch::{Feed, Go, Position};
+use super::batch::{Feed, Go, Place, Position};
 use crate::failure::{Failure, Kind};
 use crate::output::bytes;
 
@@ -134,7 +134,7 @@ impl Source for Manifest {
                 } else {
                     parse(text, self.files_url.as_ref())
                 };
-                feed.add(format!("line {}", self.position.lines), file);
+                feed.add(Place::Line(self.position.lines), file);
             }
             if feed.is_due() && feed.flush(self.position.clone(), self.position.done) == Go::Home {
                 return Ok(());

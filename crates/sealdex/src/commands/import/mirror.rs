@@ -11,7 +11,7 @@ use sealdex_tuf::digest::HashAlgorithm;
 use url::Url;
 
 use super::Source;
-use super::batch::{Feed, Go, Position};
+use super::batch::{Feed, Go, Place, Position};
 use super::directory::{flush, go_on_with_others, name_of, shown, sorted};
 use crate::failure::Failure;
 
@@ -43,7 +43,7 @@ impl Mirror {
         let page = match page(folder, name) {
             Ok(page) => page,
             Err(error) => {
-                feed.add(name.to_owned(), Err(format!("{error:#}")));
+                feed.add(Place::Path(name.to_owned()), Err(format!("{error:#}")));
                 return Ok(());
             }
         };
@@ -52,7 +52,7 @@ impl Mirror {
             let file = imported(feed.repository(), &self.web, &page.name, listed);
             let file = file.map_or_else(go_on_with_others, |file| Ok(Ok(file)))?;
             self.read_bytes += file.as_ref().map_or(0, |file| file.length);
-            feed.add(place, file);
+            feed.add(Place::Path(place), file);
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ use crate::output::{
     BAD, FAINT, GOOD, count, progress_of_bytes, result, say, seconds, spinner, styled, tell,
 };
 
-use batch::{Batch, Feed, Refused};
+use batch::{Batch, Feed, Place, Refused};
 use directory::Directory;
 use manifest::Manifest;
 use mirror::Mirror;
@@ -109,7 +109,7 @@ pub(super) async fn run(arguments: ImportArguments, format: Format) -> Result<()
         summary.added += outcome.added;
         summary.unchanged += outcome.unchanged;
         refused.extend(outcome.refused.into_iter().map(|(at, error)| Refused {
-            place: places.get(at).cloned().unwrap_or_default(),
+            place: places.get(at).cloned().unwrap_or(Place::Path(String::new())),
             reason: format!("{:#}", anyhow::Error::from(error)),
         }));
         refused.sort_by(|a, b| a.place.cmp(&b.place));
