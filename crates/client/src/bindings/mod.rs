@@ -20,7 +20,7 @@ use sealdex_simple::ProjectName;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::name::RepositoryName;
+use crate::name::{RepositoryName, printable};
 use crate::store::files;
 
 pub use pattern::ProjectPattern;
@@ -113,10 +113,7 @@ impl Bindings {
         if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             return Ok(Self::default());
         }
-        let damaged = |reason: &str| Error::DamagedBindings {
-            path: path.clone(),
-            reason: reason.escape_debug().to_string(),
-        };
+        let damaged = |reason: &str| Error::DamagedBindings { path: path.clone(), reason: printable(reason) };
         let bytes = files::read_private(&path, MAX_BYTES)?.ok_or_else(|| damaged("it cannot be read"))?;
         let kept: Kept = toml::from_slice(&bytes).map_err(|error| damaged(error.message()))?;
         let mut bindings = Self { projects: kept.projects };

@@ -4,9 +4,9 @@
 //! A publication has four steps. A crash between any two of them is made good by whoever is the writer next.
 //!
 //! 1. Everything pending is read at one moment. Pages and touched bins are made and signed, the snapshot beside them,
-//!    then the timestamp. Pages are written below `public/targets`, where nothing refers to them yet, and the snapshot, which is large, below
-//!    `public/metadata`, in a version that was reserved for it. *After a crash*: nothing of it was seen; it is made again,
-//!    with a snapshot of another version.
+//!    then the timestamp. Pages are written below `public/targets`, where nothing refers to them yet, and the snapshot,
+//!    which is large, below `public/metadata`, in a version that was reserved for it. *After a crash*: nothing of it was
+//!    seen; it is made again, with a snapshot of another version.
 //! 2. One database transaction marks the transactions as published, moves the versions on, and puts bins and timestamp
 //!    into the outbox. *After a crash*: the outbox is written again, the same bytes under the same versions.
 //! 3. The outbox is written below `public/metadata`: bins first. *After a crash*: no client can see them, since the
@@ -144,7 +144,8 @@ impl SnapshotProcess {
         }
     }
 
-    /// Signs anew what would expire before long: at most a hundred bins at a time, so that nothing waits long for it. `None`: nothing would.
+    /// Signs anew what would expire before long: at most a hundred bins at a time, so that nothing waits long for it.
+    /// `None`: nothing would.
     ///
     /// # Errors
     /// As [`SnapshotProcess::publish_pending`].

@@ -141,14 +141,20 @@ pub(super) async fn run(arguments: TrustArguments, format: Format) -> Result<(),
             let name = RepositoryName::parse(&name).map_err(refused)?;
             let bindings = store.bindings().map_err(refused)?;
             let bound: Vec<String> = bindings.of(&name).map(ToString::to_string).collect();
+            // Who has all others is said apart.
+            let named: Vec<String> = bindings.of(&name).filter(|own| !own.is_for_all()).map(quoted).collect();
             store.remove(&name).map_err(refused)?;
             let whole = Whole::of(&store)?;
             let document = json!({ "removed": name.as_str(), "bound": bound, "all_others": whole.holder() });
             result(format, &document, || {
                 say(format!("{} is no longer trusted", name.as_str()));
-                if !bound.is_empty() {
-                    say(format!("  still bound to it, and not to be had: {}", bound.join(", ")));
-                    say("  sealdex trust bind NAME PROJECT, or sealdex trust unbind PROJECT, changes that");
+                if !named.is_empty() {
+                    say(format!("  still bound to it, and not to be had: {}", named.join(", ")));
+                    say(format!(
+                        "  to take them from another one: sealdex trust bind NAME {}",
+                        named.join(" ")
+                    ));
+                    say(format!("  to let them go: sealdex trust unbind {}", named.join(" ")));
                 }
                 whole.say_who_has_all_others();
             })?;
