@@ -195,3 +195,43 @@ async fn merge_targets(transaction: &mut Transaction) -> Result<(), Error> {
         .map_err(Error::database("remove targets"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Location, Open, Store, commit};
+
+    #[tokio::test]
+    async fn what_is_to_be_no_target_is_none_whatever_there_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("state")), Open::New).await.unwrap();
+        let prepared = |path: &str, sha256: &str, removed| PreparedTarget {
+            role: "bin".to_owned(),
+            target: TargetRow { path: path.to_owned(), length: 1, sha256: sha256.to_owned() },
+            removed,
+        };
+        // First all that is prepared, then what changes.
+        for (changes, expected) in [
+            (
+                vec![prepared("a", "1", false), prepared("b", "2", true), prepared("c", "3", false)],
+                "a 1, c 3",
+            ),
+            (
+                vec![prepared("a", "4", false), prepared("c", "3", true), prepared("d", "5", false)],
+                "a 4, d 5",
+            ),
+        ] {
+            let mut write = store.write().await.unwrap();
+            put(&mut write, &[], &changes).await.unwrap();
+            publish(&mut write, Timestamp::UNIX_EPOCH).await.unwrap();
+            let left = roles(&mut write).await.unwrap();
+            let select = query("SELECT path, sha256 FROM targets ORDER BY path");
+            let rows: Vec<(String, String)> = select.fetch_all(&mut write).await.unwrap();
+            commit(write).await.unwrap();
+            let rows: Vec<String> =
+                rows.into_iter().map(|(path, sha256)| format!("{path} {sha256}")).collect();
+            assert_eq!((rows.join(", ").as_str(), left.len()), (expected, 0));
+        }
+        store.close().await;
+    }
+}
