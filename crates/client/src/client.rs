@@ -10,7 +10,7 @@ use sealdex_tuf::{Clock, Limits};
 
 use crate::cache::FileCache;
 use crate::error::Error;
-use crate::fetch::{FetchLimits, HttpFetcher, authorities};
+use crate::fetch::{FetchLimits, HttpFetcher, authorities, check_proxies};
 use crate::policy::Policies;
 use crate::store::directories;
 
@@ -119,6 +119,7 @@ impl Client {
     /// with certificate authorities.
     pub fn new(settings: ClientSettings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let authorities = settings.ca_file.as_deref().map_or_else(|| Ok(Vec::new()), authorities::read)?;
+        check_proxies(|name| std::env::var_os(name))?;
         let fetcher = HttpFetcher::new(settings.metadata_fetch.connect, authorities);
         let cache = FileCache::open(&settings.cache_directory, settings.max_cache_bytes)?;
         Ok(Self { shared: Arc::new(Shared { settings, clock, fetcher, cache }) })

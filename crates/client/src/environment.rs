@@ -6,7 +6,7 @@
 //! Variables alone cannot keep an installer from other sources: requirements files hold index lines, command lines
 //! hold URLs. So the proxy is also set as the HTTP proxy: whatever would go elsewhere arrives there and is refused.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +23,9 @@ pub struct Setting {
     /// Why.
     pub reason: &'static str,
 }
+
+/// What the variables begin with that are pip's options.
+const PIP: &str = "PIP_";
 
 const ONE_INDEX: &str =
     "the one index, under a name that the proxy answers to and nobody else, the same in each run";
@@ -58,7 +61,12 @@ pub fn pip_environment(proxy: SocketAddr, cache_directory: &Path, patience: Dura
         unset("PIP_EXTRA_INDEX_URL", OTHER_SOURCE),
         unset("PIP_FIND_LINKS", OTHER_SOURCE),
         unset("PIP_NO_INDEX", "would keep pip from the proxy"),
-        unset("PIP_PROXY", "would take precedence over the proxy variables below"),
+        set(
+            "PIP_PROXY",
+            format!("http://{proxy}"),
+            "counts more than --no-proxy-env and the variables below",
+        ),
+        unset("PIP_NO_PROXY_ENV", "would keep pip from the proxy"),
         unset("PIP_CERT", "no TLS is spoken with the proxy"),
         unset("PIP_CLIENT_CERT", "no TLS is spoken with the proxy"),
     ];
@@ -102,6 +110,7 @@ pub fn run_environment(
     let patience = patience.as_secs().to_string();
     let mut settings = proxies(proxy_url, "the proxy answers for the index, and refuses the rest");
     settings.push(set("PIP_PROXY", proxy_url, "counts more than a proxy in pip.conf"));
+    settings.push(unset("PIP_NO_PROXY_ENV", "would keep pip from the proxy"));
     let trust = |name| set(name, certificates, "the proxy's authority is trusted, and nobody else");
     settings.extend(
         ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS"]
@@ -149,6 +158,26 @@ fn proxies(url: &str, reason: &'static str) -> Vec<Setting> {
     settings
 }
 
+/// Whether a variable of the user's is another spelling of one of these, or names another proxy: it is to be taken away
+/// before they are set. pip lowers the case of what follows `PIP_`, takes `_` for `-` and drops hyphens before it; Python
+/// takes a proxy from any name that ends in `_proxy`, in any case, and its requests one for each host.
+#[must_use]
+pub fn is_another_spelling(name: &OsStr, settings: &[Setting]) -> bool {
+    let name = name.to_string_lossy();
+    if settings.iter().any(|setting| setting.name == name) {
+        return false;
+    }
+    let pip_option = |name: &str| -> Option<String> {
+        let (start, option) = name.split_at_checked(PIP.len())?;
+        let option = option.to_ascii_lowercase().replace('_', "-");
+        start.eq_ignore_ascii_case(PIP).then(|| option.trim_start_matches('-').to_owned())
+    };
+    let option = pip_option(&name);
+    let ours = || settings.iter().filter_map(|setting| pip_option(setting.name));
+    name.to_ascii_lowercase().ends_with("_proxy")
+        || option.is_some_and(|own| ours().any(|other| own == other))
+}
+
 fn set(name: &'static str, value: impl Into<OsString>, reason: &'static str) -> Setting {
     Setting { name, value: Some(value.into()), reason }
 }
@@ -191,6 +220,37 @@ mod tests {
         for name in ["HTTPS_PROXY", "https_proxy", "PIP_PROXY", "NO_PROXY", "no_proxy", "SSL_CERT_FILE"] {
             assert!(names.contains(name), "{name}");
         }
+    }
+
+    #[test]
+    fn other_spellings_lead_nowhere_else() {
+        let proxy = SocketAddr::from(([127, 0, 0, 1], 4321));
+        let (cache, patience) = (Path::new("/c"), Duration::from_secs(1));
+        let pip = pip_environment(proxy, cache, patience);
+        let run = run_environment("http://run:x@127.0.0.1:1", Path::new("/ca"), cache, patience);
+        for settings in [&pip, &run] {
+            for (name, expected) in [
+                ("PIP_proxy", true),
+                ("PIP___PROXY", true),
+                ("pip_Proxy", true),
+                ("PIP_No_Proxy_Env", true),
+                ("PIP_Cert", true),
+                ("No_Proxy", true),
+                ("Https_proxy", true),
+                ("http://127.0.0.1_proxy", true),
+                ("FTP_PROXY", true),
+                ("PIP_PROXY", false),
+                ("HTTPS_PROXY", false),
+                ("PIP_REQUIRE_HASHES", false),
+                ("PIP_", false),
+                ("PIP", false),
+                ("é", false),
+                ("PATH", false),
+            ] {
+                assert_eq!(is_another_spelling(OsStr::new(name), settings), expected, "{name}");
+            }
+        }
+        assert!(is_another_spelling(OsStr::new("PIP_Find_Links"), &pip));
     }
 
     #[test]

@@ -357,6 +357,14 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// A variable of the environment that is to name this machine's proxy, and does not. Its value may hold a password.
+    #[error("the variable {variable} is no proxy's URL: {reason}")]
+    InvalidProxy {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Not a host that the proxy can let through.
     #[error("invalid host {host}: {reason}")]
     InvalidHost {
@@ -613,6 +621,9 @@ impl Error {
             }
             Self::BoundRange { .. } => "see docs/limits.md for what it bounds",
             Self::Offline { .. } => "connect to the network once, or leave out the offline option",
+            Self::InvalidProxy { .. } => {
+                "write http://USER:PASSWORD@HOST:PORT, with %40, %2F and %23 for @, / and # in a password"
+            }
             Self::InvalidHost { .. } => "name a host as in files.example, or files.example:8443",
             Self::Policy { .. } => "see docs/policy.md for what a policy can say",
             Self::Forbidden { .. } => "choose another version, or ask who wrote the rule",

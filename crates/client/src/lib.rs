@@ -46,7 +46,7 @@ pub use decision::{
     UnverifiedRun,
 };
 pub use destination::file_to_write;
-pub use environment::{Setting, pip_environment, run_environment, uv_environment};
+pub use environment::{Setting, is_another_spelling, pip_environment, run_environment, uv_environment};
 pub use error::{Attack, Error};
 pub use fetch::{FetchLimits, HttpFetcher};
 pub use name::{RepositoryName, RepositoryUrl, Sha256Digest, printable};

@@ -73,6 +73,15 @@ impl Repository {
         disk::blocking(move || blobs.check_empty()).await
     }
 
+    /// Whether a repository can be created in this directory: it is none yet, and holds nothing but `keys/` and what an
+    /// interrupted creation has left. To be asked before any key is written.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyRepository`], [`Error::DirectoryNotEmpty`], [`Error::Io`].
+    pub fn check_directory(directory: &RepositoryDirectory) -> Result<(), Error> {
+        check_empty(directory)
+    }
+
     /// Creates a repository and opens it. The directory may exist already and hold `keys/` or be empty; `sealdex.toml`
     /// is written last, so a directory that has one has everything.
     ///
@@ -107,6 +116,8 @@ impl Repository {
         let layout = settings.layout.clone().unwrap_or_default();
         keys.check()?;
         check_empty(&directory)?;
+        let path = directory.path();
+        fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let text = Settings { layout: None, ..settings.clone() }.to_toml()?;
         let building = RepositoryDirectory::new(directory.path().join(BUILDING));
         let location = location(&building, &settings, database.clone())?;
@@ -189,11 +200,14 @@ const BUILDING: &str = ".creating";
 
 fn check_empty(directory: &RepositoryDirectory) -> Result<(), Error> {
     let path = directory.path();
-    fs::create_dir_all(path).map_err(Error::io("create", path))?;
     if directory.settings_file().exists() {
         return Err(Error::AlreadyRepository { directory: path.to_owned() });
     }
-    for entry in fs::read_dir(path).map_err(Error::io("read", path))? {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(Error::io("read", path))?,
+    };
+    for entry in entries {
         let name = entry.map_err(Error::io("read", path))?.file_name();
         if name != "keys" && name != BUILDING {
             let found = name.to_string_lossy().escape_debug().to_string();

@@ -50,6 +50,44 @@ fn another_proxy_on_the_command_line_is_not_asked() {
     assert!(output.text().contains("--proxy would lead around the verification"), "{}", output.report());
 }
 
+/// In spellings that pip and Python take as well, and by an option that has pip forget its proxy.
+#[test]
+fn another_proxy_or_none_by_any_other_name_is_not_used() {
+    let (stage, _served) = Stage::with_trusted_wheels();
+    let other = HostileServer::start(Origin::Nowhere);
+    let (_fresh, python) = stage.fresh();
+    let host = other.url().trim_end_matches('/').to_owned();
+    let wheel = format!("alpha @ {host}/alpha-9.0-py3-none-any.whl");
+    let (index, proxy) = (format!("{host}/simple/"), other.url().to_owned());
+    let of_host = format!("{host}_proxy");
+    let run = ["run", "--", &python, "-m", "pip", "--retries", "0"];
+    let own = ["pip", "--python", &python];
+    for sealdex in [&own[..], &run] {
+        for (name, value, arguments) in [
+            ("PIP_proxy", proxy.as_str(), &["alpha"][..]),
+            ("PIP___PROXY", &proxy, &["alpha"]),
+            ("http://sealdex.invalid_proxy", &proxy, &["alpha"]),
+            ("No_Proxy", "*", &[&wheel]),
+            ("No_Proxy", "*", &["--index-url", &index, "alpha"]),
+            (&of_host, &proxy, &[&wheel]),
+            ("PIP_NO_PROXY_ENV", "1", &[&wheel]),
+            ("UNUSED", "", &["--no-proxy-env", &wheel]),
+            ("PIP_Find_Links", &index, &["--no-index", "alpha"]),
+        ] {
+            let words = [sealdex, &["install", "--force-reinstall"], arguments].concat();
+            let mut command = stage.sealdex(&words);
+            let output = process::run(command.env(name, value), PATIENCE);
+            let asked = other.requests();
+            assert!(asked.is_empty(), "{name} {arguments:?}: {asked:?}\n{}", output.report());
+            if arguments == ["alpha"] && sealdex == own {
+                output.expect_success();
+            } else {
+                output.expect_failure();
+            }
+        }
+    }
+}
+
 #[test]
 fn git_is_not_led_past_the_proxy_by_settings_of_its_own() {
     let (stage, _served) = Stage::with_trusted_wheels();

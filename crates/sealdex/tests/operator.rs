@@ -133,6 +133,29 @@ fn offline_keys_lie_beside_a_repository_made_here() {
 }
 
 #[test]
+fn no_key_is_made_where_no_repository_can_be() {
+    let stage = Stage::new();
+    let init = |arguments: &[&str]| {
+        let output = stage.run(&[&["init", "--dev"], arguments].concat()).expect_failure();
+        assert_eq!(output.code(), Some(2), "{}", output.report());
+        output.text()
+    };
+    std::fs::create_dir(stage.path("full")).unwrap();
+    std::fs::write(stage.path("full/a"), "").unwrap();
+    assert!(init(&["full"]).contains("full is not empty: it holds a"));
+    assert!(!stage.path("full/keys").exists() && !stage.path("full-offline-keys").exists());
+    assert!(init(&["--offline-keys", "new/sub", "new"]).contains("offline keys are kept apart"));
+    assert!(!stage.path("new").exists());
+    // As it is left by a kill.
+    std::fs::create_dir_all(stage.path("half/keys")).unwrap();
+    std::fs::write(stage.path("half/keys/online.pem"), "").unwrap();
+    let told = init(&["half"]);
+    for part in ["was not finished", "remove half/keys and half-offline-keys"] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
 fn development_repositories_say_so_everywhere() {
     let stage = Stage::with_repository(&[]);
     let status = stage.run(&["status", "--repository", "repository"]).expect_success().stdout;

@@ -8,6 +8,7 @@
 pub(crate) mod authorities;
 mod deadline;
 mod dictionary;
+mod environment;
 mod limits;
 pub(crate) mod packing;
 mod rate;
@@ -29,6 +30,7 @@ use packing::Coding;
 
 pub(crate) use deadline::Deadline;
 pub(crate) use dictionary::Dictionary;
+pub(crate) use environment::check_proxies;
 pub use limits::FetchLimits;
 pub(crate) use packing::Packing;
 pub(crate) use redirect::{Redirects, is_local};

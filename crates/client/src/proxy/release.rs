@@ -22,6 +22,7 @@ use super::routes::not_found;
 use super::sidecar;
 use super::state::State;
 use crate::error::Error;
+use crate::policy::nothing_left;
 
 /// Where a file of a project is to be had.
 pub(super) type FileUrl<'a> = &'a (dyn Fn(&ProjectName, &IndexFile) -> Option<Url> + Sync);
@@ -50,7 +51,10 @@ async fn document(
     file_url: FileUrl<'_>,
 ) -> Result<Option<Value>, Arc<Error>> {
     let Some((page, policies)) = verified_page(state, project).await? else { return Ok(None) };
-    let (page, _) = policies.admitted(page.page(), state.client().now());
+    let (page, left_out) = policies.admitted(page.page(), state.client().now());
+    if page.files.is_empty() && !left_out.is_empty() {
+        return Err(Arc::new(nothing_left(&left_out).forbidden(project.as_str())));
+    }
     let Some((version, files)) = release(&page, version) else { return Ok(None) };
     let metadata = core_metadata(state, project, &files).await?;
     let urls: Vec<Value> = files.iter().filter_map(|file| file_entry(file_url, project, file)).collect();

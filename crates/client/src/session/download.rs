@@ -46,12 +46,20 @@ fn resolved(destination: &Path) -> Result<PathBuf, Error> {
 }
 
 fn beside(destination: &Path) -> Result<NamedTempFile, Error> {
-    let file = tempfile::Builder::new().prefix(".sealdex-").tempfile_in(folder(destination));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".sealdex-");
+    // As any program makes files: whoever the user lets, may read it.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder.tempfile_in(folder(destination));
     file.map_err(|source| Error::io("write", destination, source))
 }
 
 fn finish(file: NamedTempFile, destination: &Path) -> Result<(), Error> {
     let failed = |source| Error::io("write", destination, source);
+    if let Ok(before) = std::fs::metadata(destination) {
+        file.as_file().set_permissions(before.permissions()).map_err(failed)?;
+    }
     file.as_file().sync_all().map_err(failed)?;
     file.persist(destination).map_err(|error| failed(error.error))?;
     files::sync_folder(folder(destination))

@@ -35,7 +35,9 @@ struct Made {
 
 pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), Failure> {
     let directory = RepositoryDirectory::new(&arguments.directory);
-    refuse_existing(&directory)?;
+    let offline_directory =
+        arguments.offline_keys.clone().unwrap_or_else(|| default_directory(&arguments.directory));
+    refuse_existing(&directory, &offline_directory)?;
     let dev = arguments.dev;
     let (root_keys, root_threshold) =
         if dev { (1, 1) } else { (arguments.root_keys, arguments.root_threshold) };
@@ -43,8 +45,6 @@ pub(super) async fn run(arguments: InitArguments, format: Format) -> Result<(), 
         if dev { (1, 1) } else { (arguments.targets_keys, arguments.targets_threshold) };
     check_threshold("root", root_keys, root_threshold)?;
     check_threshold("targets", targets_keys, targets_threshold)?;
-    let offline_directory =
-        arguments.offline_keys.clone().unwrap_or_else(|| default_directory(&arguments.directory));
     let mut settings = Settings::new(layout(&arguments)?);
     settings.storage.database.clone_from(&arguments.database);
     settings.storage.bucket = bucket(&arguments);
@@ -163,18 +163,31 @@ impl Protections {
     }
 }
 
-fn refuse_existing(directory: &RepositoryDirectory) -> Result<(), Failure> {
+fn refuse_existing(directory: &RepositoryDirectory, offline: &Path) -> Result<(), Failure> {
     let path = directory.path();
     if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
         let message = format!("{} is there, and no directory", path.display());
         return Err(Failure::message(Kind::Usage, message).hint("choose another path; nothing was made"));
     }
-    let settings = directory.settings_file();
-    if settings.exists() || directory.online_key_file().exists() {
-        let message = format!("{} is a repository already", directory.path().display());
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if absolute(offline).starts_with(absolute(path)) {
+        let message =
+            format!("{} is inside of the repository: offline keys are kept apart", offline.display());
         return Err(
-            Failure::message(Kind::Usage, message).hint("choose another directory; nothing was changed")
+            Failure::message(Kind::Usage, message).hint("name another --offline-keys; nothing was made")
         );
+    }
+    Repository::check_directory(directory).map_err(|error| {
+        Failure::new(Kind::Usage, error).hint("choose another directory; nothing was changed")
+    })?;
+    if directory.online_key_file().exists() {
+        let message = format!("an earlier `sealdex init` of {} was not finished", path.display());
+        let keys = directory.keys();
+        return Err(Failure::message(Kind::Usage, message).hint(format!(
+            "nobody trusts the keys that it made: remove {} and {}, and begin anew; nothing was changed",
+            keys.display(),
+            offline.display()
+        )));
     }
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
 use jiff::Timestamp;
-use sealdex_client::{Decision, Policies, ProxyOptions, Refusal, Setting, VerifyingProxy};
+use sealdex_client::{
+    Decision, Policies, ProxyOptions, Refusal, Setting, VerifyingProxy, is_another_spelling,
+};
 use tokio::process::Command;
 
 use super::refused::{explain, explain_left_out};
@@ -87,6 +89,11 @@ pub(super) fn cache_directory(chosen: &Chosen, others: Others) -> PathBuf {
 
 /// Sets and takes away variables for an installer.
 pub(super) fn apply(command: &mut Command, settings: Vec<Setting>) {
+    for (name, _) in std::env::vars_os() {
+        if is_another_spelling(&name, &settings) {
+            command.env_remove(name);
+        }
+    }
     for setting in settings {
         match setting.value {
             Some(value) => command.env(setting.name, value),

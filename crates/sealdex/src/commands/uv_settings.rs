@@ -11,6 +11,10 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Options of uv that name another place to look for settings.
 const PLACES: [&str; 3] = ["--project", "--directory", "--config-file"];
+/// Variables that do.
+const PLACE_VARIABLES: [&str; 4] = ["UV_PROJECT", "UV_WORKING_DIRECTORY", "UV_WORKING_DIR", "UV_CONFIG_FILE"];
+/// uv takes each of them once.
+const MAX_PLACES: usize = 32;
 
 /// Refuses to run where uv would find such a setting: it would not come to the proxy, and what it gets elsewhere nobody
 /// verifies. What it finds when a command takes it to another folder cannot be known here.
@@ -62,12 +66,18 @@ pub(super) fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Where uv looks as well, by its options among these words.
+/// Where uv looks as well, by its options among these words and by its variables: each of these places by itself, and
+/// below each other, for uv takes them from the folder that it is led to by another one.
 fn named(words: &[OsString], directory: &Path) -> Vec<PathBuf> {
     let after = words.windows(2).filter(|pair| PLACES.iter().any(|place| pair[0] == *place));
-    let mut places: Vec<PathBuf> = after.map(|pair| directory.join(&pair[1])).collect();
+    let after = after.map(|pair| PathBuf::from(&pair[1]));
     let joined = words.iter().filter_map(|word| word.to_str()?.split_once('='));
-    places.extend(joined.filter(|(name, _)| PLACES.contains(name)).map(|(_, place)| directory.join(place)));
+    let joined = joined.filter(|(name, _)| PLACES.contains(name)).map(|(_, place)| PathBuf::from(place));
+    let variables = PLACE_VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let named: Vec<PathBuf> = after.chain(joined).chain(variables).take(MAX_PLACES).collect();
+    let mut places: Vec<PathBuf> = named.iter().map(|place| directory.join(place)).collect();
+    places
+        .extend(named.iter().flat_map(|one| named.iter().map(move |other| directory.join(one).join(other))));
     let folders = places.clone();
     places.extend(folders.iter().flat_map(|folder| folder.ancestors()).flat_map(settings_in));
     places
@@ -91,4 +101,28 @@ pub(super) fn in_file(file: &Path) -> Option<toml::Table> {
     let settings: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
     let is_project = file.file_name().is_some_and(|name| name == "pyproject.toml");
     if is_project { settings.get("tool")?.get("uv")?.as_table().cloned() } else { Some(settings) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_looked_at_below_each_other() {
+        for words in [
+            &["uv", "--directory", "d", "pip", "--project", "sub"][..],
+            &["uv", "--project=sub", "--directory=d", "sync"],
+        ] {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let places = named(&words, Path::new("/here"));
+            for expected in
+                ["/here/d/sub/pyproject.toml", "/here/d/uv.toml", "/here/sub/uv.toml", "/here/uv.toml"]
+            {
+                assert!(places.contains(&PathBuf::from(expected)), "{expected}: {places:?}");
+            }
+        }
+        let words: Vec<OsString> =
+            ["uv", "--directory", "d", "--config-file", "e.toml"].map(OsString::from).into();
+        assert!(named(&words, Path::new("/here")).contains(&PathBuf::from("/here/d/e.toml")));
+    }
 }

@@ -97,10 +97,17 @@ fn another_proxy_in_uvs_configuration() {
         let mut command = project.sealed_command("app/below", &[], &uv(), &["--version"]);
         python::run(command.env("UV_NO_CONFIG", "1"), PATIENCE).expect_success();
         if folder == "app" {
-            for place in [&["--project", "../app"][..], &["--directory=../app/below"]] {
+            for place in [
+                &["--project", "../app"][..],
+                &["--directory=../app/below"],
+                &["--directory", "..", "--project", "app"],
+            ] {
                 let output = project.sealed("beside", &uv(), &[place, &["--version"]].concat());
                 assert_eq!(output.code(), Some(2), "{}", output.report());
             }
+            let mut command = project.sealed_command("beside", &[], &uv(), &["--version"]);
+            let output = python::run(command.env("UV_PROJECT", "../app"), PATIENCE);
+            assert_eq!(output.code(), Some(2), "{}", output.report());
         }
         std::fs::remove_file(project.stage.path(folder).join(name)).unwrap();
     }

@@ -41,6 +41,9 @@ impl FromStr for AllowedHost {
         if host.contains('*') {
             return Err(refuse("there are no wildcards"));
         }
+        if host.ends_with('.') {
+            return Err(refuse("it is written without the dot at its end"));
+        }
         Ok(Self { host, port })
     }
 }

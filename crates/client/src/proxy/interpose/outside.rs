@@ -49,18 +49,15 @@ impl Outside {
         let port = url.port_or_known_default().unwrap_or_default();
         let proxy = url.as_str().parse::<Uri>().ok().and_then(|uri| self.0.intercept(&uri));
         // As with repositories, no proxy is asked for what is on this machine.
-        match proxy.filter(|_| !is_local(url)) {
-            None => Ok(Box::new(dial(host, port, limits.connect).await?)),
+        let connected = match proxy.filter(|_| !is_local(url)) {
+            None => dial(host, port, limits.connect).await.map(|stream| Box::new(stream) as Box<dyn Duplex>),
             Some(proxy) => {
                 let tunnel = tunnel(&proxy, &format!("{host}:{port}"), limits).await;
-                tunnel.map_err(|reason| {
-                    let reason = format!("{host} cannot be reached: {reason}");
-                    // Not every tool shows more of it than a number.
-                    tracing::error!("{reason}");
-                    reason
-                })
+                tunnel.map_err(|reason| format!("{host} cannot be reached: {reason}"))
             }
-        }
+        };
+        // Not every tool shows more of it than a number.
+        connected.inspect_err(|reason| tracing::error!("{reason}"))
     }
 }
 

@@ -91,6 +91,14 @@ pub(super) fn lines(service: CiService, trust: &Trust<'_>, proxy: SocketAddr) ->
         CiService::Github => format!("echo \"{name}={value}\" >> \"$GITHUB_ENV\""),
         CiService::Gitlab | CiService::Generic => format!("export {name}={value}"),
     }));
+    // A proxy of the job's is for the world outside, and would be asked for this one too.
+    all.extend(["NO_PROXY", "no_proxy"].map(|name| {
+        let value = format!("{name}={host}${{{name}:+,${name}}}");
+        match service {
+            CiService::Github => format!("echo \"{value}\" >> \"$GITHUB_ENV\""),
+            CiService::Gitlab | CiService::Generic => format!("export \"{value}\""),
+        }
+    }));
     let (head, indent) = match service {
         CiService::Github => ("- name: Verify what pip and uv install\n  run: |\n", "    "),
         CiService::Gitlab => ("before_script:\n", "  - "),
